@@ -1,0 +1,1 @@
+"""The composition root: knows every part, holds no rule."""

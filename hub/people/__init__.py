@@ -1,0 +1,1 @@
+"""WHO: accounts, sign-in, roles, API keys, audit, the one policy function."""

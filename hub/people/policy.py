@@ -1,0 +1,120 @@
+"""The one policy function: every door (browser, API, CLI, later git and sync) asks it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from hub.errors import Forbidden, NotFound
+
+
+class Need(StrEnum):
+    """What a route or a function needs; declared on every route as `needs=`."""
+
+    PUBLIC = "public"
+    """Anybody, signed in or not."""
+    SIGNED_IN = "signed-in"
+    """Any person with an account; no workspace is concerned."""
+    READ = "read"
+    """See prompts, versions, labels, runs of the workspace."""
+    DRAFT = "draft"
+    """Write drafts and examples, run models."""
+    SAVE = "save"
+    """Save versions, rename, delete, restore, import."""
+    RELEASE = "release"
+    """Move a label."""
+    ADMIN = "admin"
+    """People, keys, connections, settings."""
+
+
+Role = Literal["viewer", "editor", "reviewer", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "editor", "reviewer", "admin")
+
+MAY: dict[str, frozenset[Need]] = {
+    "viewer": frozenset({Need.READ}),
+    "editor": frozenset({Need.READ, Need.DRAFT, Need.SAVE}),
+    "reviewer": frozenset({Need.READ, Need.DRAFT, Need.SAVE, Need.RELEASE}),
+    "admin": frozenset({Need.READ, Need.DRAFT, Need.SAVE, Need.RELEASE, Need.ADMIN}),
+    # API keys have a scope in place of a role.
+    "key:read": frozenset({Need.READ}),
+    "key:write": frozenset({Need.READ, Need.SAVE, Need.RELEASE}),
+    # The operator at the machine's own command line.
+    "operator": frozenset(Need),
+}
+
+WHO_CAN: dict[Need, str] = {
+    Need.READ: "a member of this workspace",
+    Need.DRAFT: "an editor, a reviewer or an administrator",
+    Need.SAVE: "an editor, a reviewer or an administrator",
+    Need.RELEASE: "a reviewer or an administrator",
+    Need.ADMIN: "an administrator",
+}
+
+DEED: dict[Need, str] = {
+    Need.READ: "see this workspace",
+    Need.DRAFT: "write drafts and run models here",
+    Need.SAVE: "save versions here",
+    Need.RELEASE: "move labels here",
+    Need.ADMIN: "change this workspace's settings",
+}
+
+
+class WorkspaceRef(msgspec.Struct, frozen=True):
+    """The workspace a request is about."""
+
+    id: int
+    slug: str
+    name: str
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is asking: a person, an app's key, or the operator at the command line."""
+
+    kind: Literal["person", "key", "operator"]
+    name: str
+    email: str
+    account_id: int | None = None
+    key_id: str | None = None
+    workspace_id: int | None = None
+    """The workspace `role` counts in; None: no workspace (yet)."""
+    role: str = ""
+
+    @property
+    def said(self) -> str:
+        """How the audit log and `created_by` columns name this actor."""
+        return self.email or self.name
+
+
+def allows(actor: Actor, need: Need, workspace_id: int) -> bool:
+    """Whether `actor` may do what `need` names in that workspace."""
+    if actor.kind == "operator":
+        return True
+    return actor.workspace_id == workspace_id and need in MAY.get(actor.role, frozenset())
+
+
+def require(actor: Actor, need: Need, workspace_id: int) -> None:
+    """Return if `actor` may; else say who can.
+
+    Raises:
+        NotFound: the workspace is somebody else's; we do not say that it exists.
+        Forbidden: the actor may see it, but not do this.
+    """
+    if allows(actor, need, workspace_id):
+        return
+    if not allows(actor, Need.READ, workspace_id):
+        raise NotFound("There is no such page, or you may not see it.")
+    if actor.kind == "key":
+        raise Forbidden(
+            f"This key may only {'read' if actor.role == 'key:read' else 'read, save and release'}; "
+            f"it cannot {DEED[need]}. An administrator can make another key."
+        )
+    raise Forbidden(
+        f"You are {_article(actor.role)} here and cannot {DEED[need]}. "
+        f"{WHO_CAN[need].capitalize()} can; ask one to do it or to change your role."
+    )
+
+
+def _article(role: str) -> str:
+    return f"an {role}" if role[:1] in "aeio" else f"a {role}"

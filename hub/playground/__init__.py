@@ -1,0 +1,1 @@
+"""TRY: run prompts and measure them; changes no prompt."""

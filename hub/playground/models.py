@@ -1,0 +1,104 @@
+"""Tables of the playground: examples, connections, grids and their runs; in SQL alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.db import Base
+
+
+class Example(Base):
+    """A set of variables for a prompt and, if wanted, the expected answer."""
+
+    __tablename__ = "examples"
+    __table_args__ = (Index("ix_examples_prompt", "workspace_id", "prompt_id", "position"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    prompt_id: Mapped[str] = mapped_column(String(40))
+    position: Mapped[int]
+    name: Mapped[str] = mapped_column(String(120))
+    variables: Mapped[dict[str, Any]] = mapped_column(JSON)
+    expected: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime]
+
+
+class Connection(Base):
+    """A configured model endpoint. The key is bound to the address: a new address wipes it."""
+
+    __tablename__ = "connections"
+    __table_args__ = (UniqueConstraint("workspace_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[str] = mapped_column(String(80))
+    base_url: Mapped[str] = mapped_column(String(500))
+    sealed_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """AES-GCM; the workspace and address are authenticated with it."""
+    models: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """`[{id, input_price, output_price}]`, US dollars per million tokens, or null."""
+    concurrency: Mapped[int] = mapped_column(default=8)
+    state: Mapped[str] = mapped_column(Text, default="")
+    """What the last test said; empty: never tested."""
+    reachable: Mapped[bool | None]
+    checked_at: Mapped[datetime | None]
+    created_by: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime]
+
+
+class Grid(Base):
+    """Columns (version or draft × model × settings) × rows (examples), as they were run."""
+
+    __tablename__ = "grids"
+    __table_args__ = (Index("ix_grids_workspace", "workspace_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    prompt_id: Mapped[str] = mapped_column(String(40))
+    prompt_name: Mapped[str] = mapped_column(String(200))
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    rows: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(10))
+    """running, done or stopped."""
+    created_by: Mapped[str] = mapped_column(String(120))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class Run(Base):
+    """One model call, always recorded, whatever became of it."""
+
+    __tablename__ = "runs"
+    __table_args__ = (UniqueConstraint("grid_id", "row", "column"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    grid_id: Mapped[int] = mapped_column(ForeignKey("grids.id"), index=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    row: Mapped[int]
+    column: Mapped[int]
+    state: Mapped[str] = mapped_column(String(10))
+    """waiting, running, done, failed or stopped."""
+    request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    output: Mapped[str] = mapped_column(Text, default="")
+    finish_reason: Mapped[str | None] = mapped_column(String(40))
+    error: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str] = mapped_column(String(200))
+    connection: Mapped[str] = mapped_column(String(80))
+    first_token_s: Mapped[float | None]
+    total_s: Mapped[float | None]
+    tokens_per_s: Mapped[float | None]
+    tokens_in: Mapped[int | None]
+    tokens_out: Mapped[int | None]
+    estimated: Mapped[bool] = mapped_column(default=False)
+    """The endpoint did not say how many tokens; these are our estimate."""
+    cost_usd: Mapped[float | None]
+    note: Mapped[str] = mapped_column(Text, default="")
+    """What was ignored or adjusted, e.g. "ignored: seed"."""
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""DECIDE: prompts and how people agree on them."""

@@ -1,0 +1,89 @@
+"""What an operator can set: one frozen value, read from `PROMPTHUB_*` at the edge."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+PREFIX = "PROMPTHUB_"
+# The SDK's own names; an app and its hub may share an environment.
+SDK_NAMES = frozenset({"PROMPTHUB_URL", "PROMPTHUB_KEY"})
+
+
+class Secret(str):
+    """A string that never shows itself in a repr or a log line."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Only `hub.app` and `hub.cli` build one; everyone else is handed the value they need."""
+
+    data: Path = Path("data")
+    """Folder that holds everything: database, repositories, secrets."""
+    database_url: str = ""
+    """Empty: SQLite at `DATA/hub.db`. Else `postgresql+asyncpg://…`."""
+    host: str = "127.0.0.1"
+    port: int = 8321
+    public_url: str = ""
+    """The address people use, e.g. `https://prompts.example.org`; empty: `http://host:port`."""
+    allowed_hosts: str = ""
+    """Further host names, comma-separated, that requests may carry."""
+    secret_key: Secret = Secret("")
+    """Signs and encrypts; empty: kept in `DATA/secret.key`, made on first start."""
+    model_folders: str = ""
+    """Folders with local models (safetensors), separated by `:`."""
+    private_hosts: str = ""
+    """Model endpoints on private addresses that are allowed, comma-separated `host[:port]`."""
+    secure_cookies: bool = True
+    """`false` only for browsers that refuse `Secure` cookies on plain-http loopback (Safari)."""
+    debug: bool = False
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], **given: Any) -> Settings:
+        """Read `PROMPTHUB_*`; `given` (command-line options) wins over the environment.
+
+        Raises:
+            msgspec.ValidationError: an unknown or ill-typed name, which it names.
+        """
+        ours = {
+            key[len(PREFIX) :].lower(): value
+            for key, value in environ.items()
+            if key.startswith(PREFIX) and key not in SDK_NAMES
+        }
+        ours |= {key: value for key, value in given.items() if value is not None}
+        return msgspec.convert(ours, cls, strict=False, dec_hook=_construct)
+
+    @property
+    def url(self) -> str:
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite+aiosqlite:///{self.data.resolve()}/hub.db"
+
+    @property
+    def repositories(self) -> Path:
+        return self.data / "repositories"
+
+    def secret(self) -> Secret:
+        """The key everything else is derived from (64 hex digits); made once, mode 0600."""
+        if self.secret_key:
+            return self.secret_key
+        path = self.data / "secret.key"
+        if not path.exists():
+            self.data.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return Secret(path.read_text().strip())
+
+
+def _construct(kind: type[Any], raw: Any) -> Any:
+    return kind(raw)

@@ -1,0 +1,1 @@
+"""CARRY: keep every copy elsewhere in step."""

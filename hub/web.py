@@ -1,0 +1,237 @@
+"""The web floor: pages, parts, flashes, the error tree on the wire, security headers.
+
+Knows nothing of prompts or people beyond what `request.state` was given by the gate
+(`hub.people.gate`): `actor`, `workspace`, `workspaces`, `theme`.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import Redirect, Template
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.db import Database
+from hub.errors import HubError, Unavailable, Unknown
+
+log = logging.getLogger("hub")
+
+ROOT = Path(__file__).resolve().parent.parent
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+FLASH = "flash"
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Flash(msgspec.Struct, frozen=True):
+    """A message for the next page: what was done, and a form address that undoes it."""
+
+    kind: str
+    text: str
+    undo: str | None = None
+
+
+def engine() -> JinjaTemplateEngine:
+    """Templates: escaped always, an unknown name is an error, not an empty string."""
+    environment = Environment(
+        loader=FileSystemLoader(ROOT / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = asset
+    return JinjaTemplateEngine.from_environment(environment)
+
+
+@cache
+def _manifest() -> dict[str, str]:
+    return json.loads((ROOT / "static" / "dist" / "manifest.json").read_text())
+
+
+def asset(name: str) -> str:
+    """The address of a built file: `app.css` → `/static/dist/app.3f9c.css`."""
+    return f"/static/dist/{_manifest()[name]}"
+
+
+def page(
+    request: Request[Any, Any, Any],
+    template: str,
+    *,
+    section: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **context: Any,
+) -> Template:
+    """A whole page, or a part, with what every template may lean on."""
+    state = request.state
+    actor = getattr(state, "actor", None)
+    flash = read_flash(request)
+    return Template(
+        template,
+        status_code=status,
+        headers={"Cache-Control": "no-store", "Vary": "Cookie, HX-Request"} | (headers or {}),
+        cookies=[Cookie(FLASH, max_age=0, value="", path="/")] if flash else [],
+        context={
+            "person": actor if actor and actor.kind == "person" else None,
+            "role": actor.role if actor else "",
+            "workspace": getattr(state, "workspace", None),
+            "workspaces": getattr(state, "workspaces", []),
+            "theme": getattr(state, "theme", "auto"),
+            "section": section,
+            "flashes": [flash] if flash else [],
+            "now": datetime.now(UTC),
+            **context,
+        },
+    )
+
+
+def is_part(request: Request[Any, Any, Any]) -> bool:
+    """Whether HTMX asks for a piece of a page rather than a page."""
+    return request.headers.get("HX-Request") == "true" and (
+        request.headers.get("HX-Request-Type", "partial") == "partial"
+    )
+
+
+def go(url: str, text: str = "", *, kind: str = "done", undo: str | None = None) -> Redirect:
+    """See-other to one of our own pages, with a message for it."""
+    redirect = Redirect(url if url.startswith("/") and url[1:2] != "/" else "/", status_code=303)
+    if text:
+        raw = msgspec.json.encode(Flash(kind, text, undo))
+        value = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        redirect.set_cookie(
+            Cookie(FLASH, value=value, path="/", httponly=True, samesite="lax", max_age=60)
+        )
+    return redirect
+
+
+def read_flash(request: Request[Any, Any, Any]) -> Flash | None:
+    """The message the last page left; nonsense in the cookie is no message."""
+    raw = request.cookies.get(FLASH)
+    if not raw:
+        return None
+    try:
+        flash = msgspec.json.decode(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)), type=Flash)
+    except (ValueError, msgspec.MsgspecError):
+        return None
+    return flash if flash.undo is None or flash.undo.startswith("/") else None
+
+
+async def provide_db(request: Request[Any, Any, Any]) -> AsyncIterator[AsyncSession]:
+    """One request, one transaction: reading for safe methods, writing for the others.
+
+    Handlers that publish take `database` instead: a publish makes its own short transactions,
+    and would wait for ever behind its own request's.
+    """
+    database: Database = request.app.state.database
+    session = database.read() if request.method in SAFE else database.write()
+    async with session as db:
+        yield db
+
+
+def provide_database(request: Request[Any, Any, Any]) -> Database:
+    return request.app.state.database
+
+
+# ── errors on the wire ──────────────────────────────────────────────────────────────────────────
+
+
+class DiskFull(Unavailable):
+    """Nothing can be written; reading goes on."""
+
+    status = 507
+
+
+def as_refusal(error: Exception) -> HubError | None:
+    """Translate faults of the machine into refusals with a sentence; None: a bug of ours."""
+    if isinstance(error, HubError):
+        return error
+    text = str(error)
+    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or (
+        isinstance(error, OperationalError) and "disk is full" in text
+    ):
+        return DiskFull(
+            "The hub's disk is full, so this was not saved. What was saved before is safe; "
+            "your text is still on your screen. Ask the operator to make room, then try again."
+        )
+    if isinstance(error, OperationalError):
+        return Unavailable("The hub's database does not answer just now. Try again in a moment.")
+    return None
+
+
+_SENTENCES = {
+    400: "The request could not be understood.",
+    401: "Sign in, or send an API key as `Authorization: Bearer …`.",
+    403: "This form is too old or came from another site. Reload the page and send it again.",
+    404: "There is no such page, or you may not see it.",
+    405: "This address does not take that kind of request.",
+    413: "That is too large to send at once (the limit is 2 MiB).",
+}
+
+
+def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The one place where errors become answers."""
+    refusal = as_refusal(error)
+    if refusal is not None:
+        status, sentence, facts = refusal.status, refusal.sentence, refusal.facts
+    elif isinstance(error, HTTPException):
+        status = error.status_code
+        sentence, facts = _SENTENCES.get(status, error.detail), _http_facts(error)
+    else:
+        status, reference = 500, secrets.token_hex(4)
+        log.error("unexpected error %s at %s", reference, request.url.path, exc_info=error)
+        sentence, facts = f"Something broke on our side; what was saved is safe. ({reference})", {}
+    if status < 500:
+        log.info("%s %s: %s %s", request.method, request.url.path, status, sentence)
+    if request.url.path.startswith("/api/"):
+        return problem(status, sentence, type(refusal or error).__name__, facts)
+    if isinstance(refusal, Unknown) and request.method in SAFE:
+        return Redirect(f"/sign-in?next={request.url.path}", status_code=303)
+    if is_part(request):
+        return page(
+            request, "_flash_error.html", status=status, sentence=sentence,
+            headers={"HX-Retarget": "#flashes", "HX-Reswap": "beforeend"},
+        ).to_asgi_response(request.app, request)  # type: ignore[return-value]
+    return page(request, "error.html", status=status, code=status, sentence=sentence)
+
+
+def problem(
+    status: int, sentence: str, title: str, facts: dict[str, Any] | None = None
+) -> Response[Any]:
+    """RFC 9457 problem details, with a sentence a person understands as `detail`."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": sentence}
+    return Response(
+        {**(facts or {}), **body}, status_code=status, media_type="application/problem+json"
+    )
+
+
+def _http_facts(error: HTTPException) -> dict[str, Any]:
+    if isinstance(error, ValidationException) and error.extra:
+        return {"errors": error.extra}
+    return {}
