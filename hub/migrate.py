@@ -1,0 +1,64 @@
+"""Bring a database to the tables this version of the hub expects."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, text
+
+from hub.db import Base, Database
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+WITH_TABLES = (
+    "hub.outbox",
+    "hub.people.models",
+    "hub.registry.models",
+    "hub.playground.models",
+)
+SEARCH = "prompt_search"
+"""The full-text table and what SQLite keeps beside it; written by hand in the first migration."""
+
+
+def tables() -> MetaData:
+    """Every table of the hub, as the models describe them."""
+    for module in WITH_TABLES:
+        import_module(module)
+    return Base.metadata
+
+
+async def upgrade(database_url: str) -> None:
+    """Apply the migrations that are missing; nothing happens when there are none.
+
+    One transaction: a start that is killed half-way leaves the old tables. Two starting at once
+    on Postgres wait for each other.
+    """
+    await change(database_url, "head")
+
+
+async def change(database_url: str, revision: str, *, down: bool = False) -> None:
+    """Move to `revision`; `down` only in tests and by operators who know why."""
+    move: Any = command.downgrade if down else command.upgrade
+
+    def run(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(7362417)"))
+        move(config(connection), revision)
+
+    database = Database(database_url)
+    try:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(run)
+    finally:
+        await database.close()
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's settings, with the connection `migrations/env.py` shall use."""
+    settings = Config()
+    settings.set_main_option("script_location", str(MIGRATIONS))
+    settings.attributes["connection"] = connection
+    return settings
