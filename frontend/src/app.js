@@ -1,0 +1,18 @@
+// The browser side of every page. Everything here adds to pages that work without it.
+import "./htmx.js";
+import "htmx.org/dist/ext/hx-sse.js";
+import "./keys.js";
+import "./theme.js";
+import "./copy.js";
+import "./dialog.js";
+import "./grid.js";
+import { startFlashes } from "./flash.js";
+import { startTimes } from "./times.js";
+
+document.documentElement.dataset.js = "";
+startFlashes();
+startTimes();
+
+// The editor is the one heavy part; only the page with one loads it.
+const form = document.querySelector("form[data-editor]");
+if (form) import("./editor/editor.js").then(({ startEditor }) => startEditor(form));

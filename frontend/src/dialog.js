@@ -1,0 +1,51 @@
+// Dialogs. data-dialog="id" opens one that is on the page; data-dialog-fetch on a link brings the
+// one that its address answers with. Without JavaScript both are ordinary pages or forms.
+import htmx from "./htmx.js";
+import { allSent } from "./waiting.js";
+
+function open(dialog) {
+  if (dialog.open) dialog.close();
+  dialog.showModal();
+  dialog.querySelector("[autofocus], .dialog-body :is(input:not([type=hidden]), textarea, select)")?.focus();
+}
+
+async function bring(link) {
+  await allSent();
+  const answer = await fetch(link.href, {
+    headers: { "HX-Request": "true", "HX-Request-Type": "partial", Accept: "text/html" },
+  }).catch(() => null);
+  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+  const dialog = page && page.querySelector("dialog");
+  if (!dialog) return location.assign(link.href);
+  document.getElementById(dialog.id)?.remove();
+  document.body.append(dialog);
+  htmx.process(dialog);
+  open(dialog);
+}
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-dialog]");
+  const dialog = opener && document.getElementById(opener.dataset.dialog);
+  if (dialog) {
+    event.preventDefault();
+    opener.closest("details.menu")?.removeAttribute("open");
+    return open(dialog);
+  }
+  const link = event.target.closest("a[data-dialog-fetch]");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
+    event.preventDefault();
+    return void bring(link);
+  }
+  const close = event.target.closest("[data-close]");
+  if (close) return close.closest("dialog")?.close();
+  // A click on the veil has the dialog itself as target, outside its own box.
+  if (event.target.matches("dialog:modal")) {
+    const box = event.target.getBoundingClientRect();
+    const inside =
+      event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+    if (!inside) event.target.close();
+  }
+});
+
+// A dialog that the server sent open (a form came back with an error) becomes a modal one.
+for (const dialog of document.querySelectorAll("dialog[open]")) open(dialog);
