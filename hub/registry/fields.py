@@ -16,6 +16,8 @@ from hub.registry.yaml_read import (
 
 Group = dict[str, object]
 
+MOST_ITEMS = 1_000  # messages, tags, tools: more is a data set, not a prompt
+
 ROLES = ("system", "developer", "user", "assistant", "tool", "placeholder")
 
 # Settings that every provider wants as numbers, in the two spellings that are about.
@@ -83,9 +85,11 @@ class Taker:
         value = self._settled_if_plain(key)
         if value is None:
             return []
-        if isinstance(value, list):
-            return cast("list[object]", value)
-        raise self._problem(key, f"must be a list, not {_kind(value)}")
+        if not isinstance(value, list):
+            raise self._problem(key, f"must be a list, not {_kind(value)}")
+        if len(cast("list[object]", value)) > MOST_ITEMS:
+            raise self._problem(key, f"may hold {MOST_ITEMS} at most; shorten the list")
+        return cast("list[object]", value)
 
     def texts(self, key: str) -> tuple[str, ...]:
         found: list[str] = []
