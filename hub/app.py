@@ -1,1 +1,174 @@
-"""The composition root: knows every part, holds no rule."""
+"""The composition root: knows every part, puts them together, holds no rule."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar, Request, Response, get
+from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.router import Router
+from litestar.template import TemplateConfig
+from sqlalchemy import text
+
+from hub import web
+from hub.assets import Assets
+from hub.db import Database
+from hub.front import Front
+from hub.lock import hold
+from hub.migrate import upgrade
+from hub.outbox import Watch
+from hub.people import routes as people
+from hub.people.backoff import Backoff
+from hub.people.gate import check_routes, gate, provide_actor, provide_workspace
+from hub.people.keys import KeyTable
+from hub.people.policy import Need
+from hub.registry.repository import Repository
+from hub.settings import Settings
+
+VERSION = version("prompthub")
+LARGEST = 2 * 1024 * 1024
+NOTE_KEY_USE_EVERY = timedelta(seconds=30)
+
+
+def create_app(settings: Settings) -> Front:
+    """The whole hub as one ASGI app; everything opens and closes with its lifespan."""
+    litestar = Litestar(
+        route_handlers=[healthz, *people.ROUTES],
+        guards=[gate],
+        dependencies={
+            "db": Provide(web.provide_db),
+            "database": Provide(web.provide_database, sync_to_thread=False),
+            "actor": Provide(provide_actor, sync_to_thread=False),
+            "workspace": Provide(provide_workspace, sync_to_thread=False),
+        },
+        exception_handlers={HTTPException: web.on_error, Exception: web.on_error},
+        template_config=TemplateConfig(instance=web.engine(fresh=settings.debug)),
+        csrf_config=csrf(settings),
+        openapi_config=openapi(),
+        include_in_schema=False,
+        request_max_body_size=LARGEST,
+        logging_config=None,
+        state=State({"settings": settings, "version": VERSION}),
+    )
+    check_routes(litestar)
+    assets = Assets(web.ROOT / "static", fresh=settings.debug)
+    return Front(litestar, settings, assets, running)
+
+
+def from_environment() -> Front:
+    """For ASGI servers of one's own: `uvicorn --factory hub.app:from_environment`."""
+    return create_app(Settings.from_environment())
+
+
+@asynccontextmanager
+async def running(app: Litestar) -> AsyncGenerator[None]:
+    """Open everything in order, and close it in the opposite one."""
+    state, settings = app.state, app.state.settings
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold(settings.data))
+        settings.repositories.mkdir(parents=True, exist_ok=True)
+        await upgrade(settings.database)
+        state.database = Database(settings.database)
+        stack.push_async_callback(state.database.close)
+        state.key_table = KeyTable(state.database)
+        stack.push_async_callback(state.key_table.note_use)
+        state.backoff = Backoff()
+        state.make_repository = partial(_make_repository, settings)
+        state.watch = Watch(state.database)
+        state.watch.listen(state.key_table.on_event)
+        await state.watch.start()
+        await stack.enter_async_context(
+            background(state.watch.run(), _note_key_use(state.key_table))
+        )
+        yield
+
+
+@asynccontextmanager
+async def background(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Run coroutines beside the app; cancelled, and waited for, at the end."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _make_repository(settings: Settings, slug: str) -> None:
+    """Make a workspace's repository, off the loop: git waits for the disk."""
+    await asyncio.to_thread(Repository.create, settings.repositories / f"{slug}.git")
+
+
+async def _note_key_use(keys: KeyTable) -> None:
+    while True:
+        await asyncio.sleep(NOTE_KEY_USE_EVERY.total_seconds())
+        await keys.note_use()
+
+
+@get("/healthz", needs=Need.PUBLIC, name="healthz")
+async def healthz(
+    request: Request[Any, Any, Any], database: NamedDependency[Database]
+) -> Response[dict[str, str]]:
+    """Whether the hub can do its work: the database answers and the repositories are there."""
+    faults: list[str] = []
+    try:
+        async with asyncio.timeout(2), database.read() as db:
+            await db.execute(text("SELECT 1"))
+    except Exception:
+        faults.append("The database does not answer.")
+    if not request.app.state.settings.repositories.is_dir():
+        faults.append("The folder with the repositories is missing.")
+    if faults:
+        return web.problem(503, " ".join(faults), "Unavailable")
+    headers = {"Cache-Control": "no-store"}
+    return Response({"status": "ok", "version": VERSION}, headers=headers)
+
+
+def csrf(settings: Settings) -> CSRFConfig:
+    """A token in every form. `/api/` needs none: it takes no cookies."""
+    secure = settings.secure_cookies
+    return CSRFConfig(
+        secret=settings.derive("csrf"),
+        cookie_name="__Host-csrf" if secure else "csrf",
+        cookie_secure=secure,
+        cookie_httponly=True,
+        cookie_samesite="lax",
+        exclude="^/api/",
+    )
+
+
+class _SchemaOnly(Router):
+    """Litestar's schema pages without its own not-found page below `/api`."""
+
+    def register(self, value: Any) -> list[Any]:
+        return super().register(value) if "/openapi.json" in value.paths else []
+
+
+def openapi() -> OpenAPIConfig:
+    """The description of the REST interface, at `/api/openapi.json`; no page draws it."""
+    bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="ph_…")
+    return OpenAPIConfig(
+        title="Prompt Hub",
+        version=VERSION,
+        description="Prompts, versions and labels of a workspace. The key says which workspace.",
+        path="/api",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        openapi_router=_SchemaOnly(
+            "/api", route_handlers=[], include_in_schema=False, opt={"needs": Need.PUBLIC}
+        ),
+        components=Components(security_schemes={"key": bearer}),
+        security=[{"key": []}],
+    )

@@ -84,13 +84,14 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed when the block ends well, rolled back when it raises."""
         if not self.sqlite:
-            async with AsyncSession(self._writer, expire_on_commit=False) as session:
-                async with session.begin():
-                    yield session
-            return
-        async with self._turn, AsyncSession(self._writer, expire_on_commit=False) as session:
-            async with session.begin():
+            async with self._session() as session, session.begin():
                 yield session
+            return
+        async with self._turn, self._session() as session, session.begin():
+            yield session
+
+    def _session(self) -> AsyncSession:
+        return AsyncSession(self._writer, expire_on_commit=False)
 
     async def close(self) -> None:
         await self._reader.dispose()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ours |= {key: value for key, value in given.items() if value is not None}
         return msgspec.convert(ours, cls, strict=False, dec_hook=_construct)
 
+    @classmethod
+    def from_environment(cls, **given: Any) -> Settings:
+        """The settings of this process: the only place that reads its environment."""
+        return cls.from_env(os.environ, **given)
+
     @property
     def url(self) -> str:
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
@@ -83,6 +90,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(32))
         return Secret(path.read_text().strip())
+
+    def derive(self, purpose: str) -> str:
+        """A key of its own for each purpose, so that one that leaks tells nothing of the others."""
+        key = self.secret().encode()[:64]
+        return blake2b(purpose.encode(), key=key, digest_size=32).hexdigest()
 
 
 def _construct(kind: type[Any], raw: Any) -> Any:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -57,16 +57,20 @@ class Flash(msgspec.Struct, frozen=True):
     undo: str | None = None
 
 
-def engine() -> JinjaTemplateEngine:
-    """Templates: escaped always, an unknown name is an error, not an empty string."""
+def engine(*, fresh: bool = False) -> JinjaTemplateEngine:
+    """Templates: escaped always, an unknown name is an error, not an empty string.
+
+    With `fresh`, a template that was changed on disk is read again.
+    """
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=fresh,
     )
-    environment.globals["asset"] = asset
+    cast(dict[str, Any], environment.globals)["asset"] = asset
     return JinjaTemplateEngine.from_environment(environment)
 
 
@@ -137,7 +141,8 @@ def read_flash(request: Request[Any, Any, Any]) -> Flash | None:
     if not raw:
         return None
     try:
-        flash = msgspec.json.decode(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)), type=Flash)
+        decoded = base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4))
+        flash = msgspec.json.decode(decoded, type=Flash)
     except (ValueError, msgspec.MsgspecError):
         return None
     return flash if flash.undo is None or flash.undo.startswith("/") else None
@@ -215,7 +220,10 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
         return Redirect(f"/sign-in?next={request.url.path}", status_code=303)
     if is_part(request):
         return page(
-            request, "_flash_error.html", status=status, sentence=sentence,
+            request,
+            "_flash_error.html",
+            status=status,
+            sentence=sentence,
             headers={"HX-Retarget": "#flashes", "HX-Reswap": "beforeend"},
         ).to_asgi_response(request.app, request)  # type: ignore[return-value]
     return page(request, "error.html", status=status, code=status, sentence=sentence)

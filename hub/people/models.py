@@ -39,7 +39,7 @@ class SignIn(Base):
 
 
 class SignInLink(Base):
-    """A link that signs somebody in once: the first administrator, an invitation, a lost password."""
+    """A link that signs in once: the first administrator, an invitation, a lost password."""
 
     __tablename__ = "sign_in_links"
 
@@ -67,9 +67,7 @@ class Member(Base):
     __tablename__ = "members"
 
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
-    account_id: Mapped[int] = mapped_column(
-        ForeignKey("accounts.id"), primary_key=True, index=True
-    )
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, index=True)
     role: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime]
 

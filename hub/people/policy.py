@@ -60,6 +60,8 @@ DEED: dict[Need, str] = {
     Need.ADMIN: "change this workspace's settings",
 }
 
+KEY_DEEDS = {"key:read": "read", "key:write": "read, save and release"}
+
 
 class WorkspaceRef(msgspec.Struct, frozen=True):
     """The workspace a request is about."""
@@ -107,8 +109,7 @@ def require(actor: Actor, need: Need, workspace_id: int) -> None:
         raise NotFound("There is no such page, or you may not see it.")
     if actor.kind == "key":
         raise Forbidden(
-            f"This key may only {'read' if actor.role == 'key:read' else 'read, save and release'}; "
-            f"it cannot {DEED[need]}. An administrator can make another key."
+            f"This key may only {KEY_DEEDS.get(actor.role, 'read')}; it cannot {DEED[need]}. An administrator can make another key."
         )
     raise Forbidden(
         f"You are {_article(actor.role)} here and cannot {DEED[need]}. "

@@ -1,0 +1,132 @@
+"""What every request meets before a route, and every answer on its way out.
+
+Plain ASGI around Litestar, so that nothing, not even an error or a static file, leaves without
+the security headers, and nothing with a foreign host name or a disguised path gets in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from traceback import format_exc
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Litestar
+from litestar.types import Message, Receive, Scope, Send
+
+from hub.assets import Assets
+from hub.errors import HubError
+from hub.settings import Settings
+from hub.web import SECURITY_HEADERS
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+Running = Callable[[Litestar], AbstractAsyncContextManager[None]]
+PORT = re.compile(r":\d+$")
+DISGUISES = (b"%2f", b"%5c", b"%00", b"//", b"/./", b"/../")
+WRONG_HOST = (
+    "This hub does not answer to that host name. The operator can add it with "
+    "PROMPTHUB_PUBLIC_URL or PROMPTHUB_ALLOWED_HOSTS."
+)
+WRONG_PATH = "Write names in addresses with plain slashes; this address cannot be used."
+
+
+class Front:
+    """The ASGI app that servers run; `litestar` is what lies behind it."""
+
+    def __init__(
+        self, litestar: Litestar, settings: Settings, assets: Assets, running: Running,
+        fast: App | None = None,
+    ) -> None:  # fmt: skip
+        """`fast`: a raw ASGI app that sees requests first and hands on what it cannot answer."""
+        self.litestar = litestar
+        self.state = litestar.state
+        self._assets = assets
+        self._running = running
+        self._fast = fast
+        self._hosts = allowed_hosts(settings)
+        secure = settings.url.startswith("https://")
+        extra = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
+        self._headers = [
+            (name.lower().encode(), value.encode())
+            for name, value in (SECURITY_HEADERS | extra).items()
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if cast(str, scope["type"]) == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            await cast(Any, self.litestar)(scope, receive, send)
+            return
+        guarded = self._guarded(send)
+        if (refusal := self._refusal(scope)) is not None:
+            await _refuse(refusal, guarded)
+        elif scope["path"].startswith("/static/"):
+            await self._assets(scope, receive, guarded)
+        else:
+            await cast(Any, self._fast or self.litestar)(scope, receive, guarded)
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """Everything the hub needs open, opened; tests use it in place of a server."""
+        return self._running(self.litestar)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        """The lifespan protocol; a start that fails says why in one sentence."""
+        await receive()
+        try:
+            async with self.lifespan():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as error:
+            said = error.sentence if isinstance(error, HubError) else format_exc()
+            await send({"type": "lifespan.startup.failed", "message": said})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _guarded(self, send: Send) -> Send:
+        """Add the security headers, leaving those that a route set itself."""
+
+        async def out(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = list(message.get("headers", []))
+                names = {name.lower() for name, _ in present}
+                present += [pair for pair in self._headers if pair[0] not in names]
+                message["headers"] = present
+            await send(message)
+
+        return out
+
+    def _refusal(self, scope: Scope) -> str | None:
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        if host not in self._hosts and PORT.sub("", host) not in self._hosts:
+            return WRONG_HOST
+        raw = scope.get("raw_path") or scope["path"].encode()
+        if raw.endswith((b"/.", b"/..")) or any(part in raw.lower() for part in DISGUISES):
+            return WRONG_PATH
+        return None
+
+
+def allowed_hosts(settings: Settings) -> frozenset[str]:
+    """Exact `host` or `host:port`; those without a port are good with any."""
+    given = [urlsplit(settings.url).netloc, *settings.allowed_hosts.split(",")]
+    local = ["localhost", "127.0.0.1", "[::1]"] if settings.host in LOCAL else []
+    named = [settings.host] if settings.host not in {"0.0.0.0", "::"} else []  # noqa: S104
+    return frozenset(host.strip().lower() for host in [*given, *local, *named] if host.strip())
+
+
+async def _refuse(sentence: str, send: Send) -> None:
+    """Problem details even for pages: no template may meet an address that was refused."""
+    body = msgspec.json.encode(
+        {"type": "about:blank", "title": "BadRequest", "status": 400, "detail": sentence}
+    )
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

