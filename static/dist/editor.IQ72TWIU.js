@@ -1,1 +1,0 @@
-function t(){}export{t as startEditor};
