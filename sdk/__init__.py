@@ -1,0 +1,1 @@
+"""Prompt Hub's SDK."""

@@ -1,0 +1,269 @@
+"""One version of a prompt, as your program received it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+from sdk.errors import InvalidVariable, MissingVariables, TemplateError
+from sdk.template import Kind, Text, compile_text
+
+Record = Mapping[str, Any]
+
+_NUMBERS = (int, float)
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "number": (_NUMBERS, "a number"),
+    "integer": ((int,), "a whole number"),
+    "boolean": ((bool,), "true or false"),
+    "list": ((list, tuple), "a list"),
+    "array": ((list, tuple), "a list"),
+    "object": ((dict, MappingProxyType), "a dictionary"),
+}
+_TEXT_FOR = ("text", "long text", "string")
+
+
+class Prompt:
+    """An immutable version; `source` says where it came from, so a stale answer is no secret.
+
+    `source` is `hub` (just fetched), `cache` (kept, refreshed in the background), `stale` (kept,
+    the hub does not answer now) or `default` (yours; the hub has never answered).
+
+    >>> triage = Prompt.from_record({
+    ...     "name": "support/triage", "version": 7,
+    ...     "document": {"messages": [{"role": "user", "content": "Hello {{ name }}"}]},
+    ... })
+    >>> triage.text(name="Ada")
+    'Hello Ada'
+    >>> triage.text()
+    Traceback (most recent call last):
+    sdk.errors.MissingVariables: support/triage v7 needs: name
+    """
+
+    __slots__ = (
+        "_declared", "_document", "_needed", "_texts", "commit", "hash", "id", "label", "labels",
+        "message", "name", "source", "version",
+    )  # fmt: skip
+
+    name: str
+    id: str
+    version: int
+    commit: str
+    hash: str
+    label: str | None
+    labels: tuple[str, ...]
+    message: str
+    source: str
+
+    def __init__(self, record: Record, source: str, texts: tuple[Text | None, ...]) -> None:
+        """Use `from_record`."""
+        document = cast("Record", record["document"])
+        declared = _by_name(document.get("variables"))
+        put = object.__setattr__
+        put(self, "name", str(record["name"]))
+        put(self, "id", str(record.get("id") or ""))
+        put(self, "version", int(record["version"]))
+        put(self, "commit", str(record.get("commit") or ""))
+        put(self, "hash", str(record.get("hash") or ""))
+        put(self, "label", record.get("label"))
+        put(self, "labels", tuple(record.get("labels") or ()))
+        put(self, "message", str(record.get("message") or ""))
+        put(self, "source", source)
+        put(self, "_document", document)
+        put(self, "_texts", texts)
+        put(self, "_declared", declared)
+        put(self, "_needed", _needed(texts, declared))
+
+    @classmethod
+    def from_record(cls, record: Record, source: str = "hub") -> Prompt:
+        """The prompt in an answer of `GET /api/v1/prompts/{name}`.
+
+        Raises:
+            TemplateError: a text is not a template this SDK renders.
+        """
+        document = cast("Record", record["document"])
+        kind: Kind = "plain" if document.get("template") == "plain" else "jinja"
+        snippets = cast("Mapping[str, str]", record.get("snippets") or {})
+        texts: list[Text | None] = []
+        for number, message in enumerate(document["messages"], 1):
+            if message["role"] == "placeholder":
+                texts.append(None)
+                continue
+            try:
+                texts.append(compile_text(str(message.get("content") or ""), kind, snippets))
+            except TemplateError as error:
+                raise TemplateError(
+                    f"{record['name']} v{record['version']}, message {number}: {error.sentence}",
+                    error.line,
+                ) from None
+        return cls(record, source, tuple(texts))
+
+    def with_source(self, source: str) -> Prompt:
+        """The same prompt, saying that it came from `source`; nothing is parsed again."""
+        copy = object.__new__(Prompt)
+        for slot in Prompt.__slots__:
+            object.__setattr__(copy, slot, getattr(self, slot))
+        object.__setattr__(copy, "source", source)
+        return copy
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"A prompt is immutable; `{name}` cannot be set.")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"A prompt is immutable; `{name}` cannot be deleted.")
+
+    def __repr__(self) -> str:
+        return f"<Prompt {self.name} v{self.version} from {self.source}>"
+
+    @property
+    def messages(self) -> tuple[Mapping[str, Any], ...]:
+        """The messages as written, before anything is filled in; read-only."""
+        return tuple(MappingProxyType(dict(one)) for one in self._document["messages"])
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Every variable that is used or declared, those used first."""
+        return tuple(dict.fromkeys((*self._used(), *self._declared)))
+
+    @property
+    def model(self) -> str | None:
+        """The model the prompt was written for, if it names one."""
+        return self._document.get("model")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The settings (temperature, …) under an OpenAI-style client's names; a copy."""
+        given = cast("Record", self._document.get("modelParameters") or {})
+        return {_snake(key): _copy(value) for key, value in given.items()}
+
+    def render(self, **variables: object) -> list[dict[str, Any]]:
+        """The messages with the variables filled in, ready for a chat client.
+
+        Raises:
+            MissingVariables: names every variable without a value.
+            InvalidVariable: a value is not of the declared type.
+            TemplateError: a loop or the text grew too large.
+        """
+        return self.fill(variables)
+
+    def fill(self, variables: Mapping[str, object]) -> list[dict[str, Any]]:
+        """`render` for variables in a mapping, whose names may be any text."""
+        values = self._values(variables)
+        out: list[dict[str, Any]] = []
+        for message, text in zip(self._document["messages"], self._texts, strict=True):
+            if text is None:
+                out += _turns(message["name"], values.get(message["name"]))
+                continue
+            filled = {key: _copy(value) for key, value in message.items()}
+            filled["content"] = text.render(values)
+            out.append(filled)
+        return out
+
+    def text(self, **variables: object) -> str:
+        """The finished text of all messages, a blank line between two."""
+        return "\n\n".join(str(message["content"]) for message in self.fill(variables))
+
+    def request(self, **variables: object) -> dict[str, Any]:
+        """The body of an OpenAI-style call: `client.chat.completions.create(**prompt.request(…))`."""
+        body: dict[str, Any] = {"messages": self.fill(variables), **self.parameters}
+        if self.model:
+            body["model"] = self.model
+        if self._document.get("tools"):
+            body["tools"] = _copy(self._document["tools"])
+        shape = self._document.get("responseFormat")
+        if shape == "json_schema" and self._document.get("jsonSchema") is not None:
+            body["response_format"] = {"type": shape, "json_schema": self._schema()}
+        elif shape and shape != "text":
+            body["response_format"] = {"type": shape}
+        return body
+
+    def _schema(self) -> dict[str, Any]:
+        schema: Any = self._document["jsonSchema"]
+        if isinstance(schema, str):  # GitHub Models keeps it as JSON inside text
+            from json import loads
+
+            schema = loads(schema)
+        schema = _copy(schema)
+        if "schema" not in schema:
+            schema = {"name": re.sub(r"\W", "_", self.name), "schema": schema}
+        return schema
+
+    def _used(self) -> Iterator[str]:
+        for message, text in zip(self._document["messages"], self._texts, strict=True):
+            yield from (message["name"],) if text is None else text.variables
+
+    def _values(self, given: Mapping[str, object]) -> Mapping[str, object]:
+        """What the texts are rendered with: given values checked, defaults put in."""
+        missing = [name for name in self._needed if name not in given]
+        if missing:
+            raise MissingVariables(f"{self.name} v{self.version}", tuple(missing))
+        if not self._declared:
+            return given
+        values = dict(given)
+        for name, variable in self._declared.items():
+            if name not in values:
+                values[name] = _copy(variable.get("default"))
+            elif variable.get("type") in _KINDS:
+                values[name] = self._typed(name, variable, values[name])
+        return values
+
+    def _typed(self, name: str, variable: Record, value: object) -> object:
+        kinds, words = _KINDS[variable["type"]]
+        wrong_bool = isinstance(value, bool) and bool not in kinds
+        if value is None and variable.get("required") is False:
+            return value
+        if wrong_bool or not isinstance(value, kinds):
+            raise InvalidVariable(
+                name,
+                f"{self.name} v{self.version}: `{name}` must be {words}, "
+                f"not {type(value).__name__}.",
+            )
+        return value
+
+
+def _by_name(variables: object) -> dict[str, Record]:
+    if isinstance(variables, Mapping):
+        items = cast("Mapping[str, Any]", variables).items()
+        return {name: spec if isinstance(spec, Mapping) else {} for name, spec in items}
+    return {one["name"]: one for one in cast("list[Record]", variables or [])}
+
+
+def _needed(texts: tuple[Text | None, ...], declared: Mapping[str, Record]) -> tuple[str, ...]:
+    """Names that must be given: declared as required, or used by a plain text and not declared.
+
+    A name that is used under a condition only may be missing; the text itself says when it is not.
+    """
+    used = dict.fromkeys(
+        name for text in texts if text and text.plain_path for name in text.variables
+    )
+    needed = [name for name in used if name not in declared]
+    for name, variable in declared.items():
+        optional = variable.get("required") is False or variable.get("default") is not None
+        if not optional:
+            needed.append(name)
+    return tuple(needed)
+
+
+def _turns(name: str, value: object) -> list[dict[str, Any]]:
+    """The messages that stand in for a placeholder."""
+    if value is None:
+        return []
+    turns = cast("list[Any]", value) if isinstance(value, (list, tuple)) else None
+    if turns is None or not all(isinstance(one, Mapping) and "role" in one for one in turns):
+        raise InvalidVariable(
+            name, f"`{name}` must be a list of messages, each with a role and a content."
+        )
+    return [{key: _copy(part) for key, part in one.items()} for one in turns]
+
+
+def _snake(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copy(one) for key, one in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_copy(one) for one in cast("list[Any]", value)]
+    return value
