@@ -1,0 +1,1 @@
+"""One adapter per dialect of model endpoint: pure bytes in, events out; no network, no database."""

@@ -1,0 +1,69 @@
+"""Server-sent events from bytes.
+
+Written here because line readers that split text also split on U+2028 and U+0085, which are legal
+inside a JSON string: one event of such a model became three broken lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+LONGEST_LINE = 4 * 1024 * 1024
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
+
+
+class TooLong(ValueError):
+    """A line that does not end."""
+
+
+class Reader:
+    """Feed it bytes as they come; it gives the data of every event that is complete.
+
+    >>> reader = Reader()
+    >>> list(reader.feed(b": hello\\r\\ndata: one\\r\\ndata: tw")), list(reader.feed(b"o\\n\\n"))
+    ([], ['one\\ntwo'])
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[str] = []
+        self._begun = False
+        self._skip_lf = False
+
+    def feed(self, chunk: bytes) -> Iterator[str]:
+        """The data of the events that `chunk` completes."""
+        buffer = self._rest + chunk
+        if not self._begun:
+            if _BOM.startswith(buffer):
+                self._rest = buffer
+                return
+            buffer, self._begun = buffer.removeprefix(_BOM), True
+        if self._skip_lf and buffer:
+            # The last chunk ended in \r, which ended a line; its \n is not another one.
+            buffer, self._skip_lf = buffer.removeprefix(b"\n"), False
+        start = 0
+        for end in _LINE_END.finditer(buffer):
+            line, start = buffer[start : end.start()], end.end()
+            if (data := self._line(line)) is not None:
+                yield data
+        self._skip_lf = start == len(buffer) and buffer.endswith(b"\r")
+        self._rest = buffer[start:]
+        if len(self._rest) > LONGEST_LINE:
+            raise TooLong
+
+    def end(self) -> str | None:
+        """The data of a last event that no empty line closed; None: there is none."""
+        self._line(self._rest)
+        self._rest = b""
+        return self._line(b"")
+
+    def _line(self, line: bytes) -> str | None:
+        if not line:
+            data, self._data = self._data, []
+            return "\n".join(data) if data else None
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            self._data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
+        return None
