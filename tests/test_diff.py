@@ -229,8 +229,20 @@ def test_hidden_characters_are_found(character: str):
     assert (found.at, found.length, found.code) == (4, 1, f"U+{ord(character):04X}")
 
 
+def test_a_message_smuggled_in_a_run_of_selectors_is_found():
+    smuggled = "".join(chr(0xE0100 + ord(letter)) for letter in "secret")
+    assert sum(one.length for one in find_unseen("A smile \U0001f600\ufe0f" + smuggled)) == 6
+    (zeros,) = find_unseen("a" + "\u200b" * 5)
+    assert (zeros.at, zeros.length) == (1, 5)
+
+
+hidden = st.text(
+    st.sampled_from("ab \n\r\u200b\u202e\ufe0f\U0001f600\U000e0041\u0430"), max_size=30
+)
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=40), st.text(max_size=40))
+@given(hidden, hidden)
 def test_chips_and_text_make_the_whole_segment(old: str, new: str):
     for one in segments(old, new):
         parts = [

@@ -113,6 +113,7 @@ def test_a_text_is_guessed_to_be_a_template_only_if_it_is_one():
         "jinja", "It is a template with the variables name, mail.",
     )  # fmt: skip
     assert guess_template(["Hello"])[0] == "jinja"
+    assert guess_template(["## Part {# one #}"])[0] == "plain"
     kind, reason = guess_template(["<p v-for='x'>{{ x.y(1) }}</p>"])
     assert kind == "plain"
     assert reason.startswith("It holds braces that are not ours")

@@ -8,8 +8,11 @@ everything else is taken as it stands.
 from collections.abc import Iterable
 from typing import Literal
 
+from sdk import template
+from sdk.errors import TemplateError
+
 _MARKS = ("{{", "{%", "{#")
-_UNCHECKED = 60_000  # below this size a text without marks passes the check anyway
+_UNCHECKED = 10_000  # below this size a text without marks passes the check anyway
 
 
 def guess_template(texts: Iterable[str]) -> tuple[Literal["jinja", "plain"], str]:
@@ -18,9 +21,8 @@ def guess_template(texts: Iterable[str]) -> tuple[Literal["jinja", "plain"], str
     for text in texts:
         if len(text) < _UNCHECKED and not any(mark in text for mark in _MARKS):
             continue
-        from sdk import template
-        from sdk.errors import TemplateError
-
+        if "{#" in text:  # would be a comment in ours, and vanish
+            return "plain", "It holds `{#`, which our templates leave out, so it is kept as it is."
         try:
             found = template.compile_text(text, "jinja")
         except TemplateError as error:

@@ -149,10 +149,9 @@ def _secrets(document: Document) -> Iterator[Finding]:
 
 def _hidden(document: Document) -> Iterator[Finding]:
     """One finding per place and kind of character, with how often it occurs."""
-    counts = Counter(
-        (one.where, one.unseen.code, one.unseen.name, one.unseen.says)
-        for one in find_hidden(None, document)
-    )
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for where, one in ((hidden.where, hidden.unseen) for hidden in find_hidden(None, document)):
+        counts[where, one.code, one.name, one.says] += 1 if one.says else one.length
     for (where, code, name, says), times in counts.items():
         often = "" if times == 1 else f" {times} times"
         spelt = f", which spells “{says}” to a model" if says else ""

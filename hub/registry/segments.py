@@ -1,6 +1,7 @@
 """A changed text cut into the stretches that a page shows: same, added, struck, folded."""
 
 import re
+from bisect import bisect_right
 from typing import Literal, cast
 
 import msgspec
@@ -106,7 +107,11 @@ def _marked(
 def _within(found: tuple[Unseen, ...], start: int, end: int) -> tuple[Unseen, ...]:
     """The hidden characters between two places, counted from the first; runs may be cut."""
     inside: list[Unseen] = []
-    for one in found:
+    first = max(0, bisect_right(found, start, key=lambda one: one.at) - 1)
+    for at in range(first, len(found)):
+        one = found[at]
+        if one.at >= end:
+            break
         low, high = max(one.at, start), min(one.at + one.length, end)
         if low < high:
             inside.append(msgspec.structs.replace(one, at=low - start, length=high - low))

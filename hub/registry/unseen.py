@@ -17,7 +17,7 @@ Kind = Literal["invisible", "direction", "tag", "control", "private", "look-alik
 
 
 class Unseen(msgspec.Struct, frozen=True):
-    """`length` characters from `at` on; `says` is what hidden tag letters spell."""
+    """`length` characters from `at` on, all alike or all tags; `says` is what the tags spell."""
 
     at: int
     length: int
@@ -32,10 +32,10 @@ class Unseen(msgspec.Struct, frozen=True):
 _SUSPECT = re.compile(
     "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{2,6}\U000e007f"
     "|[\U000e0000-\U000e007f]+"
-    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "|([\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff0-\ufffb\ufffe\uffff\U000e0080-\U0010ffff]"
-    "|\r(?!\n)"
+    "\ufff0-\ufffb\ufffe\uffff\U000e0080-\U0010ffff])\\1*"
+    "|(?:\r(?!\n))+"
 )
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MILD_DIRECTION = frozenset("\u061c\u200e\u200f")
@@ -69,7 +69,7 @@ def _hidden(text: str) -> Iterator[Unseen]:
         run, at = match.group(), match.start()
         if run[0] == "\U0001f3f4":
             continue  # the flag of England, Scotland or Wales
-        kind = _kind(text, at)
+        kind = _kind(text, at, len(run))
         if kind is None:
             continue
         says = ""
@@ -78,18 +78,18 @@ def _hidden(text: str) -> Iterator[Unseen]:
         yield Unseen(at, len(run), f"U+{ord(run[0]):04X}", _name(run[0]), kind, says)
 
 
-def _kind(text: str, at: int) -> Kind | None:
-    """What is wrong with the suspect at `at`, or None when writing needs it there."""
+def _kind(text: str, at: int, times: int) -> Kind | None:
+    """What is wrong with the suspect at `at`, or None when writing needs it there, once."""
     character = text[at]
     if "\U000e0000" <= character <= "\U000e007f":
         return "tag"
     if character in _DIRECTION:
         mild = character in _MILD_DIRECTION and any(map(_right_to_left, _around(text, at)))
-        return None if mild else "direction"
+        return None if mild and times == 1 else "direction"
     if character in "\u200c\u200d":
-        return None if _joins(text, at) else "invisible"
+        return None if times == 1 and _joins(text, at) else "invisible"
     if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":
-        return None if at and _takes_variant(text[at - 1]) else "invisible"
+        return None if times == 1 and at and _varies(text[at - 1], character) else "invisible"
     category = unicodedata.category(character)
     if category == "Cc":
         return "control"
@@ -122,10 +122,12 @@ def _is_picture(character: str) -> bool:
     )
 
 
-def _takes_variant(character: str) -> bool:
-    return _is_picture(character) or character in "#*0123456789\u00a9\u00ae\u203c\u2049" or (
-        unicodedata.category(character) == "Lo"
-    )  # fmt: skip
+def _varies(before: str, selector: str) -> bool:
+    """Whether a variation selector has something to vary; a run of them carries a message."""
+    if selector in "\ufe0e\ufe0f":
+        picture = _is_picture(before) and before != "\ufe0f"
+        return picture or before in "#*0123456789\u00a9\u00ae\u203c\u2049"
+    return unicodedata.category(before) in ("Lo", "Sm")
 
 
 def _name(character: str) -> str:

@@ -1,0 +1,262 @@
+"""Reads a folder of prompts: `.prompt.yml` files, plain Markdown and text.
+
+A folder with a `system.md` (and perhaps a `user.md`) is one prompt, as in the fabric collection.
+Nothing is changed to make it fit: a file is taken exactly as it is, or refused with a sentence.
+Links are not followed, so that an uploaded folder cannot pull in the machine's own files.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from hub.registry.document import Document, InvalidDocument, Message, Variable, parse, serialise
+from hub.registry.guess import guess_template
+from hub.registry.yaml_read import LARGEST_FILE
+from hub.sync.formats.slugs import free_name, name_for, slug, title_for
+from sdk import template
+
+MOST_FILES = 20_000
+DEEPEST_FOLDER = 32
+
+_YAML = re.compile(r"\.prompt\.ya?ml$", re.IGNORECASE)
+_TEXT = re.compile(r"\.(md|markdown|txt|prompt)$", re.IGNORECASE)
+_ABOUT = re.compile(r"(readme|license|licence|changelog|contributing|code_of_conduct|security)\b")
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that became a prompt; or, without a `document`, why it did not (`notes`)."""
+
+    name: str
+    document: Document | None
+    source_path: str
+    notes: list[str]
+
+
+class _Refused(Exception):
+    """This file cannot be a prompt, for the reason given."""
+
+
+def read_folder(path: Path) -> list[Imported]:
+    """Every file below `path`, in the order of their paths; names are unique among them."""
+    if path.is_symlink() or not path.exists():
+        link = path.is_symlink()
+        why = "This is a link; give the folder itself." if link else "There is no such folder."
+        return [_refused(path, path.parent, why)]
+    root = path if path.is_dir() else path.parent
+    found: list[Imported] = []
+    names: set[str] = set()
+    ids: dict[str, str] = {}
+    files = _files(path, root, 0) if path.is_dir() else iter([(path, "")])
+    for number, (file, problem) in enumerate(files):
+        if number >= MOST_FILES:
+            found.append(_refused(root, root, f"More than {MOST_FILES} files: the rest was left."))
+            break
+        try:
+            if problem:
+                raise _Refused(problem)
+            one = _one(file, root)
+        except _Refused as refused:
+            found.append(_refused(file, root, str(refused)))
+            continue
+        one = _with_own_id(one, ids)
+        name = free_name(one.name, names)
+        if name != one.name:
+            note = f"Another file is called {one.name} already, so this one became {name}."
+            one = msgspec.structs.replace(one, name=name, notes=[*one.notes, note])
+        names.add(name)
+        found.append(one)
+    return found
+
+
+def _files(folder: Path, root: Path, depth: int) -> Iterator[tuple[Path, str]]:
+    """Files in order, each with the reason to leave it out, if any."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        yield folder, f"The folder could not be read ({error.strerror})."
+        return
+    for entry in entries:
+        file = Path(entry.path)
+        if entry.name.startswith("."):
+            continue
+        if entry.is_symlink():
+            yield file, "This is a link, and links are not followed. Copy the file itself here."
+        elif entry.is_dir(follow_symlinks=False):
+            if depth >= DEEPEST_FOLDER:
+                yield file, f"Folders more than {DEEPEST_FOLDER} deep are left out."
+            elif _system_file(file) is not None:
+                yield from ((one, why) for one, why in _files(file, root, depth + 1)
+                            if one.name.casefold() != "user.md")  # fmt: skip
+            else:
+                yield from _files(file, root, depth + 1)
+        else:
+            yield file, ""
+
+
+def _one(file: Path, root: Path) -> Imported:
+    """The prompt in one file, or in the folder whose `system.md` it is."""
+    shown = file.name.casefold()
+    if _YAML.search(file.name):
+        return _from_yaml(file, root)
+    if not _TEXT.search(file.name):
+        raise _Refused("Only .prompt.yml, Markdown and text files hold prompts; it was left out.")
+    if _ABOUT.match(shown):
+        raise _Refused("This looks like a page about the files beside it; it was left out.")
+    if shown == "system.md":
+        return _from_pair(file, root)
+    text, notes = _text(file)
+    stem = _TEXT.sub("", file.name)
+    messages = (Message(role="user", content=text),)
+    return _plain(file, root, (*_parts(file.parent, root), stem), messages, notes)
+
+
+def _from_yaml(file: Path, root: Path) -> Imported:
+    """A `.prompt.yml`, with all it says; its path is its name."""
+    data = _bytes(file)
+    try:
+        document = parse(data)
+    except InvalidDocument as refused:
+        raise _Refused(refused.sentence) from None
+    notes: list[str] = []
+    if data.startswith(b"\xef\xbb\xbf"):
+        notes.append("The byte order mark at its beginning was left out.")
+    if not re.search(rb"^[\"']?template[\"']?\s*:", data, re.MULTILINE):
+        notes.append(guess_template([message.content for message in document.messages])[1])
+    parts = (*_parts(file.parent, root), _YAML.sub("", file.name))
+    return _named(file, root, parts, document, notes)
+
+
+def _from_pair(file: Path, root: Path) -> Imported:
+    """`system.md` and perhaps `user.md`: one prompt, called as their folder."""
+    messages: list[Message] = []
+    notes: list[str] = []
+    user = next((one for one in file.parent.iterdir() if one.name.casefold() == "user.md"), None)
+    for role, one in (("system", file), ("user", user)):
+        if one is None or one.is_symlink():
+            continue
+        text, noticed = _text(one, blank=True)
+        notes += [f"{one.name}: {note}" for note in noticed]
+        if text.strip():
+            messages.append(Message(role=role, content=text))
+        elif text:
+            notes.append(f"{one.name} holds only blank lines and was left out.")
+    if not messages:
+        raise _Refused("The file is empty.")
+    parts = _parts(file.parent, root)
+    if len(parts) < 2:  # directly below what was imported: that folder is their collection
+        parts = (root.resolve().name, *parts)
+    return _plain(file, root, parts, tuple(messages), notes)
+
+
+def _plain(
+    file: Path, root: Path, parts: tuple[str, ...], messages: tuple[Message, ...], notes: list[str]
+) -> Imported:
+    """A document around plain texts; whether they are templates is guessed and said."""
+    texts = [message.content for message in messages]
+    kind, reason = guess_template(texts)
+    document = Document(
+        title=title_for(texts[0], parts[-1]),
+        template=kind,
+        messages=messages,
+        variables=tuple(Variable(name=name) for name in _variables(texts, kind)),
+    )
+    return _named(file, root, parts, document, [*notes, reason])
+
+
+def _variables(texts: list[str], kind: str) -> list[str]:
+    if kind == "plain" or not any("{" in text for text in texts):
+        return []
+    found = (name for text in texts for name in template.compile_text(text).variables)
+    return list(dict.fromkeys(found))
+
+
+def _named(
+    file: Path, root: Path, parts: tuple[str, ...], document: Document, notes: list[str]
+) -> Imported:
+    name = name_for(parts)
+    if name != "/".join(parts):
+        notes = [*notes, f"Its name became {name}, since names are small letters and digits."]
+    try:
+        serialise(document)
+    except InvalidDocument as refused:
+        raise _Refused(refused.sentence) from None
+    return Imported(name=name, document=document, source_path=_shown(file, root), notes=notes)
+
+
+def _with_own_id(one: Imported, ids: dict[str, str]) -> Imported:
+    """Two files with one id: the first keeps it."""
+    document = one.document
+    if document is None or document.id is None:
+        return one
+    first = ids.setdefault(document.id, one.source_path)
+    if first == one.source_path:
+        return one
+    note = f"It has the same id as {first}, so it gets a new one."
+    fresh = msgspec.structs.replace(document, id=None)
+    return msgspec.structs.replace(one, document=fresh, notes=[*one.notes, note])
+
+
+def _text(file: Path, *, blank: bool = False) -> tuple[str, list[str]]:
+    """The file's text exactly as it is, and what was noticed."""
+    data = _bytes(file)
+    notes: list[str] = []
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _Refused("This is UTF-16 text. Save it as UTF-8 and import it again.")
+    if b"\0" in data:
+        raise _Refused("This is not a text file.")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _Refused(
+            f"Line {line} is not UTF-8 text. Save it as UTF-8 and import it again."
+        ) from None
+    if text.startswith("\ufeff"):
+        text = text[1:]
+        notes.append("The byte order mark at its beginning was left out.")
+    if not blank and not text.strip():
+        raise _Refused("The file is empty.")
+    return text, notes
+
+
+def _bytes(file: Path) -> bytes:
+    """The bytes of an ordinary file of a sensible size, never through a link."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as stream:
+            facts = os.fstat(handle)
+            if not stat.S_ISREG(facts.st_mode):
+                raise _Refused("This is not an ordinary file.")
+            if facts.st_size > LARGEST_FILE:
+                raise _Refused("The file is larger than 1 MiB, the most a prompt may have.")
+            return stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise _Refused(f"The file could not be read ({error.strerror}).") from None
+
+
+def _system_file(folder: Path) -> Path | None:
+    try:
+        names = [one for one in folder.iterdir() if one.name.casefold() == "system.md"]
+    except OSError:
+        return None
+    return names[0] if names and not names[0].is_symlink() else None
+
+
+def _parts(folder: Path, root: Path) -> tuple[str, ...]:
+    return folder.relative_to(root).parts
+
+
+def _refused(file: Path, root: Path, why: str) -> Imported:
+    shown = _shown(file, root)
+    return Imported(name=slug(file.stem), document=None, source_path=shown, notes=[why])
+
+
+def _shown(file: Path, root: Path) -> str:
+    """The path below the folder, safe to print whatever its bytes are."""
+    path = file.relative_to(root).as_posix() if file != root else file.name
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
