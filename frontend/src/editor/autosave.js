@@ -33,13 +33,15 @@ export function startAutosave(form) {
   let timer = null;
   let tries = 0;
   let sending = null;
+  let lastWords = says?.textContent ?? "";
 
   const unsent = () => serialise(form).state !== saved;
 
   function say(state, text) {
     if (!says) return;
     says.dataset.state = state;
-    says.textContent = text;
+    if (says.textContent !== text) says.textContent = text;
+    if (state === "saved") lastWords = text;
   }
 
   function keep() {
@@ -106,7 +108,10 @@ export function startAutosave(form) {
   async function send() {
     clearTimeout(timer);
     if (sending) await sending;
-    if (!unsent()) return true;
+    if (!unsent()) {
+      if (says?.dataset.state === "writing") say("saved", lastWords);
+      return true;
+    }
     sending = attempt();
     const done = await sending;
     sending = null;
@@ -114,7 +119,6 @@ export function startAutosave(form) {
   }
 
   function touch() {
-    if (!unsent()) return;
     if (says?.dataset.state !== "offline") say("writing", "Saving…");
     clearTimeout(timer);
     timer = setTimeout(send, PAUSE);

@@ -30,8 +30,8 @@ export function startEditor(form) {
   const autosave = startAutosave(form);
 
   function look() {
-    const texts = messages.items().map((item) => messages.part(item, "content").value);
-    const used = new Set(isTemplate ? texts.flatMap(variablesOf) : []);
+    const facts = messages.items().map((item) => factsOf(item, messages.part(item, "content").value));
+    const used = new Set(isTemplate ? facts.flatMap(({ names }) => names) : []);
     const filled = messages
       .items()
       .filter((item) => messages.part(item, "role").value === "placeholder")
@@ -42,7 +42,7 @@ export function startEditor(form) {
       declared = now;
       messages.views.forEach(refresh);
     }
-    count(messages.items(), texts);
+    count(messages.items(), facts);
   }
 
   look();
@@ -51,10 +51,22 @@ export function startEditor(form) {
   bringBack(form, { autosave, messages, variables, changed });
 }
 
-function count(items, texts) {
+const known = new WeakMap();
+
+/** What a message's text uses and weighs, worked out again only when the text has changed. */
+function factsOf(item, text) {
+  let facts = known.get(item);
+  if (facts?.text !== text) {
+    facts = { text, names: variablesOf(text), tokens: estimate(text) };
+    known.set(item, facts);
+  }
+  return facts;
+}
+
+function count(items, facts) {
   let total = 0;
   items.forEach((item, at) => {
-    const tokens = item.dataset.role === "placeholder" ? 0 : estimate(texts[at]);
+    const tokens = item.dataset.role === "placeholder" ? 0 : facts[at].tokens;
     total += tokens;
     item.querySelector("[data-tokens]").textContent =
       item.dataset.role === "placeholder" ? "" : `${tokens.toLocaleString("en")} token${tokens === 1 ? "" : "s"}`;
