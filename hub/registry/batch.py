@@ -1,0 +1,240 @@
+"""One batch of asks: settled against the index, intended, and written down."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.db import Database, now
+from hub.errors import Conflict, Unavailable
+from hub.people.models import AuditEntry
+from hub.registry import index
+from hub.registry.asks import Ask, Later, Settled
+from hub.registry.commits import Plan
+from hub.registry.follow import follow_deploy, follow_main
+from hub.registry.ledger import Ledger
+from hub.registry.models import Intent, Version
+from hub.registry.repository import MAIN, RefMove
+
+Answer = dict[str, Any]
+Waiting = tuple[Ask, "asyncio.Future[Answer]"]
+
+
+@dataclass
+class Batch:
+    """What the asks of one batch come to."""
+
+    ledger: Ledger
+    tips: dict[str, str]
+    id: str = ""
+    settled: list[tuple[Waiting, Settled]] = field(
+        default_factory=list[tuple[Waiting, Settled]]
+    )
+    twins: list[tuple[asyncio.Future[Answer], Settled]] = field(
+        default_factory=list[tuple["asyncio.Future[Answer]", Settled]]
+    )
+    """The same request sent twice at once: one deed, two answers."""
+    later: list[Waiting] = field(default_factory=list[Waiting])
+
+    @property
+    def plans(self) -> list[Plan]:
+        """All commits, main's before deploy's: a label may only name what is there."""
+        plans = [plan for _, settled in self.settled for plan in settled.plans]
+        return sorted(plans, key=lambda plan: plan.ref != MAIN)
+
+    @property
+    def open(self) -> list[Waiting]:
+        """Who still waits for an answer, in the order they came."""
+        twins = [(one[0][0], done) for done, s in self.twins for one in self.settled if one[1] is s]
+        return [*(waiting for waiting, _ in self.settled), *twins]
+
+    def moves(self) -> list[RefMove]:
+        last = {plan.ref: plan.commit.id for plan in self.plans}
+        return [RefMove(ref, self.tips.get(ref), new) for ref, new in last.items()]
+
+    def answer_all(self) -> None:
+        done = [(waiting[1], settled) for waiting, settled in self.settled]
+        for future, settled in [*done, *self.twins]:
+            if not future.done():
+                future.set_result(settled.answer())
+
+
+async def settle(database: Database, workspace_id: int, taken: list[Waiting]) -> Batch:
+    """Find out what each ask comes to; those refused or done before are answered here."""
+    asks = [ask for ask, _ in taken]
+    async with database.read() as db:
+        made = Batch(Ledger(workspace_id), await index.tips(db, workspace_id))
+        before = await _answered_before(db, workspace_id, asks)
+        await _load(db, made.ledger, asks)
+    requests: dict[str, tuple[str, Settled]] = {}
+    for ask, done in taken:
+        try:
+            known = before.get(ask.request_id or "")
+            if known is not None:
+                _check_same(ask, known[0])
+                _answer(done, known[1])
+            elif ask.request_id in requests:
+                print_, settled = requests[ask.request_id]
+                _check_same(ask, print_)
+                made.twins.append((done, settled))
+            else:
+                settled = _settle(made, ask)
+                made.settled.append(((ask, done), settled))
+                if ask.request_id is not None:
+                    requests[ask.request_id] = (ask.fingerprint(), settled)
+        except Later:
+            made.later.append((ask, done))
+        except Exception as refused:  # of this ask alone; the others go on
+            if not done.done():
+                done.set_exception(refused)
+    first: set[str] = set()
+    for plan in made.plans:
+        plan.parent = None if plan.ref in first else made.tips.get(plan.ref)
+        first.add(plan.ref)
+    return made
+
+
+def _settle(made: Batch, ask: Ask) -> Settled:
+    settled = ask.settle(made.ledger)
+    for plan in settled.plans:
+        (follow_main if plan.ref == MAIN else follow_deploy)(made.ledger, plan.commit)
+    return settled
+
+
+def _answer(done: asyncio.Future[Answer], answer: Answer) -> None:
+    if not done.done():
+        done.set_result(answer)
+
+
+def _check_same(ask: Ask, print_: str | None) -> None:
+    if print_ is not None and print_ != ask.fingerprint():
+        raise Conflict(
+            "This Idempotency-Key was used for another request before. Use a new key for each "
+            "change; repeat a key only to repeat the same request."
+        )
+
+
+async def _load(db: AsyncSession, ledger: Ledger, asks: list[Ask]) -> None:
+    """Fill the ledger with all that the asks will look at."""
+    wanted_names = set[str]().union(*(ask.names for ask in asks))
+    await ledger.load_prompts(db, wanted_names, set[str]().union(*(ask.ids for ask in asks)))
+    unknown = {name for name in wanted_names if name not in ledger.live}
+    if unknown:
+        await ledger.load_former(db, names=unknown)
+        await ledger.load_prompts(db, (), set(ledger.former.values()))
+    labelled = {
+        held.id for ask in asks if ask.labelled for name in ask.names if (held := ledger.at(name))
+    }
+    if labelled:
+        await ledger.load_labels(db, labelled)
+        await ledger.load_former_names(db, labelled)
+    await ledger.load_versions(
+        db, set[tuple[str, int]]().union(*(ask.versions_wanted(ledger) for ask in asks))
+    )
+    await ledger.load_contents(
+        db, set[str]().union(*(ask.contents_wanted(ledger) for ask in asks))
+    )
+
+
+async def _answered_before(
+    db: AsyncSession, workspace_id: int, asks: list[Ask]
+) -> dict[str, tuple[str | None, Answer]]:
+    """Requests that were done already, by id, with what they were and their answers."""
+    ids = {ask.request_id for ask in asks if ask.request_id is not None}
+    if not ids:
+        return {}
+    query = select(Intent).where(
+        Intent.workspace_id == workspace_id, Intent.request_id.in_(ids), Intent.state != "cancelled"
+    )
+    found: dict[str, tuple[str | None, Answer]] = {}
+    for intent in await db.scalars(query):
+        if intent.state == "open":
+            raise Unavailable("This request is being worked on. Ask again in a moment.")
+        answer = intent.answer or await _answer_from_index(db, intent)
+        found[intent.request_id or ""] = (intent.request_hash, answer)
+    return found
+
+
+async def _answer_from_index(db: AsyncSession, intent: Intent) -> Answer:
+    """After a rebuild, the commit is all that is left of a request; its versions are the answer."""
+    query = select(Version).where(
+        Version.workspace_id == intent.workspace_id, Version.commit.in_(intent.commits)
+    )
+    saved = [
+        {
+            "name": version.name, "id": version.prompt_id, "version": version.number,
+            "commit": version.commit, "hash": version.hash, "created": True,
+        }
+        for version in await db.scalars(query)
+    ]  # fmt: skip
+    return {"saved": saved} if saved else {"commit": intent.commits[0]}
+
+
+async def write_intents(
+    database: Database, workspace_id: int, made: Batch, moves: list[RefMove]
+) -> None:
+    """Note what is about to happen, with the answers, before any ref moves."""
+    refs = [[move.ref, move.old or "", move.new] for move in moves]
+    at = now()
+    rows = [
+        {
+            "workspace_id": workspace_id, "batch": made.id, "request_id": ask.request_id,
+            "request_hash": ask.fingerprint() if ask.request_id else None, "refs": refs,
+            "commits": [plan.commit.id for plan in settled.plans],
+            "answer": settled.answer() if ask.request_id else None, "state": "open", "at": at,
+        }
+        for (ask, _), settled in made.settled if settled.plans and ask.request_id
+    ]  # fmt: skip
+    # One row stands for all who sent no key: nobody will ask for their answers.
+    rows.append(
+        {
+            "workspace_id": workspace_id, "batch": made.id, "request_id": None,
+            "request_hash": None, "refs": refs, "commits": [], "answer": None, "state": "open",
+            "at": at,
+        }
+    )  # fmt: skip
+    keys = [row["request_id"] for row in rows if row["request_id"]]
+    async with database.write() as db:
+        if keys:
+            await db.execute(
+                delete(Intent).where(
+                    Intent.workspace_id == workspace_id, Intent.request_id.in_(keys),
+                    Intent.state == "cancelled",
+                )
+            )  # fmt: skip
+        await db.execute(insert(Intent), rows)
+
+
+async def write_down(
+    database: Database, workspace_id: int, made: Batch, moves: list[RefMove]
+) -> None:
+    """The index, the outbox, the audit log and the end of the intents, in one transaction."""
+    async with database.write() as db:
+        known = await index.tips(db, workspace_id, lock=True)
+        if any(known.get(move.ref) != move.old for move in moves):
+            raise Unavailable("The index was moved by another process; it catches up.")
+        await index.apply(db, made.ledger, {move.ref: move.new for move in moves})
+        await db.execute(insert(AuditEntry), _audit(workspace_id, made))
+        await close_intents(db, workspace_id, made.id)
+
+
+def _audit(workspace_id: int, made: Batch) -> list[dict[str, Any]]:
+    return [
+        {
+            "workspace_id": workspace_id, "at": now(), "actor": ask.actor.said,
+            "action": ask.action, "subject": ", ".join(ask.subjects())[:255],
+            "detail": {"commits": [plan.commit.id for plan in settled.plans]},
+        }
+        for (ask, _), settled in made.settled if settled.plans
+    ]  # fmt: skip
+
+
+async def close_intents(db: AsyncSession, workspace_id: int, batch: str) -> None:
+    """Done. Rows with a key stay, for whoever asks again."""
+    mine = (Intent.workspace_id == workspace_id, Intent.batch == batch)
+    await db.execute(update(Intent).where(*mine).values(state="done"))
+    await db.execute(delete(Intent).where(*mine, Intent.request_id.is_(None)))

@@ -1,0 +1,182 @@
+"""Commits as values: what git says about one, and how we ask git to write some. Pure.
+
+    plans --- stream() --> bytes for `git fast-import` --> commits in the repository
+    Commit <-- parse_commit(), parse_log() --- what `git cat-file` and `git log --raw -z` print
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from hub.registry.reading import Reading
+
+ZERO = "0" * 40
+HUB_NAME = "Prompt Hub"
+HUB_EMAIL = "hub@localhost"
+_TRAILER = re.compile(r"(Prompts?|Label|Request-Id|Request-Hash): .+")
+_WHO = re.compile(rb"(.*?) ?<(.*?)> ?(-?\d+)? ?([+-]\d{4})?", re.S)
+
+
+class Change(msgspec.Struct):
+    """One file that a commit changed; a blob is None where there is no (plain) file."""
+
+    path: str
+    old: str | None = None
+    new: str | None = None
+    data: bytes | None = None
+    old_data: bytes | None = None
+    reading: Reading | None = None
+    """`data` as a prompt, if the writer knows it already."""
+
+
+class Commit(msgspec.Struct):
+    """A commit of the first-parent line; `id` is empty until git has written it."""
+
+    id: str
+    parent: str | None
+    author: str
+    email: str
+    at: datetime
+    message: str
+    changes: list[Change]
+    trailers: dict[str, str] = {}
+    """Only of commits that say the hub made them; a claim, not a proof."""
+
+
+class Plan(msgspec.Struct):
+    """A commit that we want written on `ref`, after the one before it in the same batch."""
+
+    ref: str
+    parent: str | None
+    """The ref's tip, for the first plan of a ref."""
+    commit: Commit
+    moved: list[tuple[str, str]] = []
+
+
+def clean_name(text: str) -> str:
+    """A person's name as git can carry it."""
+    return " ".join(re.sub(r"[<>\x00-\x1f\x7f]", " ", _sound(text)).split())[:120] or "Unknown"
+
+
+def clean_email(text: str) -> str:
+    """An address as git can carry it; an empty one gets a no-reply address."""
+    return re.sub(r"[<>\s\x00-\x1f\x7f]", "", _sound(text))[:254] or "noreply@localhost"
+
+
+def clean_message(text: str) -> str:
+    """A sentence about why, as git gives it back: LF, no NUL, no blank ends."""
+    text = _sound(text).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    return text.strip()
+
+
+def _sound(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def with_trailers(message: str, trailers: dict[str, str]) -> str:
+    """The message as it is written, our trailers in a last paragraph of their own."""
+    lines = [f"{key}: {' '.join(value.split())}" for key, value in trailers.items()]
+    return "\n\n".join([message, "\n".join(lines)]) if lines else message
+
+
+def split_trailers(text: str) -> tuple[str, dict[str, str]]:
+    """The other way round, for a commit of the hub."""
+    body, gap, last = text.rpartition("\n\n")
+    lines = last.split("\n")
+    if not gap or not all(map(_TRAILER.fullmatch, lines)):
+        return text, {}
+    return body, dict(line.split(": ", 1) for line in lines)
+
+
+def stream(batch: str, plans: Iterable[Plan]) -> bytes:
+    """A fast-import stream that writes the plans, prints their commit ids and keeps no ref."""
+    plans = list(plans)
+    parts: list[bytes] = []
+    last: dict[str, str] = {}
+    for mark, plan in enumerate(plans, 1):
+        ref = f"refs/hub/batch/{batch}/{plan.ref.rpartition('/')[2]}"
+        parts.extend(_commit(ref, mark, plan, first=plan.ref not in last))
+        last[plan.ref] = ref
+    parts.extend(b"get-mark :%d\n" % mark for mark in range(1, len(plans) + 1))
+    # Without this, git would leave a ref behind for each: a synced file to write and to delete.
+    parts.extend(b"reset %s\n\n" % ref.encode() for ref in last.values())
+    parts.append(b"done\n")
+    return b"".join(parts)
+
+
+def _commit(ref: str, mark: int, plan: Plan, *, first: bool) -> Iterable[bytes]:
+    commit = plan.commit
+    text = with_trailers(commit.message, commit.trailers).encode() + b"\n"
+    at = int(commit.at.timestamp())
+    yield f"commit {ref}\nmark :{mark}\n".encode()
+    yield f"author {commit.author} <{commit.email}> {at} +0000\n".encode()
+    yield f"committer {HUB_NAME} <{HUB_EMAIL}> {at} +0000\ndata {len(text)}\n".encode()
+    yield text
+    if first and plan.parent:
+        yield f"from {plan.parent}\n".encode()
+    for change in sorted(commit.changes, key=lambda change: change.data is not None):
+        if change.data is None:
+            yield f"D {change.path}\n".encode()
+        else:
+            yield f"M 100644 inline {change.path}\ndata {len(change.data)}\n".encode()
+            yield change.data
+            yield b"\n"
+    yield b"\n"
+
+
+def parse_commit(id: str, body: bytes, changes: list[Change]) -> Commit:
+    """The commit object `body`; whatever bytes it holds, a commit comes out."""
+    head, _, text = body.partition(b"\n\n")
+    parents: list[str] = []
+    who = {b"author": ("Unknown", "", 0), b"committer": ("", "", 0)}
+    for line in head.split(b"\n"):
+        key, _, value = line.partition(b" ")
+        if key == b"parent":
+            parents.append(value.decode("ascii", "replace"))
+        elif key in who:
+            who[key] = _person(value)
+    name, email, seconds = who[b"author"]
+    at = datetime.fromtimestamp(seconds, UTC)
+    message, trailers = clean_message(text.decode("utf-8", "replace")), {}
+    if who[b"committer"][:2] == (HUB_NAME, HUB_EMAIL):
+        message, trailers = split_trailers(message)
+    return Commit(
+        id=id, parent=parents[0] if parents else None, author=name, email=email, at=at,
+        message=clean_message(message), changes=changes, trailers=trailers,
+    )  # fmt: skip
+
+
+def _person(value: bytes) -> tuple[str, str, int]:
+    found = _WHO.match(value)
+    if not found:
+        return clean_name(value.decode("utf-8", "replace")), "", 0
+    name, email = (found[n].decode("utf-8", "replace") for n in (1, 2))
+    # A clock may claim any year; the database keeps only what is a date.
+    seconds = min(max(int(found[3] or 0), 0), 253402214400)
+    return clean_name(name), clean_email(email), seconds
+
+
+def parse_log(raw: bytes) -> dict[str, list[Change]]:
+    """Files per commit from `git log --raw -z --no-abbrev --no-renames --format='commit %H'`."""
+    commits: dict[str, list[Change]] = {}
+    files: list[Change] = []
+    fields = iter(raw.replace(b"\0\n:", b"\0:").split(b"\0"))
+    for field in fields:
+        field = field.lstrip(b"\n")
+        while field.startswith(b"commit "):
+            head, _, field = field.partition(b"\n")
+            files = commits.setdefault(head[7:47].decode(), [])
+        if field.startswith(b":"):
+            old_mode, new_mode, old, new, _ = field[1:].decode("ascii").split(" ")
+            path = next(fields).decode("utf-8", "surrogateescape")
+            files.append(Change(path, _blob(old_mode, old), _blob(new_mode, new)))
+    return commits
+
+
+def _blob(mode: str, blob: str) -> str | None:
+    """Symbolic links and submodules are not files of ours."""
+    return blob if mode in ("100644", "100755") else None

@@ -1,0 +1,97 @@
+"""Files on the `deploy` branch: `<label>/<folder>/<slug>.yml` says where a label points. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from hub.registry import names, yaml_read
+
+SUFFIX = ".yml"
+_LARGEST = 64 * 1024
+
+
+class Pointer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one file says. The version decides; blob and hash find it again after a rewrite."""
+
+    prompt: str
+    version: int
+    blob: str
+    hash: str
+    commit: str
+    by: str
+    at: datetime
+    why: str
+
+
+def path_of(label: str, name: str) -> str:
+    names.check_label(label)
+    names.check_name(name)
+    return f"{label}/{name}{SUFFIX}"
+
+
+def label_of(path: str) -> str | None:
+    """The label a path is about, None if it is not a label's file."""
+    label, slash, rest = path.partition("/")
+    if not slash or not rest.endswith(SUFFIX) or not names.is_name(rest.removesuffix(SUFFIX)):
+        return None
+    try:
+        names.check_label(label)
+    except names.InvalidName:
+        return None
+    return label
+
+
+def serialise(pointer: Pointer) -> bytes:
+    """The file, its keys always in this order."""
+    at = pointer.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        f"prompt: {_quoted(pointer.prompt)}\nversion: {pointer.version}\n"
+        f'blob: "{pointer.blob}"\nhash: "{pointer.hash}"\ncommit: "{pointer.commit}"\n'
+        f'by: {_quoted(pointer.by)}\nat: "{at}"\nwhy: {_quoted(pointer.why)}\n'
+    ).encode()
+
+
+def parse(data: bytes) -> Pointer | None:
+    """What the file says; None if it cannot be used."""
+    if len(data) > _LARGEST:
+        return None
+    try:
+        tree = yaml_read.load(yaml_read.decode(data))
+    except (yaml_read.Problem, ValueError):
+        return None
+    if not isinstance(tree, dict):
+        return None
+    prompt, version = str(tree.get("prompt") or ""), str(tree.get("version"))
+    if not prompt or not version.isascii() or not version.isdigit() or len(version) > 9:
+        return None
+    return Pointer(
+        prompt=prompt,
+        version=int(version),
+        at=_instant(tree.get("at")),
+        **{key: str(tree.get(key) or "") for key in ("blob", "hash", "commit", "by", "why")},
+    )
+
+
+def _instant(value: object) -> datetime:
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _quoted(text: str) -> str:
+    """A YAML string in double quotes: escapes for what would not show, the rest as it is."""
+    out = ['"']
+    for char in text:
+        code = ord(char)
+        if char in '"\\':
+            out.append("\\" + char)
+        elif char == "\n":
+            out.append("\\n")
+        elif char.isprintable():
+            out.append(char)
+        else:
+            out.append(f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
+    return "".join([*out, '"'])

@@ -1,0 +1,196 @@
+"""The one indexer: commits into rows. A save, a push, recovery and a rebuild all come through here.
+
+It can be told the same thing twice: a ref is followed from where the index stands (`IndexedRef`),
+and that mark moves in the same transaction as the rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.db import Base, Database, now
+from hub.errors import Conflict
+from hub.registry import ledger_rows, search
+from hub.registry.commits import Commit
+from hub.registry.follow import (
+    declared_ids,
+    deploy_pointers,
+    follow_deploy,
+    follow_main,
+    prompt_changes,
+)
+from hub.registry.ledger import Ledger
+from hub.registry.models import (
+    Content,
+    IndexedRef,
+    Intent,
+    Label,
+    LabelMove,
+    OldName,
+    Prompt,
+    PromptEvent,
+    Version,
+)
+from hub.registry.repository import DEPLOY, MAIN, Repository
+
+log = logging.getLogger(__name__)
+
+
+class Rewound(Conflict):
+    """The ref no longer holds what the index has followed; a person must decide."""
+
+    def __init__(self, repository: Repository, ref: str, tip: str) -> None:
+        branch = ref.rpartition("/")[2]
+        super().__init__(
+            f"The history of `{branch}` in {repository.path.name} was rewritten or put back to an "
+            f"older state: it no longer holds commit {tip[:10]}, which was saved here. Nothing was "
+            "changed. Restore that commit, or run `prompthub reindex` to accept the history as it "
+            "is now.",
+            ref=ref,
+            tip=tip,
+        )
+
+
+async def tips(db: AsyncSession, workspace_id: int, *, lock: bool = False) -> dict[str, str]:
+    """How far the index has followed each ref."""
+    query = select(IndexedRef.ref, IndexedRef.tip).where(IndexedRef.workspace_id == workspace_id)
+    rows = await db.execute(query.with_for_update() if lock else query)
+    return {row.ref: row.tip for row in rows}
+
+
+async def load_for(db: AsyncSession, ledger: Ledger, ref: str, commits: Iterable[Commit]) -> None:
+    """Fill the ledger with what following these commits will ask of it."""
+    commits = list(commits)
+    if ref == MAIN:
+        named = {name for commit in commits for name, _ in prompt_changes(commit)}
+        await ledger.load_prompts(db, named, set().union(*map(declared_ids, commits)))
+        return
+    pointers = [pointer for commit in commits for pointer in deploy_pointers(commit)]
+    ids = {pointer.prompt for pointer in pointers}
+    await ledger.load_prompts(db, (), ids)
+    await ledger.load_labels(db, ids)
+    await ledger.load_versions(db, {(p.prompt, p.version) for p in pointers})
+    await ledger.load_versions_by_hash(db, {(p.prompt, p.hash) for p in pointers if p.hash})
+
+
+async def apply(
+    db: AsyncSession, ledger: Ledger, new_tips: dict[str, str], *, announce: bool = True
+) -> None:
+    """Write down what the ledger has followed, and how far it has."""
+    await ledger_rows.write(db, ledger, announce=announce)
+    for ref, tip in new_tips.items():
+        await db.merge(IndexedRef(workspace_id=ledger.workspace_id, ref=ref, tip=tip))
+
+
+async def catch_up(database: Database, repository: Repository, workspace_id: int) -> bool:
+    """Follow the refs to their tips; whether there was anything to follow.
+
+    Raises:
+        Rewound: a ref has left the line that the index followed.
+    """
+    at = await asyncio.to_thread(repository.tips)
+    async with database.read() as db:
+        known = await tips(db, workspace_id)
+    if at == known:
+        return False
+    for ref in (MAIN, DEPLOY):
+        old = known.get(ref)
+        if old and old != at.get(ref):
+            await _check_line(repository, ref, old, at.get(ref))
+    async with database.write() as db:
+        known = await tips(db, workspace_id, lock=True)
+        for ref in (MAIN, DEPLOY):
+            if ref in at and at[ref] != known.get(ref):
+                await _follow(db, repository, workspace_id, ref, known.get(ref), at[ref])
+    return True
+
+
+async def _check_line(repository: Repository, ref: str, old: str, new: str | None) -> None:
+    if new is None or not await asyncio.to_thread(repository.contains, new, old):
+        log.error("ref rewound: %s of %s no longer holds %s", ref, repository.path, old)
+        raise Rewound(repository, ref, old)
+
+
+async def _follow(
+    db: AsyncSession, repository: Repository, workspace_id: int, ref: str, old: str | None,
+    new: str, *, announce: bool = True,
+) -> None:  # fmt: skip
+    portions = repository.walk(old, new)
+    expected = old
+    while commits := await asyncio.to_thread(next, portions, None):
+        if expected and commits[0].parent != expected:
+            raise Rewound(repository, ref, expected)  # still there, but off the first-parent line
+        expected = commits[-1].id
+        ledger = Ledger(workspace_id)
+        await load_for(db, ledger, ref, commits)
+        for commit in commits:
+            (follow_main if ref == MAIN else follow_deploy)(ledger, commit)
+        if not announce:
+            await _remember_requests(db, workspace_id, ref, commits)
+        await apply(db, ledger, {ref: commits[-1].id}, announce=announce)
+
+
+async def reindex(database: Database, repository: Repository, workspace_id: int) -> None:
+    """Forget the index of the workspace and build it from git, in one transaction."""
+    at = await asyncio.to_thread(repository.tips)
+    async with database.write() as db:
+        await search.clear(db, workspace_id)
+        for model in (Version, Content, PromptEvent, OldName, Label, LabelMove, Prompt, IndexedRef):
+            await db.execute(delete(model).where(model.workspace_id == workspace_id))
+        for ref in (MAIN, DEPLOY):
+            if ref in at:
+                await _follow(db, repository, workspace_id, ref, None, at[ref], announce=False)
+
+
+async def _remember_requests(
+    db: AsyncSession, workspace_id: int, ref: str, commits: list[Commit]
+) -> None:
+    """A request that was answered before the index was lost must not be done twice after."""
+    ids = {c.trailers["Request-Id"]: c for c in commits if "Request-Id" in c.trailers}
+    known = select(Intent.request_id).where(
+        Intent.workspace_id == workspace_id, Intent.request_id.in_(ids)
+    )
+    for known_id in await db.scalars(known) if ids else ():
+        ids.pop(known_id or "")
+    for request_id, commit in ids.items():
+        db.add(
+            Intent(
+                workspace_id=workspace_id, batch="reindex", request_id=request_id[:120],
+                request_hash=commit.trailers.get("Request-Hash"), commits=[commit.id],
+                refs=[[ref, commit.parent or "", commit.id]], answer=None, state="done", at=now(),
+            )
+        )  # fmt: skip
+
+
+_DUMPED: dict[type[Base], tuple[str, ...]] = {
+    Prompt: ("id",),
+    OldName: ("name",),
+    Content: ("hash",),
+    Version: ("prompt_id", "number"),
+    PromptEvent: ("id",),
+    Label: ("label", "prompt_id"),
+    LabelMove: ("id",),
+    IndexedRef: ("ref",),
+}
+_COUNTERS = {"prompts.row", "prompt_events.id", "label_moves.id"}
+
+
+async def dump(db: AsyncSession, workspace_id: int) -> str:
+    """The whole index of a workspace as text, to compare two of them.
+
+    Counters of the database itself are left out; their order is kept.
+    """
+    lines: list[str] = []
+    for model, order in _DUMPED.items():
+        table = model.__table__
+        columns = [c for c in table.columns if f"{table.name}.{c.name}" not in _COUNTERS]
+        query = select(*columns).where(table.c.workspace_id == workspace_id)
+        for row in await db.execute(query.order_by(*(table.c[name] for name in order))):
+            shown = [f"{c.name}={value!r}" for c, value in zip(columns, row, strict=True)]
+            lines.append(f"{table.name}: {' '.join(shown)}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,234 @@
+"""What the index knows of the prompts at hand, and what it will know once they are written down.
+
+A ledger is filled from the tables (`load_*`), followed along a line of commits (`hub.registry.
+follow`), and written back in few statements (`hub.registry.ledger_rows`). The writer of a batch
+asks it what the requests before have done; the indexer asks it nothing and writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, and_, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.registry.commits import Commit
+from hub.registry.models import Content, Label, OldName, Prompt, Version
+from hub.registry.reading import Reading
+
+_MANY = 5000
+
+
+class Held(msgspec.Struct, kw_only=True):
+    """A prompt: the row it has, or will have."""
+
+    row: int | None = None
+    id: str
+    name: str
+    title: str = ""
+    description: str = ""
+    tags: list[str] = []
+    head: int = 0
+    hash: str = ""
+    blob: str
+    created_at: datetime
+    changed_at: datetime
+    changed_by: str
+    change: str
+    deleted_at: datetime | None = None
+    problem: str | None = None
+    reading: Reading | None = None
+    """Set once the text to be searched has changed."""
+    dirty: bool = False
+    found: bool = False
+    """Whether the full text index must look again."""
+
+
+class Known(msgspec.Struct, kw_only=True):
+    """A version: the row it has or will have. A commit without id is not written yet."""
+
+    prompt_id: str
+    number: int
+    hash: str
+    blob: str
+    commit: Commit | str
+    name: str
+    author: str
+    message: str
+    reading: Reading | None = None
+
+    @property
+    def commit_id(self) -> str:
+        return self.commit if isinstance(self.commit, str) else self.commit.id
+
+
+class Pointed(msgspec.Struct, kw_only=True):
+    """Where a label points."""
+
+    version: int
+    hash: str
+    moved_at: datetime
+    moved_by: str
+    reason: str
+
+
+class Happened(msgspec.Struct, kw_only=True):
+    """A PromptEvent to be."""
+
+    prompt_id: str
+    kind: str
+    old: str
+    new: str
+    commit: Commit
+
+
+class Moved(msgspec.Struct, kw_only=True):
+    """A LabelMove to be."""
+
+    prompt_id: str
+    name: str
+    label: str
+    old: int | None
+    new: int | None
+    commit: Commit
+
+
+class Ledger:
+    """See the top of the file."""
+
+    def __init__(self, workspace_id: int) -> None:
+        self.workspace_id = workspace_id
+        self.prompts: dict[str, Held] = {}
+        self.live: dict[str, str] = {}
+        """Id of the living prompt per name."""
+        self.former: dict[str, str] = {}
+        """Id of the prompt that once had the name."""
+        self.versions: dict[tuple[str, int], Known] = {}
+        self.labels: dict[tuple[str, str], Pointed] = {}
+        """Per label and prompt id."""
+        self.contents: dict[str, bytes] = {}
+        # What is to be written:
+        self.new_versions: list[Known] = []
+        self.events: list[Happened] = []
+        self.moves: list[Moved] = []
+        self.touched_labels: set[tuple[str, str]] = set()
+        self.name_changes: dict[str, str | None] = {}
+        """Old names to keep (with the prompt's id) or to drop."""
+
+    def at(self, name: str) -> Held | None:
+        """The living prompt of that name."""
+        return self.prompts.get(self.live.get(name, ""))
+
+    def labels_of(self, prompt_id: str) -> dict[str, Pointed]:
+        return {label: to for (label, id), to in self.labels.items() if id == prompt_id}
+
+    def former_names(self, prompt_id: str) -> list[str]:
+        return [name for name, id in self.former.items() if id == prompt_id]
+
+    # --- from the tables ---------------------------------------------------------------------
+
+    async def load_prompts(
+        self, db: AsyncSession, names: Iterable[str], ids: Iterable[str]
+    ) -> None:
+        """Prompts by name (living and dead) or by id."""
+        asked_names = {name for name in names if name not in self.live}
+        asked_ids = {id for id in ids if id not in self.prompts}
+        for part in _parts(asked_names):
+            await self._load(db, Prompt.name.in_(part))
+        for part in _parts(asked_ids):
+            await self._load(db, Prompt.id.in_(part))
+
+    async def _load(self, db: AsyncSession, which: Any) -> None:
+        columns = [getattr(Prompt, name) for name in _PROMPT]
+        query = select(*columns).where(Prompt.workspace_id == self.workspace_id, which)
+        for values in await db.execute(query):
+            held = Held(**dict(zip(_PROMPT, values, strict=True)))
+            if held.id not in self.prompts:
+                self.prompts[held.id] = held
+                if held.deleted_at is None:
+                    self.live[held.name] = held.id
+
+    async def load_former(self, db: AsyncSession, *, names: Iterable[str]) -> None:
+        """Who once had these names."""
+        for part in _parts(names):
+            query = select(OldName.name, OldName.prompt_id).where(
+                OldName.workspace_id == self.workspace_id, OldName.name.in_(part)
+            )
+            for name, id in await db.execute(query):
+                self.former.setdefault(name, id)
+
+    async def load_former_names(self, db: AsyncSession, ids: Iterable[str]) -> None:
+        for part in _parts(ids):
+            query = select(OldName.name, OldName.prompt_id).where(
+                OldName.workspace_id == self.workspace_id, OldName.prompt_id.in_(part)
+            )
+            for name, id in await db.execute(query):
+                self.former.setdefault(name, id)
+
+    async def load_labels(self, db: AsyncSession, ids: Iterable[str]) -> None:
+        """Where labels point, for these prompts, and the versions they point at."""
+        wanted: set[tuple[str, int]] = set()
+        for part in _parts(ids):
+            query = select(
+                Label.label, Label.prompt_id, Label.version, Label.hash, Label.moved_at,
+                Label.moved_by, Label.reason,
+            ).where(Label.workspace_id == self.workspace_id, Label.prompt_id.in_(part))  # fmt: skip
+            for label, id, version, digest, at, by, reason in await db.execute(query):
+                pointed = Pointed(
+                    version=version, hash=digest, moved_at=at, moved_by=by, reason=reason
+                )
+                self.labels.setdefault((label, id), pointed)
+                wanted.add((id, version))
+        await self.load_versions(db, wanted)
+
+    async def load_versions(self, db: AsyncSession, wanted: Iterable[tuple[str, int]]) -> None:
+        for part in _parts({pair for pair in wanted if pair not in self.versions}):
+            query = _versions(self.workspace_id).where(
+                tuple_(Version.prompt_id, Version.number).in_(part)
+            )
+            await self._load_versions(db, query)
+
+    async def load_versions_by_hash(
+        self, db: AsyncSession, wanted: Iterable[tuple[str, str]]
+    ) -> None:
+        for part in _parts(wanted):
+            query = _versions(self.workspace_id).where(
+                or_(*(and_(Version.prompt_id == id, Version.hash == h) for id, h in part))
+            )
+            await self._load_versions(db, query)
+
+    async def _load_versions(self, db: AsyncSession, query: Select[Any]) -> None:
+        for values in await db.execute(query):
+            known = Known(**dict(zip(_VERSION, values, strict=True)))
+            self.versions.setdefault((known.prompt_id, known.number), known)
+
+    async def load_contents(self, db: AsyncSession, hashes: Iterable[str]) -> None:
+        """The bytes of prompt files."""
+        for part in _parts({one for one in hashes if one not in self.contents}):
+            query = select(Content.hash, Content.data).where(
+                Content.workspace_id == self.workspace_id, Content.hash.in_(part)
+            )
+            for digest, data in await db.execute(query):
+                self.contents[digest] = data
+
+
+_PROMPT = (
+    "row", "id", "name", "title", "description", "tags", "head", "hash", "blob", "created_at",
+    "changed_at", "changed_by", "change", "deleted_at", "problem",
+)  # fmt: skip
+_VERSION = ("prompt_id", "number", "hash", "blob", "commit", "name", "author", "message")
+
+
+def _versions(workspace_id: int) -> Select[Any]:
+    columns = [getattr(Version, name) for name in _VERSION]
+    return select(*columns).where(Version.workspace_id == workspace_id)
+
+
+def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
+    """Portions that a database takes in one statement."""
+    everything = sorted(values)
+    for start in range(0, len(everything), _MANY):
+        yield everything[start : start + _MANY]

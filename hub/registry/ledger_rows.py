@@ -1,0 +1,221 @@
+"""A ledger written down: few statements, however many prompts it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Table, bindparam, delete, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.db import Base, now
+from hub.outbox import Event
+from hub.registry import search
+from hub.registry.ledger import Happened, Held, Known, Ledger, Moved
+from hub.registry.models import Content, LabelMove, OldName, Prompt, PromptEvent, Version
+from hub.registry.reading import read
+
+
+def _table(model: type[Base]) -> Table:
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+_PROMPTS, _CONTENTS, _VERSIONS = _table(Prompt), _table(Content), _table(Version)
+_EVENTS, _MOVES, _OLD_NAMES = _table(PromptEvent), _table(LabelMove), _table(OldName)
+_OUTBOX = _table(Event)
+_LABELS = Base.metadata.tables["labels"]
+_CHANGING = (
+    "name", "folder", "title", "description", "tags", "head", "hash", "blob", "changed_at",
+    "changed_by", "change", "deleted_at", "problem",
+)  # fmt: skip
+_UPDATE = (
+    update(_PROMPTS)
+    .where(_PROMPTS.c.row == bindparam("its_row"))
+    .values({name: bindparam(name) for name in _CHANGING})
+)
+
+
+async def write(db: AsyncSession, ledger: Ledger, *, announce: bool) -> None:
+    """Everything the ledger gained, into the tables; with `announce`, events for the outbox too."""
+    await _write_prompts(db, ledger)
+    await _write_versions(db, ledger)
+    await _write_names(db, ledger)
+    await _write_labels(db, ledger)
+    await _write_search(db, ledger)
+    if announce:
+        saved, moved = map(_saved, ledger.new_versions), map(_moved, ledger.moves)
+        events = [*saved, *_happenings(ledger), *moved]
+        rows = [{"workspace_id": ledger.workspace_id, "at": now(), **event} for event in events]
+        await _insert(db, _OUTBOX, rows)
+
+
+async def _insert(db: AsyncSession, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await db.execute(insert(table), rows)
+
+
+async def _upsert(db: AsyncSession, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert; a row with the same key takes the new values (or stays, if it is all key)."""
+    if not rows:
+        return
+    dialect = sqlite if db.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    keys = [column.name for column in table.primary_key]
+    rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
+    if table is _CONTENTS:  # named by what it holds: the same key is the same content
+        await db.execute(statement.on_conflict_do_nothing(), rows)
+    else:
+        await db.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
+
+
+async def _write_prompts(db: AsyncSession, ledger: Ledger) -> None:
+    changed = [held for held in ledger.prompts.values() if held.dirty]
+    fresh = {held.id: held for held in changed if held.row is None}
+    if fresh:
+        rows = [
+            {"workspace_id": ledger.workspace_id, "id": held.id, "created_at": held.created_at}
+            | _values(held)
+            for held in fresh.values()
+        ]
+        given = await db.execute(insert(_PROMPTS).returning(_PROMPTS.c.id, _PROMPTS.c.row), rows)
+        for id, row in given:
+            fresh[id].row = row
+    known = [{"its_row": h.row} | _values(h) for h in changed if h.id not in fresh]
+    if known:
+        await (await db.connection()).execute(_UPDATE, known)
+
+
+def _values(held: Held) -> dict[str, Any]:
+    values = {name: getattr(held, name) for name in _CHANGING if name != "folder"}
+    return values | {"folder": held.name.rpartition("/")[0]}
+
+
+async def _write_versions(db: AsyncSession, ledger: Ledger) -> None:
+    contents = {
+        one.reading.hash: {
+            "workspace_id": ledger.workspace_id, "hash": one.reading.hash,
+            "data": one.reading.data, "document": one.reading.json,
+        }
+        for one in ledger.new_versions if one.reading
+    }  # fmt: skip
+    await _upsert(db, _CONTENTS, list(contents.values()))
+    await _insert(db, _VERSIONS, [_version(ledger, one) for one in ledger.new_versions])
+    await _insert(db, _EVENTS, [_event(ledger, one) for one in ledger.events])
+
+
+def _version(ledger: Ledger, known: Known) -> dict[str, Any]:
+    commit = known.commit
+    assert not isinstance(commit, str)
+    return {
+        "workspace_id": ledger.workspace_id, "prompt_id": known.prompt_id, "number": known.number,
+        "hash": known.hash, "blob": known.blob, "commit": commit.id, "name": known.name,
+        "author": commit.author, "author_email": commit.email, "message": commit.message,
+        "created_at": commit.at,
+    }  # fmt: skip
+
+
+def _event(ledger: Ledger, one: Happened) -> dict[str, Any]:
+    return {
+        "workspace_id": ledger.workspace_id, "prompt_id": one.prompt_id, "kind": one.kind,
+        "old": one.old, "new": one.new, "commit": one.commit.id, "author": one.commit.author,
+        "message": one.commit.message, "at": one.commit.at,
+    }  # fmt: skip
+
+
+async def _write_names(db: AsyncSession, ledger: Ledger) -> None:
+    dropped = sorted(name for name, id in ledger.name_changes.items() if id is None)
+    if dropped:
+        await db.execute(
+            delete(_OLD_NAMES).where(
+                _OLD_NAMES.c.workspace_id == ledger.workspace_id,
+                _OLD_NAMES.c.name == bindparam("its_name"),
+            ),
+            [{"its_name": name} for name in dropped],
+        )
+    kept = [
+        {"workspace_id": ledger.workspace_id, "name": name, "prompt_id": id}
+        for name, id in sorted(ledger.name_changes.items(), key=lambda pair: pair[0])
+        if id is not None
+    ]
+    await _upsert(db, _OLD_NAMES, kept)
+
+
+async def _write_labels(db: AsyncSession, ledger: Ledger) -> None:
+    rows = [
+        {
+            "workspace_id": ledger.workspace_id, "prompt_id": one.prompt_id, "label": one.label,
+            "old": one.old, "new": one.new, "commit": one.commit.id, "author": one.commit.author,
+            "reason": one.commit.message, "at": one.commit.at,
+        }
+        for one in ledger.moves
+    ]  # fmt: skip
+    await _insert(db, _MOVES, rows)
+    set_: list[dict[str, Any]] = []
+    for label, id in sorted(ledger.touched_labels):
+        key = {"workspace_id": ledger.workspace_id, "label": label, "prompt_id": id}
+        to = ledger.labels.get((label, id))
+        if to is None:
+            await db.execute(
+                delete(_LABELS).where(*(_LABELS.c[name] == key[name] for name in key))
+            )
+        else:
+            values = {name: getattr(to, name) for name in to.__struct_fields__}
+            set_.append(key | values)
+    await _upsert(db, _LABELS, set_)
+
+
+async def _write_search(db: AsyncSession, ledger: Ledger) -> None:
+    changed = [held for held in ledger.prompts.values() if held.found and held.row is not None]
+    gone = [held.row for held in changed if held.deleted_at is not None and held.row]
+    await search.remove(db, gone)
+    there = [held for held in changed if held.deleted_at is None]
+    await ledger.load_contents(db, {h.hash for h in there if h.reading is None and h.hash})
+    await search.put(db, [_search_row(ledger, held) for held in there])
+
+
+def _search_row(ledger: Ledger, held: Held) -> search.SearchRow:
+    reading = held.reading
+    if reading is None and held.hash in ledger.contents:
+        reading = read(ledger.contents[held.hash])
+    return search.SearchRow(
+        row=held.row or 0, workspace_id=ledger.workspace_id, name=held.name, title=held.title,
+        description=held.description, tags=" ".join(held.tags),
+        text=reading.text if reading else "",
+    )  # fmt: skip
+
+
+def _saved(known: Known) -> dict[str, Any]:
+    return {
+        "kind": "version.saved",
+        "subject": known.name,
+        "payload": {
+            "id": known.prompt_id, "name": known.name, "version": known.number,
+            "hash": known.hash, "commit": known.commit_id,
+        },
+    }  # fmt: skip
+
+
+def _happenings(ledger: Ledger) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": f"prompt.{one.kind}",
+            "subject": one.new or one.old,
+            "payload": {
+                "id": one.prompt_id, "old": one.old, "new": one.new, "commit": one.commit.id,
+            },
+        }
+        for one in ledger.events
+    ]  # fmt: skip
+
+
+def _moved(one: Moved) -> dict[str, Any]:
+    return {
+        "kind": "label.moved",
+        "subject": f"{one.label} {one.name}",
+        "payload": {
+            "id": one.prompt_id, "name": one.name, "label": one.label, "old": one.old,
+            "new": one.new, "commit": one.commit.id,
+        },
+    }  # fmt: skip

@@ -1,0 +1,199 @@
+"""How a change becomes a commit, durably, many at a time.
+
+One writer per workspace takes all asks that wait and settles each against the index; then
+
+    objects synced --> intents committed --> refs swapped, all or none --> index committed
+
+A crash between any two leaves a state that `hub.registry.recover` settles by asking git. The swap
+compares: whoever else moves a ref makes us look again, so nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from hub.db import Database
+from hub.errors import Conflict, HubError, Unavailable
+from hub.people.policy import WorkspaceRef
+from hub.registry import batch, index, recover
+from hub.registry.asks import Ask
+from hub.registry.commits import stream
+from hub.registry.repository import MANY_PACKS, GitFailed, RefMoved, Repository
+
+log = logging.getLogger(__name__)
+
+MOST = 64
+TRIES = 10
+
+Answer = dict[str, Any]
+Waiting = tuple[Ask, "asyncio.Future[Answer]"]
+
+
+class Publisher:
+    """What every writing door is handed; one per process."""
+
+    def __init__(self, database: Database, repositories: Path) -> None:
+        self.database = database
+        self.repositories = repositories
+        self._writers: dict[int, _Writer] = {}
+
+    def repository(self, slug: str) -> Repository:
+        return Repository(self.repositories / f"{slug}.git")
+
+    async def ensure(self, workspace: WorkspaceRef) -> Repository:
+        """The workspace's repository, made if this is the first time it is needed."""
+        repository = self.repository(workspace.slug)
+        if repository.exists:
+            return repository
+        async with self.database.read() as db:
+            if await index.tips(db, workspace.id):
+                raise Unavailable(
+                    f"The git repository of {workspace.name} is missing, though versions were "
+                    "saved in it. Nothing was changed. Ask the operator to restore it from a "
+                    "backup; `prompthub doctor` says where it has to be."
+                )
+        return await asyncio.to_thread(Repository.create, repository.path)
+
+    async def publish(self, workspace: WorkspaceRef, ask: Ask) -> Answer:
+        """Have the ask done, with whatever others ask at the same time.
+
+        Returns once it is on the disk, in git and in the index.
+        """
+        writer = self._writers.get(workspace.id)
+        if writer is None:
+            writer = self._writers[workspace.id] = _Writer(self, workspace)
+        return await writer.take(ask)
+
+    async def close(self) -> None:
+        """Let what has begun come to its end."""
+        for writer in self._writers.values():
+            await writer.finish()
+
+
+class _Writer:
+    """The one that writes a workspace; asks wait in line for it."""
+
+    def __init__(self, publisher: Publisher, workspace: WorkspaceRef) -> None:
+        self._publisher, self._workspace = publisher, workspace
+        self._database = publisher.database
+        self._line: deque[Waiting] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._packing: asyncio.Task[None] | None = None
+        self._unsettled = False
+        """A batch ended badly after its intents were written: ask git before the next one."""
+
+    async def take(self, ask: Ask) -> Answer:
+        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._line.append((ask, done))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work())
+        return await done
+
+    async def finish(self) -> None:
+        for task in (self._task, self._packing):
+            if task is not None:
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while self._line:
+            taken = [self._line.popleft() for _ in range(min(MOST, len(self._line)))]
+            try:
+                await self._publish(taken)
+            except Exception as error:
+                for _, done in taken:
+                    _refuse(done, error)
+            # Whoever was answered may ask again at once: let them join the next batch.
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+    async def _publish(self, taken: list[Waiting]) -> None:
+        repository = await self._publisher.ensure(self._workspace)
+        for attempt in range(TRIES):
+            await self._catch_up(repository)
+            made = await batch.settle(self._database, self._workspace.id, taken)
+            self._line.extendleft(reversed(made.later))
+            if not made.plans:
+                made.answer_all()
+                return
+            try:
+                await self._write(repository, made)
+            except RefMoved:
+                taken = made.open
+                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
+                await asyncio.to_thread(repository.clear_locks, older_than=10.0)
+                continue
+            made.answer_all()
+            self._keep_packed(repository)
+            return
+        raise Conflict("Too many changes at once. Nothing was changed; try again in a moment.")
+
+    async def _catch_up(self, repository: Repository) -> None:
+        """The index at the tips of git, and no batch in doubt."""
+        if self._unsettled:
+            await recover.settle(self._database, repository, self._workspace.id)
+            self._unsettled = False
+        await index.catch_up(self._database, repository, self._workspace.id)
+
+    async def _write(self, repository: Repository, made: batch.Batch) -> None:
+        made.id = secrets.token_hex(8)
+        ids = await _twice_if_killed(repository, stream(made.id, made.plans), len(made.plans))
+        for plan, id in zip(made.plans, ids, strict=True):
+            plan.commit.id = id
+        moves = made.moves()
+        await batch.write_intents(self._database, self._workspace.id, made, moves)
+        try:
+            await asyncio.to_thread(repository.move, moves)
+        except BaseException:
+            self._unsettled = True
+            raise
+        try:
+            await batch.write_down(self._database, self._workspace.id, made, moves)
+        except Exception:
+            # It is in git and on the disk: saved. The index follows before the next batch.
+            log.exception("index behind git in workspace %s", self._workspace.slug)
+            self._unsettled = True
+            await self._mend_index(repository)
+
+    async def _mend_index(self, repository: Repository) -> None:
+        for pause in (0.05, 0.2, 0.5):
+            await asyncio.sleep(pause)
+            try:
+                await self._catch_up(repository)
+                return
+            except Exception:
+                log.warning("index still behind git in workspace %s", self._workspace.slug)
+
+    def _keep_packed(self, repository: Repository) -> None:
+        """Each batch leaves a pack; now and then they are rolled up, beside the work."""
+        idle = self._packing is None or self._packing.done()
+        if idle and repository.packs() > MANY_PACKS:
+            self._packing = asyncio.create_task(_pack(repository))
+
+
+async def _twice_if_killed(repository: Repository, script: bytes, count: int) -> list[str]:
+    """Objects that nobody points at can be written again without harm."""
+    try:
+        return await asyncio.to_thread(repository.write, script, count)
+    except GitFailed as failed:
+        if failed.code >= 0:
+            raise
+        log.warning("git was killed (%s); writing the batch once more", failed.code)
+        return await asyncio.to_thread(repository.write, script, count)
+
+
+async def _pack(repository: Repository) -> None:
+    try:
+        await asyncio.to_thread(repository.pack_together)
+    except HubError as failed:
+        log.warning("packs of %s were not rolled up: %s", repository.path.name, failed)
+
+
+def _refuse(done: asyncio.Future[Answer], error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)

@@ -1,0 +1,154 @@
+"""After a crash: what was begun is finished or forgotten, by asking git."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, select, update
+
+from hub.db import Database, now
+from hub.errors import HubError, Unavailable
+from hub.people.models import Workspace
+from hub.registry import batch, index
+from hub.registry.models import Intent
+from hub.registry.repository import RefMove, Repository
+
+log = logging.getLogger(__name__)
+
+KEEP_REQUESTS = timedelta(days=30)
+"""How long a request with an Idempotency-Key is remembered."""
+
+
+@contextmanager
+def hold(data: Path) -> Iterator[None]:
+    """This process alone serves `data`; the lock ends with the process, however it ends.
+
+    Raises:
+        Unavailable: another process serves it.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    handle = os.open(data / "hub.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise Unavailable(
+            f"Another Prompt Hub serves the folder {data} already. Stop that one first, or "
+            "give this one another folder with --data."
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+async def at_start(database: Database, repositories: Path) -> list[str]:
+    """Put every workspace in order; call it while holding the data folder (`hold`).
+
+    Returns what an operator should read; a workspace that needs a person does not stop the others.
+    """
+    async with database.read() as db:
+        workspaces = (await db.execute(select(Workspace.id, Workspace.slug))).all()
+    troubles: list[str] = []
+    for id, slug in workspaces:
+        repository = Repository(repositories / f"{slug}.git")
+        try:
+            if repository.exists:
+                async with database.read() as db:
+                    known = await index.tips(db, id)
+                await asyncio.to_thread(sweep, repository, known)
+                await settle(database, repository, id)
+                await index.catch_up(database, repository, id)
+        except HubError as refused:
+            log.error("%s: %s", slug, refused)
+            troubles.append(f"{slug}: {refused.sentence}")
+    async with database.write() as db:
+        old = Intent.at < now() - KEEP_REQUESTS
+        await db.execute(delete(Intent).where(Intent.state != "open", old))
+    return troubles
+
+
+def sweep(repository: Repository, known: dict[str, str]) -> list[str]:
+    """Clear what a killed git left: locks, half-written files, an empty ref."""
+    swept = [str(path) for path in repository.clear_locks(older_than=0.0)]
+    for pattern in LEFTOVERS:
+        for path in repository.path.glob(pattern):
+            swept.append(str(path))
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for ref, tip in known.items():
+        if _is_broken(repository.path / ref):
+            log.error("%s of %s was broken; put back to %s", ref, repository.path.name, tip)
+            (repository.path / ref).unlink()
+            repository.move([RefMove(ref, None, tip)])
+            swept.append(f"{ref} put back")
+    if swept:
+        log.warning("swept after a crash: %s", ", ".join(swept))
+    return swept
+
+
+LEFTOVERS = (
+    "objects/??/tmp_obj_*",
+    "objects/pack/tmp_*",
+    "objects/pack/.tmp-*",
+    "objects/tmp_objdir-*",
+    "objects/incoming-*",
+    "fast_import_crash_*",
+)
+
+
+def _is_broken(ref: Path) -> bool:
+    """A ref file that a power cut left empty or half written."""
+    if not ref.is_file():
+        return False
+    said = ref.read_bytes().strip()
+    return len(said) != 40 or any(byte not in b"0123456789abcdef" for byte in said)
+
+
+async def settle(database: Database, repository: Repository, workspace_id: int) -> None:
+    """Close every open intent: done if git has it, cancelled if git never heard of it."""
+    async with database.read() as db:
+        query = select(Intent.batch, Intent.refs).where(
+            Intent.workspace_id == workspace_id, Intent.state == "open"
+        )
+        found = {row.batch: row.refs for row in await db.execute(query)}
+    if not found:
+        return
+    await asyncio.sleep(0.1)  # a git that outlived us may still be moving the refs
+    done = {
+        name: await asyncio.to_thread(_finish, repository, [RefMove(*ref) for ref in refs])
+        for name, refs in found.items()
+    }
+    await index.catch_up(database, repository, workspace_id)
+    async with database.write() as db:
+        for name, is_done in done.items():
+            if is_done:
+                await batch.close_intents(db, workspace_id, name)
+            else:
+                cancelled = update(Intent).where(
+                    Intent.workspace_id == workspace_id, Intent.batch == name
+                )
+                await db.execute(cancelled.values(state="cancelled"))
+        unkeyed = (Intent.state == "cancelled", Intent.request_id.is_(None))
+        await db.execute(delete(Intent).where(Intent.workspace_id == workspace_id, *unkeyed))
+
+
+def _finish(repository: Repository, moves: list[RefMove]) -> bool:
+    """Whether the batch is in git. A swap of two refs that a power cut halved is completed."""
+    there = [repository.contains(move.ref, move.new) for move in moves]
+    if all(there) or not any(there):
+        return all(there)
+    rest = [m for m, is_there in zip(moves, there, strict=True) if not is_there]
+    try:
+        repository.move([RefMove(m.ref, m.old or None, m.new) for m in rest])
+    except Exception:
+        log.exception("half of a change is in %s; run doctor", repository.path.name)
+        return False
+    return True

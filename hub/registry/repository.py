@@ -1,0 +1,342 @@
+"""One workspace's git repository: the only door to git.
+
+Everything runs through `git` with fixed arguments; text from people travels on standard input
+alone. Nothing here knows what a prompt is. All methods block; call them off the event loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from git import Git
+from git.exc import GitCommandNotFound
+
+from hub.errors import Unavailable
+from hub.registry.commits import ZERO, Change, Commit, parse_commit, parse_log
+
+MAIN = "refs/heads/main"
+DEPLOY = "refs/heads/deploy"
+REFS = (MAIN, DEPLOY)
+OLDEST_GIT = (2, 36)
+"""`core.fsync` came with 2.36; before it, a power cut could take an acknowledged save."""
+
+SETTINGS = {
+    "core.repositoryformatversion": "0",
+    "core.bare": "true",
+    "core.filemode": "true",
+    "core.fsync": "all",
+    "core.fsyncMethod": "fsync",
+    "core.hooksPath": "/dev/null",
+    "core.logAllRefUpdates": "false",
+    "fastimport.unpackLimit": "1",
+    "receive.fsckObjects": "true",
+    "receive.denyDeletes": "true",
+    "receive.denyNonFastForwards": "true",
+    "receive.autogc": "false",
+    "fetch.fsckObjects": "true",
+    "transfer.hideRefs": "refs/hub\n\thideRefs = refs/proposals",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+}
+MANY_PACKS = 50
+_COMMITS_AT_ONCE = 200
+_OBJECTS_AT_ONCE = 1000
+_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_FULL = re.compile(r"No space left|Disk quota|File too large|unable to write|write error", re.I)
+
+
+class GitFailed(Unavailable):
+    """git said no; `said` is its own words, for the log."""
+
+    def __init__(self, command: str, code: int, said: str) -> None:
+        super().__init__(
+            "The workspace's git repository could not be used, so nothing was changed. "
+            "Try again; if it goes on, ask the operator to run `prompthub doctor`."
+        )
+        self.command, self.code, self.said = command, code, said
+
+    def __str__(self) -> str:
+        return f"git {self.command} ended with {self.code}: {self.said}"
+
+
+class RepositoryFull(Unavailable):
+    """There is no room for another object; nothing was changed."""
+
+    status = 507
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The hub's disk is full, so this was not saved. What was saved before is safe; "
+            "your text is still on your screen. Ask the operator to make room, then try again."
+        )
+
+
+class RefMoved(Exception):
+    """Somebody else moved the ref first, or is moving it; look again."""
+
+
+class RefMove(msgspec.Struct, frozen=True):
+    """Move `ref` from `old` to `new`, if it is still at `old` (None: if it is not there)."""
+
+    ref: str
+    old: str | None
+    new: str
+
+
+class Repository:
+    """A bare repository at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._git = Git()
+        self._prefix = [*_clean_environment(), f"--git-dir={path}"]
+
+    @classmethod
+    def create(cls, path: Path) -> Repository:
+        """Make it, synced to the disk with its folder, or leave nothing at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        cls(fresh).run("init", "--bare", "--quiet", "--template=", "--initial-branch=main")
+        (fresh / "config").write_text(_config_text())
+        for folder, _, files in os.walk(fresh):
+            for name in files:
+                _sync(Path(folder, name))
+            _sync(Path(folder))
+        fresh.rename(path)
+        _sync(path.parent)
+        _sync(path.parent.parent)
+        return cls(path)
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "HEAD").is_file()
+
+    def run(self, command: str, *args: str, stdin: bytes = b"") -> bytes:
+        """Run one git command and return what it printed."""
+        code, out, said = self._run([command, *args], stdin)
+        if code == 0:
+            return out
+        if _FULL.search(said) or code == -25:  # 25: SIGXFSZ, a file-size limit
+            raise RepositoryFull
+        raise GitFailed(command, code, said.strip()[-2000:])
+
+    def _run(self, args: list[str], stdin: bytes) -> tuple[int, bytes, str]:
+        try:
+            child = self._git.execute(
+                [*self._prefix, *args], istream=cast("Any", subprocess.PIPE), as_process=True
+            )
+        except (GitCommandNotFound, OSError) as error:
+            raise GitFailed(args[0], -1, str(error)) from error
+        process = cast("Any", child).proc  # Popen, inside GitPython's wrapper
+        try:
+            out, said = process.communicate(stdin)
+        except BaseException:
+            process.kill()
+            raise
+        return process.returncode, out, said.decode("utf-8", "replace")
+
+    def tip(self, ref: str) -> str | None:
+        """Where `ref` points, None if it is not there."""
+        # The file is read here, not by git: this is asked before each save, and a child costs 4 ms.
+        try:
+            said = (self.path / ref).read_text("ascii", "replace").strip()
+        except FileNotFoundError:
+            said = ""
+        if _ID.fullmatch(said):
+            return said
+        out = self.run("for-each-ref", "--format=%(objectname)", "--", ref).decode().split()
+        return out[0] if out else None
+
+    def tips(self) -> dict[str, str]:
+        """Every ref we index that exists, with where it points."""
+        found = {ref: self.tip(ref) for ref in REFS}
+        return {ref: tip for ref, tip in found.items() if tip}
+
+    def write(self, stream: bytes, count: int) -> list[str]:
+        """Write the objects of a fast-import stream, synced; the ids of its `count` commits.
+
+        Raises:
+            GitFailed: nothing of it can be seen.
+        """
+        out = self.run("fast-import", "--quiet", "--done", "--date-format=raw", stdin=stream)
+        ids = out.decode("ascii", "replace").split()
+        if len(ids) != count or not all(map(_ID.fullmatch, ids)):
+            raise GitFailed("fast-import", 0, f"{len(ids)} ids for {count} commits")
+        _sync(self.path / "objects" / "pack")  # git syncs the files, never the folder
+        return ids
+
+    def move(self, moves: Iterable[RefMove]) -> None:
+        """Move all of the refs or none.
+
+        Raises:
+            RefMoved: one of them is no longer where the caller saw it.
+        """
+        moves = list(moves)
+        lines = [f"update {move.ref} {move.new} {move.old or ZERO}\n" for move in moves]
+        script = "".join(["start\n", *lines, "prepare\n", "commit\n"])
+        try:
+            self.run("update-ref", "--stdin", stdin=script.encode("ascii"))
+        except GitFailed as failed:
+            if all(self.tip(move.ref) == move.new for move in moves):
+                pass  # git was killed after the deed
+            elif "cannot lock ref" in failed.said or "Unable to create" in failed.said:
+                raise RefMoved(failed.said) from failed
+            else:
+                raise
+        for move in moves:
+            _sync((self.path / move.ref).parent)
+
+    def clear_locks(self, *, older_than: float) -> list[Path]:
+        """Remove lock files that nobody has touched for so many seconds."""
+        removed: list[Path] = []
+        for lock in [*self.path.glob("*.lock"), *self.path.glob("refs/**/*.lock")]:
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime >= older_than:
+                    lock.unlink()
+                    removed.append(lock)
+        return removed
+
+    def contains(self, ref: str, commit: str) -> bool:
+        """Whether `commit` is part of `ref`'s history."""
+        _check_ids(commit)
+        code, _, _ = self._run(["merge-base", "--is-ancestor", commit, ref], b"")
+        return code == 0
+
+    def walk(self, old: str | None, new: str) -> Iterator[list[Commit]]:
+        """The first-parent commits after `old` up to `new`, oldest first, in handy portions.
+
+        Each comes with the files it changed and their bytes before and after.
+        """
+        _check_ids(new, *([old] if old else []))
+        spec = [new, f"^{old}"] if old else [new]
+        listed = self.run("rev-list", "--first-parent", "--reverse", "--end-of-options", *spec)
+        ids = listed.decode("ascii").split()
+        for start in range(0, len(ids), _COMMITS_AT_ONCE):
+            yield self._commits(ids[start : start + _COMMITS_AT_ONCE])
+
+    def _commits(self, ids: list[str]) -> list[Commit]:
+        raw = self.run(
+            "log", "--stdin", "--no-walk=unsorted", "--diff-merges=first-parent", "--root",
+            "--raw", "-z", "--no-abbrev", "--no-renames", "--format=commit %H",
+            stdin="".join(f"{one}\n" for one in ids).encode(),
+        )  # fmt: skip
+        changes = parse_log(raw)
+        blobs = {
+            blob
+            for files in changes.values()
+            for change in files
+            for blob in (change.old, change.new)
+            if blob
+        }
+        bodies = self.read([*ids, *sorted(blobs)])
+        return [parse_commit(one, bodies[one], _filled(changes[one], bodies)) for one in ids]
+
+    def read(self, ids: list[str]) -> dict[str, bytes]:
+        """The objects' bytes; those that are missing are left out."""
+        _check_ids(*ids)
+        found: dict[str, bytes] = {}
+        for start in range(0, len(ids), _OBJECTS_AT_ONCE):
+            asked = "".join(f"{one}\n" for one in ids[start : start + _OBJECTS_AT_ONCE])
+            found.update(_objects(self.run("cat-file", "--batch", stdin=asked.encode())))
+        return found
+
+    def files(self, tip: str) -> list[tuple[str, str, str]]:
+        """Mode, blob and path of every file at `tip`."""
+        _check_ids(tip)
+        out = self.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tip)
+        lines = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
+        return [(*_words(line), line.split("\t", 1)[1]) for line in lines]
+
+    def settings(self) -> dict[str, str]:
+        """What the repository's own config says, keys in small letters."""
+        out = self.run("config", "--local", "--list", "-z").decode("utf-8", "replace")
+        pairs = (line.partition("\n") for line in out.split("\0") if line)
+        return {key.lower(): value for key, _, value in pairs}
+
+    def check(self) -> list[str]:
+        """What `git fsck` has to complain about."""
+        code, out, said = self._run(["fsck", "--full", "--no-dangling", "--no-progress"], b"")
+        lines = [*out.decode("utf-8", "replace").splitlines(), *said.splitlines()]
+        wrong = [line for line in lines if line and not line.startswith(("notice:", "dangling"))]
+        return wrong or ([f"git fsck ended with {code}"] if code else [])
+
+    def packs(self) -> int:
+        return sum(1 for _ in (self.path / "objects" / "pack").glob("pack-*.pack"))
+
+    def pack_together(self) -> None:
+        """Roll small packs into larger ones; readers and writers go on meanwhile."""
+        self.run("repack", "-d", "--geometric=2", "--quiet", "--no-write-bitmap-index")
+
+
+def version() -> tuple[int, ...]:
+    """Which git this machine has."""
+    said = Git().execute([*_clean_environment(), "version"])
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", str(said))
+    return tuple(int(part) for part in found.groups("0")) if found else (0,)
+
+
+def _clean_environment() -> list[str]:
+    """Start git with nothing inherited: a stray GIT_DIR or hook setting must not reach it."""
+    git = shutil.which("git") or "/usr/bin/git"
+    return [
+        "/usr/bin/env", "-i", f"PATH={Path(git).parent}:{os.defpath}", "LC_ALL=C",
+        "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0",
+        "GIT_OPTIONAL_LOCKS=0", git,
+    ]  # fmt: skip
+
+
+def _config_text() -> str:
+    groups: dict[str, list[str]] = {}
+    for key, value in SETTINGS.items():
+        group, _, name = key.partition(".")
+        groups.setdefault(group, []).append(f"\t{name} = {value}\n")
+    return "".join(f"[{group}]\n{''.join(lines)}" for group, lines in groups.items())
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _check_ids(*ids: str) -> None:
+    for one in ids:
+        if not _ID.fullmatch(one):
+            raise ValueError(f"not an object id: {one!r}")
+
+
+def _words(line: str) -> tuple[str, str]:
+    mode, _, blob = line.split("\t", 1)[0].split(" ")
+    return mode, blob
+
+
+def _filled(changes: list[Change], bodies: dict[str, bytes]) -> list[Change]:
+    for change in changes:
+        change.data = bodies.get(change.new) if change.new else None
+        change.old_data = bodies.get(change.old) if change.old else None
+    return changes
+
+
+def _objects(out: bytes) -> Iterator[tuple[str, bytes]]:
+    at = 0
+    while at < len(out):
+        end = out.index(b"\n", at)
+        words = out[at:end].split(b" ")
+        at = end + 1
+        if len(words) == 3:
+            size = int(words[2])
+            yield words[0].decode(), out[at : at + size]
+            at += size + 1

@@ -1,0 +1,195 @@
+"""Asking for contents to be saved, one or many, as one commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from hub.errors import Conflict, NotFound
+from hub.registry import names
+from hub.registry.asks import Ask, BaseMoved, Saved, Settled, alive, new_id, newest_dead
+from hub.registry.commits import Change, Plan
+from hub.registry.document import Document, serialise
+from hub.registry.ledger import Held, Known, Ledger
+from hub.registry.reading import Reading, blob_id, reading_of
+from hub.registry.repository import MAIN
+
+ANY = "any"
+"""In place of a base: whatever is there, put this over it (imports)."""
+
+
+class Put(msgspec.Struct):
+    """A content for a name; `base` is the hash it was edited from, None if it is to be new."""
+
+    name: str
+    document: Document
+    base: str | None
+    includes: frozenset[tuple[str, int]] = frozenset()
+
+
+class Written(msgspec.Struct):
+    put: Put
+    id: str
+    reading: Reading
+    old: Held | None
+
+
+@dataclass(kw_only=True)
+class Save(Ask):
+    """Put one or more contents, as one commit."""
+
+    puts: list[Put] = field(default_factory=list[Put])
+    readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
+    action: str = "version.saved"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.names = {put.name for put in self.puts}
+        self.names |= {name for put in self.puts for name, _ in put.includes}
+        self.ids = {put.document.id for put in self.puts if put.document.id}
+        for put in self.puts:
+            names.check_name(put.name)
+            # Serialised here, while the batch before is being written; once more if the id differs.
+            if put.document.id is not None:
+                self.readings[put.name] = reading_for(put.document)
+
+    def parts(self) -> tuple[Any, ...]:
+        puts = tuple((put.name, put.base, serialise(put.document)) for put in self.puts)
+        return ("save", puts, self.message)
+
+    def versions_wanted(self, ledger: Ledger) -> set[tuple[str, int]]:
+        wanted: set[tuple[str, int]] = set()
+        for put in self.puts:
+            held = ledger.at(put.name)
+            reading = self.readings.get(put.name)
+            if held and held.head and not (reading and put.base == held.hash != reading.hash):
+                wanted.add((held.id, held.head))
+            for name, number in put.includes:
+                if id := _id_of(ledger, name):
+                    wanted.add((id, number))
+        return wanted
+
+    def settle(self, ledger: Ledger) -> Settled:
+        written = [self._settle_one(ledger, put) for put in self.puts]
+        changed = [one for one in written if not is_same(one)]
+        changes = [
+            Change(
+                path=names.path_of(one.put.name), old=one.old.blob if one.old else None,
+                new=blob_id(one.reading.data), data=one.reading.data, reading=one.reading,
+            )
+            for one in changed
+        ]  # fmt: skip
+        plans: list[Plan] = []
+        if changed:
+            plans.append(self.plan(MAIN, _said(changed), changes, **_trailer(changed)))
+        return Settled(
+            plans, lambda: {"saved": [answer_for(ledger, one, plans) for one in written]}
+        )
+
+    def _settle_one(self, ledger: Ledger, put: Put) -> Written:
+        held = ledger.at(put.name)
+        if put.base is None and held is not None:
+            raise Conflict(
+                f"There is a prompt called {put.name} already. Choose another name, or open it "
+                "and edit it.",
+                current=_current(ledger, held),
+            )
+        if put.base is not None and put.base != ANY:
+            held = alive(ledger, put.name)
+            if put.base != held.hash:
+                raise BaseMoved(put.name, _current(ledger, held))
+        if held is None:
+            check_free(ledger, put.name)
+        _check_includes(ledger, put)
+        id = held.id if held else _free_id(ledger, put.document.id)
+        reading = self.readings.get(put.name)
+        if reading is None or reading.id != id:
+            reading = reading_for(msgspec.structs.replace(put.document, id=id))
+        return Written(put, id, reading, held)
+
+
+def reading_for(document: Document) -> Reading:
+    return reading_of(document, serialise(document))
+
+
+def is_same(one: Written) -> bool:
+    old = one.old
+    return old is not None and old.problem is None and old.hash == one.reading.hash
+
+
+def answer_for(ledger: Ledger, one: Written, plans: list[Plan]) -> dict[str, Any]:
+    if is_same(one):
+        assert one.old is not None
+        known = ledger.versions[one.id, one.old.head]
+        return _saved(known, one.put.name, created=False)
+    for known in reversed(ledger.new_versions):
+        if known.prompt_id == one.id and known.commit is plans[0].commit:
+            return _saved(known, one.put.name, created=True)
+    # A broken file mended to what it was: no new version.
+    return _saved(ledger.versions[one.id, ledger.prompts[one.id].head], one.put.name, created=False)
+
+
+def _saved(known: Known, name: str, *, created: bool) -> dict[str, Any]:
+    saved = Saved(
+        name=name, id=known.prompt_id, version=known.number, commit=known.commit_id,
+        hash=known.hash, created=created,
+    )  # fmt: skip
+    return msgspec.structs.asdict(saved)
+
+
+def _current(ledger: Ledger, held: Held) -> dict[str, Any]:
+    known = ledger.versions.get((held.id, held.head))
+    return {
+        "version": held.head,
+        "hash": held.hash,
+        "author": known.author if known else held.changed_by,
+        "message": known.message if known else held.change,
+    }
+
+
+def _said(written: list[Written]) -> str:
+    if len(written) == 1:
+        return f"{'Change' if written[0].old else 'Create'} {written[0].put.name}"
+    return f"Save {len(written)} prompts"
+
+
+def _trailer(written: list[Written]) -> dict[str, str]:
+    if len(written) == 1:
+        return {"Prompt": written[0].put.name}
+    return {"Prompts": str(len(written))}
+
+
+def _free_id(ledger: Ledger, wanted: str | None) -> str:
+    return wanted if wanted and wanted not in ledger.prompts else new_id()
+
+
+def check_free(ledger: Ledger, name: str) -> None:
+    """A new name must not stand where another prompt's file or folder has to be."""
+    for segment in name.split("/")[:-1]:
+        if segment.endswith(".yml"):
+            raise names.InvalidName(
+                f"The folder `{segment}` may not end with `.yml`. Choose another name."
+            )
+
+
+def _id_of(ledger: Ledger, name: str) -> str | None:
+    """The prompt of that name, living, dead or since renamed: its versions stay what they are."""
+    dead = newest_dead(ledger, name)
+    return ledger.live.get(name) or ledger.former.get(name) or (dead.id if dead else None)
+
+
+def _check_includes(ledger: Ledger, put: Put) -> None:
+    for name, number in sorted(put.includes):
+        id = _id_of(ledger, name)
+        if id is None:
+            raise NotFound(
+                f"The text includes {name}@{number}, but there is no prompt called {name} here. "
+                "Correct the name, or take the line out."
+            )
+        if (id, number) not in ledger.versions:
+            raise NotFound(
+                f"The text includes {name}@{number}, but {name} has no version {number}. "
+                "Correct the number."
+            )

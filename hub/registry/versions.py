@@ -1,0 +1,93 @@
+"""Versions: save, rename, delete, restore. Each function is one deed, durable when it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from hub.errors import Invalid
+from hub.people.policy import Actor, Need, WorkspaceRef, require
+from hub.registry.asks import BaseMoved, NoSuchPrompt, Saved
+from hub.registry.document import Document
+from hub.registry.edits import Delete, Rename, Restore
+from hub.registry.includes import includes
+from hub.registry.publish import Publisher
+from hub.registry.saves import ANY, Put, Save
+
+__all__ = [
+    "BaseMoved", "NoSuchPrompt", "Saved", "delete", "rename", "restore", "save", "save_many",
+]  # fmt: skip
+
+
+async def save(
+    publisher: Publisher, workspace: WorkspaceRef, name: str, document: Document, *,
+    base: str | None, actor: Actor, message: str, request_id: str | None = None,
+    at: datetime | None = None,
+) -> Saved:  # fmt: skip
+    """Make `document` the newest version of `name`; `base` None makes a new prompt.
+
+    Raises:
+        BaseMoved: the prompt is no longer what `base` (the hash that was edited) says.
+        Conflict: the prompt was to be new, and is there already.
+        Invalid: the text cannot be a version; the sentence says why.
+    """
+    require(actor, Need.SAVE, workspace.id)
+    ask = Save(
+        actor=actor, message=message, at=at, request_id=request_id,
+        puts=[_put(name, document, base)],
+    )  # fmt: skip
+    return _saved(await publisher.publish(workspace, ask))[0]
+
+
+async def save_many(
+    publisher: Publisher, workspace: WorkspaceRef, documents: Sequence[tuple[str, Document]], *,
+    actor: Actor, message: str, at: datetime | None = None,
+) -> list[Saved]:  # fmt: skip
+    """Put all of them, over whatever is there, in one commit; what is the same stays."""
+    require(actor, Need.SAVE, workspace.id)
+    if len({name for name, _ in documents}) != len(documents):
+        raise Invalid("Two of these prompts have the same name. Give each its own.")
+    if not documents:
+        return []
+    puts = [_put(name, document, ANY) for name, document in documents]
+    ask = Save(actor=actor, message=message, at=at, puts=puts, action="prompts.imported")
+    return _saved(await publisher.publish(workspace, ask))
+
+
+async def rename(
+    publisher: Publisher, workspace: WorkspaceRef, name: str, new_name: str, *, actor: Actor,
+    message: str = "", at: datetime | None = None,
+) -> None:  # fmt: skip
+    """Give the prompt another name; history, labels and the old address go with it."""
+    require(actor, Need.SAVE, workspace.id)
+    ask = Rename(actor=actor, message=message, at=at, name=name, new_name=new_name)
+    await publisher.publish(workspace, ask)
+
+
+async def delete(
+    publisher: Publisher, workspace: WorkspaceRef, name: str, *, actor: Actor, message: str = "",
+    at: datetime | None = None, request_id: str | None = None,
+) -> None:  # fmt: skip
+    """Take the prompt away, its labels too; its versions stay and can be brought back."""
+    require(actor, Need.SAVE, workspace.id)
+    ask = Delete(actor=actor, message=message, at=at, name=name, request_id=request_id)
+    await publisher.publish(workspace, ask)
+
+
+async def restore(
+    publisher: Publisher, workspace: WorkspaceRef, name: str, number: int, *, actor: Actor,
+    message: str = "", at: datetime | None = None,
+) -> Saved:  # fmt: skip
+    """Make version `number` the newest again; a deleted prompt comes back with it."""
+    require(actor, Need.SAVE, workspace.id)
+    ask = Restore(actor=actor, message=message, at=at, name=name, number=number)
+    return _saved(await publisher.publish(workspace, ask))[0]
+
+
+def _put(name: str, document: Document, base: str | None) -> Put:
+    return Put(name, document, base, includes(document))
+
+
+def _saved(answer: dict[str, Any]) -> list[Saved]:
+    return [Saved(**one) for one in answer["saved"]]
