@@ -18,6 +18,7 @@ import msgspec
 
 from hub.db import now
 from hub.playground.wire.events import Delta, Event, Failed, Finish, Note, Usage
+from hub.registry.tokens import estimate
 from hub.settings import Secret
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
@@ -117,7 +118,7 @@ class Call:
             self.total_s = time.monotonic() - self._sent
         if self._first is not None and self.tokens_out is None:
             self.estimated = True
-            self.tokens_out = max(1, round((len(self.output) + self.reasoning) / 4))
+            self.tokens_out = max(1, estimate(self.output) + round(self.reasoning / 4))
         if self._first is not None and (self.tokens_out or 0) > 1 and self._last > self._first:
             self.tokens_per_s = ((self.tokens_out or 0) - 1) / (self._last - self._first)
         if self.reasoning:
@@ -131,8 +132,8 @@ class Call:
             return
         if self.tokens_in is None:
             self.estimated = True
-            sent = sum(len(str(m.get("content"))) for m in self.request.get("messages", []))
-            self.tokens_in = max(1, round(sent / 4))
+            messages = self.request.get("messages", [])
+            self.tokens_in = sum(estimate(str(one.get("content"))) for one in messages)
         paid = self.tokens_in * (prices[0] or 0) + self.tokens_out * (prices[1] or 0)
         self.cost_usd = paid / 1_000_000
 

@@ -48,11 +48,11 @@ class Renderer:
         Raises:
             NotRendered: a variable is missing or does not fit, or the template is refused.
         """
-        record = {"name": "this prompt", "version": 0, "document": document, "snippets": snippets}
         if is_simple(document):
-            answer = render_here(record, values)
+            answer = render_here(document, snippets, values)
         else:
-            answer = await self._ask(record, values)
+            asked = {"document": document, "snippets": snippets, "values": values}
+            answer = await self._ask(msgspec.json.encode(asked) + b"\n")
         if "error" in answer:
             raise NotRendered(answer["error"])
         return cast("dict[str, Any]", answer["request"])
@@ -61,8 +61,7 @@ class Renderer:
         while not self._idle.empty():
             await _end(self._idle.get_nowait())
 
-    async def _ask(self, record: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-        line = msgspec.json.encode({"record": record, "values": values}) + b"\n"
+    async def _ask(self, line: bytes) -> dict[str, Any]:
         worker = await self._idle.get()
         try:
             worker = await _alive(worker)

@@ -1,37 +1,56 @@
 """The process that renders users' templates: no secrets, no files, little memory, killable.
 
 Started by `hub.playground.render` as `python -m hub.playground.render_worker`. One JSON line in
-(`{"record", "values"}`), one JSON line out (`{"request"}` or `{"error"}`); it ends when its
+(`{"document", "snippets", "values"}`), one out (`{"request"}` or `{"error"}`); it ends when its
 standard input does. The template language is allow-listed already; this is the third wall.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
 
 MEMORY = 512 * 1024 * 1024
 SECONDS = 2
+Json = dict[str, Any]
+_NAME = "this prompt"
 
 
-def render(record: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """The request of that prompt with those values, or the sentence that refuses it."""
-    from sdk.errors import PromptHubError
+def render(document: Json, snippets: dict[str, str], values: Json) -> Json:
+    """`{"request"}` of that prompt with those values, or `{"error"}` with a sentence."""
+    from sdk.errors import MissingVariables, PromptHubError
     from sdk.prompt import Prompt
 
+    record = {"name": _NAME, "version": 0, "document": document, "snippets": snippets}
     try:
         return {"request": Prompt.from_record(record, "hub").request(**values)}
+    except MissingVariables as error:
+        many = len(error.names) > 1
+        return {
+            "error": f"{'These have' if many else 'This has'} no value yet: "
+            f"{', '.join(error.names)}. Fill {'them' if many else 'it'} in and run again."
+        }
     except PromptHubError as error:
-        return {"error": str(error)}
-    except TypeError as error:
-        if "keyword" in str(error) or "argument" in str(error):
-            return {"error": "One of the variables has a name that cannot be used."}
-        return {"error": "A value does not fit where the prompt uses it. Check the variables."}
+        return {"error": _sentence(str(error))}
     except MemoryError:
         return {"error": "The prompt grows too large with these values. Shorten it."}
     except RecursionError:
         return {"error": "The prompt is nested too deeply. Make it simpler."}
+    except (TypeError, ValueError, AttributeError):
+        return {
+            "error": "A variable's name, a value or the answer shape of this prompt cannot be "
+            "used. Check them in Write."
+        }
+
+
+def _sentence(text: str) -> str:
+    """The SDK names prompt and version first; on the page of that prompt this is noise."""
+    text = re.sub(rf"^(Line \d+): {_NAME} v0, (message \d+): ", r"\2, \1: ", text)
+    text = re.sub(rf"^{_NAME} v0[:,] ", "", text)
+    text = text.replace(", Line", ", line")
+    return text[:1].upper() + text[1:]
 
 
 def _confine() -> None:
@@ -60,13 +79,23 @@ def _allow_seconds() -> None:
 
 
 def _warm() -> None:
-    """Import everything once, before files can no longer be opened."""
-    document = {
-        "template": "jinja",
-        "messages": [{"role": "user", "content": "{% if a %}b{% endif %}"}],
-    }
-    render({"name": "warm", "version": 1, "document": document, "snippets": {}}, {"a": True})
-    render({"name": "warm", "version": 1, "document": document, "snippets": {}}, {})
+    """Use every corner of the language once: Python imports some parts of itself only then."""
+    rich = (
+        "{# c #}{% if a and not b or a == 'x\\n' %}{{ c | join(', ') }}{% elif a > 1 %}{% else %}"
+        "{% for k in d %}{{ loop.index }}{{ k.e[0] | upper | trim | default('é') }}{% endfor %}"
+        '{% endif %}{% include "s/x@1" %}{% raw %}{{ }}{% endraw %}{{ a | length }}{{ a | round }}'
+    )
+    values: Json = {"a": 1.5, "b": False, "c": ["x", 2], "d": [{"e": ["f"]}]}
+    for text in (
+        rich,
+        "{{ a | join }}",
+        "{{ a.b() }}",
+        "{% if",
+        "{{ missing }}{% if a %}{% endif %}",
+    ):
+        document = {"template": "jinja", "messages": [{"role": "user", "content": text}]}
+        for given in (values, values | {"a": ["1"]}, {}):
+            json.dumps(render(document, {"s/x@1": "é {{ b }}"}, given))
 
 
 def main() -> None:
@@ -78,7 +107,7 @@ def main() -> None:
     for line in sys.stdin:
         _allow_seconds()
         asked = json.loads(line)
-        out.write(json.dumps(render(asked["record"], asked["values"])) + "\n")
+        out.write(json.dumps(render(**asked)) + "\n")
         out.flush()
 
 
