@@ -174,7 +174,7 @@ class Prompt:
         shape = self._document.get("responseFormat")
         if shape == "json_schema" and self._document.get("jsonSchema") is not None:
             body["response_format"] = {"type": shape, "json_schema": self._schema()}
-        elif shape and shape != "text":
+        elif shape == "json_object":
             body["response_format"] = {"type": shape}
         return body
 

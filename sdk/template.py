@@ -261,9 +261,7 @@ class _Checker:
         if isinstance(node, nodes.If):
             self._expression(node.test, known, 0)
             node.body = self._body(node.body, known, blocks + 1, loops)
-            node.elif_ = cast(
-                "list[nodes.If]", self._body(list(node.elif_), known, blocks, loops)
-            )
+            node.elif_ = cast("list[nodes.If]", self._body(list(node.elif_), known, blocks, loops))
             node.else_ = self._body(node.else_, known, blocks + 1, loops)
             return [node]
         if isinstance(node, nodes.For):
@@ -272,9 +270,7 @@ class _Checker:
             return self._include(node, known, blocks, loops)
         raise _refused(node, f"`{type(node).__name__.lower()}` is not something a prompt can do")
 
-    def _loop(
-        self, node: nodes.For, known: frozenset[str], blocks: int, loops: int
-    ) -> nodes.For:
+    def _loop(self, node: nodes.For, known: frozenset[str], blocks: int, loops: int) -> nodes.For:
         from jinja2 import nodes
 
         if loops >= DEEPEST_LOOPS:
@@ -428,7 +424,9 @@ def _look_up(node: nodes.Getattr | nodes.Getitem) -> None:
         return
     key = node.arg.node if isinstance(node.arg, nodes.Neg) else node.arg
     if not isinstance(key, nodes.Const) or not isinstance(key.value, (str, int)):
-        raise _refused(node, 'In square brackets goes a number or a name in quotes, as in `["city"]`')
+        raise _refused(
+            node, 'In square brackets goes a number or a name in quotes, as in `["city"]`'
+        )
 
 
 # ── rendering ───────────────────────────────────────────────────────────────────────────────────
@@ -609,7 +607,9 @@ def _environment() -> SandboxedEnvironment:
 
         def getattr(self, obj: Any, attribute: str) -> Any:
             if isinstance(obj, LoopContext):
-                return getattr(obj, attribute) if attribute in _LOOP else self._nothing(obj, attribute)
+                return (
+                    getattr(obj, attribute) if attribute in _LOOP else self._nothing(obj, attribute)
+                )
             return self.getitem(obj, attribute)
 
         def getitem(self, obj: Any, argument: Any) -> Any:

@@ -19,6 +19,7 @@ SAID = {
     "account.password": "set a password for",
     "account.signed-in": "signed in as",
     "account.signed-out": "signed out",
+    "demo.told": "filled the demo workspace",
     "key.created": "made the key",
     "key.revoked": "revoked the key",
     "member.added": "added",
@@ -54,3 +55,11 @@ async def entries(
     if before is not None:
         query = query.where(AuditEntry.id < before)
     return list(await db.scalars(query.order_by(AuditEntry.id.desc()).limit(PAGE)))
+
+
+async def has(db: AsyncSession, workspace_id: int, action: str) -> bool:
+    """Whether something was ever done in the workspace."""
+    query = select(AuditEntry.id).where(
+        AuditEntry.workspace_id == workspace_id, AuditEntry.action == action
+    )
+    return (await db.scalar(query.limit(1))) is not None

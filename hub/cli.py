@@ -1,0 +1,178 @@
+"""The command `prompthub`: everything an operator does at the machine itself."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from hub import __version__, operating
+from hub.errors import HubError
+from hub.parts import Parts, open_parts
+from hub.settings import Settings
+
+T = TypeVar("T")
+
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), default=None,
+    help="Folder that holds everything. Default: PROMPTHUB_DATA, or ./data.",
+)  # fmt: skip
+workspace_option = click.option(
+    "--workspace", required=True, metavar="W", help="The workspace, as in its address."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="prompthub %(version)s")
+def prompthub() -> None:
+    """The place where a team's prompts live."""
+
+
+@prompthub.command()
+@data_option
+@click.option("--host", default=None, help="Address to listen on. Default: 127.0.0.1.")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Default: 8321.")
+@click.option("--demo", is_flag=True, help="Make the demo workspace at the first start.")
+def serve(data: Path | None, host: str | None, port: int | None, demo: bool) -> None:
+    """Start the hub; the first start makes what it needs."""
+    settings = read_settings(data=data, host=host, port=port)
+    said = run(settings, lambda parts: operating.prepare(parts, demo=demo), guest=False)
+    for line in said:
+        click.echo(line)
+    operating.listen(settings)
+
+
+@prompthub.command()
+@data_option
+@click.option("--demo", is_flag=True, help="Make the demo workspace too.")
+def init(data: Path | None, demo: bool) -> None:
+    """Make the data folder, its tables and the first workspace; safe to repeat."""
+    for line in run(read_settings(data=data), lambda parts: operating.prepare(parts, demo=demo)):
+        click.echo(line)
+
+
+@prompthub.group()
+def user() -> None:
+    """People who sign in."""
+
+
+@user.command("add")
+@click.argument("email")
+@data_option
+@click.option("--name", default="", help="As colleagues know them.")
+@workspace_option
+@click.option(
+    "--role", type=click.Choice(["viewer", "editor", "reviewer", "admin"]), default="editor",
+    show_default=True,
+)  # fmt: skip
+def user_add(email: str, data: Path | None, name: str, workspace: str, role: str) -> None:
+    """Add a person to a workspace and print the link that signs them in once."""
+    settings = read_settings(data=data)
+    click.echo(
+        run(settings, lambda parts: operating.add_person(parts, workspace, email, name, role))
+    )
+
+
+@prompthub.group()
+def key() -> None:
+    """Keys for applications."""
+
+
+@key.command("create")
+@data_option
+@workspace_option
+@click.option("--scope", type=click.Choice(["read", "write"]), required=True)
+@click.option("--name", default="", help="The app that will use it.")
+def key_create(data: Path | None, workspace: str, scope: str, name: str) -> None:
+    """Make a key and print it, and nothing else; it cannot be shown again."""
+    name = name or f"made at the command line, {secrets.token_hex(3)}"
+    settings = read_settings(data=data)
+    click.echo(run(settings, lambda parts: operating.make_key(parts, workspace, name, scope)))
+
+
+@prompthub.group()
+def workspace() -> None:
+    """Workspaces: people, prompts, keys and one git repository each."""
+
+
+@workspace.command("create")
+@click.argument("slug")
+@data_option
+@click.option("--name", default="", help="As people read it.")
+def workspace_create(slug: str, data: Path | None, name: str) -> None:
+    """Make an empty workspace."""
+    settings = read_settings(data=data)
+    click.echo(run(settings, lambda parts: operating.make_workspace(parts, slug, name)))
+
+
+@prompthub.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@data_option
+@workspace_option
+@click.option("--folder", default="", help="Put everything below this folder.")
+@click.option("--message", default="", help="Why; kept in the history.")
+def import_(path: Path, data: Path | None, workspace: str, folder: str, message: str) -> None:
+    """Import a folder of .prompt.yml, Markdown or text files as one commit, with a report."""
+    settings = read_settings(data=data)
+    report = run(
+        settings, lambda parts: operating.import_folder(parts, workspace, path, folder, message)
+    )
+    for line in report.lines:
+        click.echo(line)
+    sys.exit(0 if report.saved else 1)
+
+
+@prompthub.command()
+@data_option
+@click.option("--workspace", default=None, metavar="W", help="Only this one. Default: all.")
+def reindex(data: Path | None, workspace: str | None) -> None:
+    """Forget the index and build it anew from git."""
+    for line in run(read_settings(data=data), lambda parts: operating.reindex(parts, workspace)):
+        click.echo(line)
+
+
+@prompthub.command()
+@data_option
+def doctor(data: Path | None) -> None:
+    """Look at repositories, index, locks and settings; exit code 1 if something needs a person."""
+    findings = run(read_settings(data=data), operating.examine)
+    for finding in findings:
+        click.echo(f"{finding.level}: {finding.sentence}")
+    if not findings:
+        click.echo("Everything is in order.")
+    sys.exit(1 if any(finding.level == "error" for finding in findings) else 0)
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings, or exit with a sentence about the one that cannot be used."""
+    try:
+        return Settings.from_environment(**given)
+    except msgspec.ValidationError as error:
+        raise click.ClickException(f"A setting cannot be used: {error}.") from None
+
+
+def run(settings: Settings, work: Callable[[Parts], Awaitable[T]], *, guest: bool = True) -> T:
+    """Do `work` with the data folder open; a refusal is a sentence and exit code 1."""
+
+    async def inside() -> T:
+        async with open_parts(settings, guest=guest) as parts:
+            for trouble in parts.troubles:
+                click.echo(trouble, err=True)
+            return await work(parts)
+
+    try:
+        return asyncio.run(inside())
+    except HubError as refused:
+        raise click.ClickException(refused.sentence) from None
+    except OSError as error:
+        raise click.ClickException(f"{settings.data}: {error.strerror or error}.") from None
+
+
+def main() -> None:
+    prompthub(prog_name="prompthub")

@@ -1,0 +1,124 @@
+"""The demo workspace: a small clinic's prompts, told as a history with people, dates and reasons.
+
+Each file under `stories/` is one prompt: its versions (a later one names only what it changes), its
+releases and its examples. Telling it twice changes nothing: every step carries its own request id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import select
+
+from hub.db import now
+from hub.parts import Parts
+from hub.people import audit
+from hub.people.accounts import OPERATOR
+from hub.people.policy import Actor, WorkspaceRef
+from hub.playground.models import Example
+from hub.registry import labels, versions
+from hub.registry.document import from_json
+from hub.registry.models import Prompt
+
+STORIES = Path(__file__).parent / "stories"
+SLUG, NAME = "demo", "Harbour Clinic"
+TOLD = "demo.told"
+
+
+async def tell(parts: Parts, workspace: WorkspaceRef) -> int:
+    """Bring the demo workspace's history about, once; returns how many prompts were told of."""
+    async with parts.database.read() as db:
+        if await audit.has(db, workspace.id, TOLD):
+            return 0
+    stories = {story_name(path): _read(path) for path in sorted(STORIES.rglob("*.yml"))}
+    hashes: dict[str, str | None] = dict.fromkeys(stories)
+    documents: dict[str, dict[str, Any]] = {name: {} for name in stories}
+    numbers: dict[tuple[str, str], int | None] = {}
+    for at, kind, name, step, number in sorted(_steps(stories), key=lambda step: step[:2]):
+        actor = _actor(step["by"])
+        if kind == "1-save":
+            documents[name] |= step["document"]
+            saved = await versions.save(
+                parts.publisher,
+                workspace,
+                name,
+                from_json(documents[name]),
+                base=hashes[name],
+                actor=actor,
+                message=step["why"],
+                request_id=f"demo:{name}:{number}",
+                at=at,
+            )
+            hashes[name] = saved.hash
+        else:
+            label = step["label"]
+            await labels.move(
+                parts.publisher,
+                workspace,
+                label,
+                name,
+                step["version"],
+                expected=numbers.get((label, name)),
+                actor=actor,
+                reason=step["why"],
+                request_id=f"demo:{name}:{label}:{number}",
+                at=at,
+            )
+            numbers[label, name] = step["version"]
+    await _examples(parts, workspace, stories)
+    return len(stories)
+
+
+def story_name(path: Path) -> str:
+    return path.relative_to(STORIES).with_suffix("").as_posix()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _steps(
+    stories: dict[str, dict[str, Any]],
+) -> Iterator[tuple[datetime, str, str, dict[str, Any], int]]:
+    """Every save and release of every story, with its moment; snippets come before their users."""
+    today = datetime.now(UTC).replace(hour=9, minute=12, second=0, microsecond=0)
+    for place, (name, story) in enumerate(stories.items()):
+        for kind, steps in (("1-save", story["versions"]), ("2-release", story["releases"])):
+            for number, step in enumerate(steps):
+                at = today - timedelta(days=step["days_ago"], minutes=-7 * place)
+                yield at, kind, name, step, number
+
+
+def _actor(name: str) -> Actor:
+    first, _, last = name.partition(" ")
+    email = f"{first}.{last}@harbour-clinic.example".lower()
+    return Actor(kind="operator", name=name, email=email)
+
+
+async def _examples(
+    parts: Parts, workspace: WorkspaceRef, stories: dict[str, dict[str, Any]]
+) -> None:
+    async with parts.database.write() as db:
+        found = await db.execute(
+            select(Prompt.name, Prompt.id).where(Prompt.workspace_id == workspace.id)
+        )
+        ids = {name: id_ for name, id_ in found.tuples()}
+        audit.record(db, OPERATOR, TOLD, workspace.slug, workspace.id)
+        for name, story in stories.items():
+            for position, example in enumerate(story["examples"]):
+                db.add(
+                    Example(
+                        workspace_id=workspace.id,
+                        prompt_id=ids[name],
+                        position=position,
+                        name=example["name"],
+                        variables=example["variables"],
+                        expected=example.get("expected"),
+                        created_by="Maria Keller",
+                        created_at=now(),
+                    )
+                )

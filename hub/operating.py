@@ -1,0 +1,188 @@
+"""What the operator's commands do; each function is one command, and says what it did."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from hub import demo as demo_
+from hub.errors import Invalid, NotFound
+from hub.parts import Parts
+from hub.people import accounts, keys, workspaces
+from hub.people.accounts import OPERATOR
+from hub.people.models import Workspace
+from hub.people.policy import WorkspaceRef
+from hub.registry import index, names, versions
+from hub.settings import Settings
+from hub.sync.formats.files import Imported, read_folder
+
+if TYPE_CHECKING:
+    from hub.registry.doctor import Finding
+
+FIRST_ADMIN = "admin@localhost"
+FIRST_WORKSPACE = ("main", "Prompts")
+
+
+async def prepare(parts: Parts, *, demo: bool) -> list[str]:
+    """Make what a first start needs; returns what the operator should read.
+
+    Nobody becomes administrator by being first to visit: the link is printed here and only here.
+    """
+    slug, name = (demo_.SLUG, demo_.NAME) if demo else FIRST_WORKSPACE
+    said: list[str] = []
+    workspace = await _first_workspace(parts, slug, name, always=demo)
+    if demo and workspace is not None:
+        await demo_.tell(parts, workspace)
+    async with parts.database.write() as db:
+        token = await accounts.first_link(db)
+    said.append(f"Prompt Hub is at {parts.settings.url}")
+    if token:
+        said.append("Sign in for the first time (once, within a day):")
+        said.append(f"  {parts.settings.url}/sign-in/{token}")
+    return said
+
+
+async def _first_workspace(
+    parts: Parts, slug: str, name: str, *, always: bool
+) -> WorkspaceRef | None:
+    """The workspace called `slug`, made with the first administrator if it is not there.
+
+    Unless `always`, nothing is made when there is any workspace.
+    """
+    async with parts.database.write() as db:
+        found = await workspaces.find(db, slug)
+        if found is not None:
+            return found
+        if not always and await db.scalar(select(Workspace.id).limit(1)):
+            return None
+        admin = await accounts.find(db, FIRST_ADMIN)
+        if admin is None:
+            admin = await accounts.create(db, FIRST_ADMIN, "Administrator")
+        workspace = await workspaces.create(db, slug, name, actor=OPERATOR, account_id=admin.id)
+    await parts.publisher.ensure(workspace)
+    return workspace
+
+
+def listen(settings: Settings) -> None:
+    """Serve until stopped. uvloop is not optional: see `--loop` in docs/ARCHITECTURE.md."""
+    import uvicorn
+
+    from hub.app import create_app
+
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        http="httptools",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+async def find_workspace(parts: Parts, slug: str) -> WorkspaceRef:
+    async with parts.database.read() as db:
+        workspace = await workspaces.find(db, slug)
+        if workspace is None:
+            known = ", ".join(await db.scalars(select(Workspace.slug).order_by(Workspace.slug)))
+            raise NotFound(f"There is no workspace {slug}. There are: {known or 'none yet'}.")
+    return workspace
+
+
+async def add_person(parts: Parts, slug: str, email: str, name: str, role: str) -> str:
+    """Returns the address that signs the person in once."""
+    workspace = await find_workspace(parts, slug)
+    async with parts.database.write() as db:
+        account = await workspaces.add(db, workspace, email, name, role, actor=OPERATOR)
+        token = await accounts.make_link(db, account)
+    return f"{parts.settings.url}/sign-in/{token}"
+
+
+async def make_key(parts: Parts, slug: str, name: str, scope: str) -> str:
+    workspace = await find_workspace(parts, slug)
+    async with parts.database.write() as db:
+        return (await keys.create(db, workspace, name, scope, actor=OPERATOR)).token
+
+
+async def make_workspace(parts: Parts, slug: str, name: str) -> str:
+    async with parts.database.write() as db:
+        workspace = await workspaces.create(db, slug, name, actor=OPERATOR, account_id=None)
+    await parts.publisher.ensure(workspace)
+    return f"{parts.settings.url}/{workspace.slug}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an import did: a line per file that needs one, then the sum."""
+
+    lines: list[str]
+    saved: int
+
+
+async def import_folder(parts: Parts, slug: str, path: Path, folder: str, message: str) -> Report:
+    """Import every prompt file below `path` in one commit."""
+    workspace = await find_workspace(parts, slug)
+    folder = folder.strip("/")
+    found = await asyncio.to_thread(read_folder, path)
+    good = [(_below(folder, one.name), one.document) for one in found if one.document is not None]
+    for name, _ in good:
+        names.check_name(name)
+    saved = await versions.save_many(
+        parts.publisher, workspace, good, actor=OPERATOR,
+        message=message or f"Import {len(good)} prompts from {path.name}",
+    )  # fmt: skip
+    new = sum(one.created for one in saved)
+    lines = [line for one in found for line in _said(one, folder)]
+    refused = len(found) - len(good)
+    lines.append(
+        f"{len(good)} prompts read, {new} new or changed, {len(good) - new} as they were"
+        + (f", {refused} files left out" if refused else "")
+        + "."
+    )
+    return Report(lines, len(saved))
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _said(one: Imported, folder: str) -> list[str]:
+    if one.document is None:
+        return [f"left out  {one.source_path}: {' '.join(one.notes)}"]
+    notes = f": {' '.join(one.notes)}" if one.notes else ""
+    return [f"{one.document.template:<9} {one.source_path} → {_below(folder, one.name)}{notes}"]
+
+
+async def reindex(parts: Parts, slug: str | None) -> list[str]:
+    """Rebuild the index of one workspace, or of all."""
+    async with parts.database.read() as db:
+        slugs = [slug] if slug else list(await db.scalars(select(Workspace.slug)))
+    said: list[str] = []
+    for one in slugs:
+        workspace = await find_workspace(parts, one)
+        repository = parts.publisher.repository(workspace.slug)
+        if not repository.exists:
+            raise Invalid(
+                f"The repository of {one} is not at {repository.path}; restore it first. "
+                "The index was left as it is."
+            )
+        await index.reindex(parts.database, repository, workspace.id)
+        said.append(f"{one}: built anew from git.")
+    return said
+
+
+async def examine(parts: Parts) -> list[Finding]:
+    from hub.registry import doctor
+
+    return await doctor.examine(parts.database, parts.settings)
