@@ -110,7 +110,7 @@ def to_json(document: Document) -> dict[str, object]:
     if document.model is not None:
         tree["model"] = document.model
     if document.parameters:
-        tree["modelParameters"] = document.parameters
+        tree["modelParameters"] = dict(document.parameters)
     tree["messages"] = [_message_tree(message) for message in document.messages]
     if document.variables:
         tree["variables"] = [_variable_tree(variable) for variable in document.variables]

@@ -15,7 +15,7 @@ Kind = str  # "same", "add" or "del"
 Run = tuple[Kind, str]
 Block = tuple[int, int, int]  # start in old, start in new, length
 
-_BUDGET = 60_000  # steps of Myers' algorithm at most; about 30 ms
+_BUDGET = 40_000  # steps of Myers' algorithm at most; about 20 ms
 
 
 def _mark_ranges() -> str:
