@@ -7,12 +7,15 @@ const PATIENCE = 15000;
 const RETRY = [3000, 6000, 12000, 30000];
 const NOT_THE_DRAFT = new Set(["_csrf_token", "action", "message"]);
 
-/** The form as it is sent, and (without `origin`, which follows each save) as it is compared. */
+// Hidden fields are the hub's: they follow each save and are no change of the person's.
+const OURS = new Set(["origin", "base", "base_version", "revision"]);
+
+/** The form as it is sent, and as it is compared. */
 export function serialise(form) {
   const entries = [...new FormData(form)].filter(([name]) => !NOT_THE_DRAFT.has(name));
   return {
     body: new URLSearchParams(entries).toString(),
-    state: new URLSearchParams(entries.filter(([name]) => name !== "origin")).toString(),
+    state: new URLSearchParams(entries.filter(([name]) => !OURS.has(name))).toString(),
   };
 }
 
@@ -99,6 +102,9 @@ export function startAutosave(form) {
     // What was sent is now what the hub holds: each message's origin is its place in it.
     order.forEach((field, at) => (field.value = String(at)));
     const facts = await answer.json().catch(() => ({}));
+    for (const [name, value] of Object.entries(facts)) {
+      if (OURS.has(name) && form.elements[name]) form.elements[name].value = value;
+    }
     say("saved", `Draft saved ${clock(facts.saved_at ? new Date(facts.saved_at) : new Date())}`);
     if (unsent()) touch();
     else forget();

@@ -10,7 +10,8 @@ import { startVariables } from "./variables.js";
 import { openView, refresh } from "./view.js";
 
 export function startEditor(form) {
-  const isTemplate = form.dataset.template !== "plain";
+  const isTemplate = () => (form.elements.template?.value ?? form.dataset.template) !== "plain";
+  let wasTemplate = isTemplate();
   let declared = new Set();
   let ready = false;
   let waiting = 0;
@@ -31,15 +32,16 @@ export function startEditor(form) {
 
   function look() {
     const facts = messages.items().map((item) => factsOf(item, messages.part(item, "content").value));
-    const used = new Set(isTemplate ? facts.flatMap(({ names }) => names) : []);
+    const used = new Set(isTemplate() ? facts.flatMap(({ names }) => names) : []);
     const filled = messages
       .items()
       .filter((item) => messages.part(item, "role").value === "placeholder")
       .map((item) => messages.part(item, "message_name").value);
     variables.show(used, filled);
     const now = variables.declared();
-    if ([...now].join() !== [...declared].join()) {
+    if ([...now].join() !== [...declared].join() || wasTemplate !== isTemplate()) {
       declared = now;
+      wasTemplate = isTemplate();
       messages.views.forEach(refresh);
     }
     count(messages.items(), facts);
@@ -126,10 +128,10 @@ function fill(form, body, { messages, variables }) {
   messages.replace(groups(parameters, { role: "role", content: "content", name: "message_name", origin: "origin" }));
   const parts = ["name", "type", "required", "description", "example", "default", "extra"];
   variables.replace(groups(parameters, Object.fromEntries(parts.map((part) => [part, `var_${part}`]))));
-  const lists = /^(role|content|message_name|origin|base|var_.*)$/;
+  const lists = /^(role|content|message_name|var_.*)$/;
   for (const [name, value] of parameters) {
     const field = form.elements[name];
-    if (!lists.test(name) && field && "value" in field) field.value = value;
+    if (!lists.test(name) && field && "value" in field && field.type !== "hidden") field.value = value;
   }
 }
 

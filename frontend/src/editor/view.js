@@ -14,7 +14,8 @@ const undeclaredVariable = Decoration.mark({ class: "variable variable-undeclare
 const marks = Decoration.mark({ class: "marks" });
 const comment = Decoration.mark({ class: "comment" });
 
-function decorate(view, isDeclared) {
+function decorate(view, isTemplate, isDeclared) {
+  if (!isTemplate()) return Decoration.none;
   const ranges = [];
   for (const { from, to, kind, names } of scan(view.state.doc.toString())) {
     if (!view.visibleRanges.some((range) => from <= range.to && to >= range.from)) continue;
@@ -27,14 +28,14 @@ function decorate(view, isDeclared) {
   return Decoration.set(ranges, true);
 }
 
-function glow(isDeclared) {
+function glow(isTemplate, isDeclared) {
   return ViewPlugin.define(
     (view) => ({
-      decorations: decorate(view, isDeclared),
+      decorations: decorate(view, isTemplate, isDeclared),
       update(update) {
         const asked = update.transactions.some((one) => one.effects.some((effect) => effect.is(redraw)));
         if (update.docChanged || update.viewportChanged || asked) {
-          this.decorations = decorate(update.view, isDeclared);
+          this.decorations = decorate(update.view, isTemplate, isDeclared);
         }
       },
     }),
@@ -76,7 +77,7 @@ export function openView(textarea, { isTemplate, isDeclared, onChange }) {
         }),
         highlightSpecialChars({ render: chip, addSpecialChars: UNSEEN }),
         placeholder(textarea.placeholder),
-        isTemplate ? glow(isDeclared) : [],
+        glow(isTemplate, isDeclared),
         follow,
       ],
     }),
