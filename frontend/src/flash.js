@@ -65,9 +65,23 @@ export function startFlashes() {
   document.addEventListener("htmx:after:swap", () => {
     document.querySelectorAll("[data-flash]").forEach(adopt);
   });
-  document.addEventListener("htmx:error", () => {
+  document.addEventListener("htmx:error", ({ detail }) => {
+    if (!detail.ctx || detail.ctx.response) return;
     toast("The hub cannot be reached just now. What you see stays; try again in a moment.", {
       kind: "error",
     });
   });
+  startStreamNotes();
+}
+
+/** One note while the stream of answers is interrupted; it goes when the stream is back. */
+function startStreamNotes() {
+  let note = null;
+  document.addEventListener("htmx:sse:error", () => {
+    if (note?.isConnected) return;
+    note = toast("The connection to the hub was lost. Answers are kept there and appear when it is back.", {
+      stay: 3600000,
+    });
+  });
+  document.addEventListener("htmx:sse:after:connection", () => note?.remove());
 }
