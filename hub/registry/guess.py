@@ -26,7 +26,8 @@ def guess_template(texts: Iterable[str]) -> tuple[Literal["jinja", "plain"], str
         try:
             found = template.compile_text(text, "jinja")
         except TemplateError as error:
-            return "plain", f"It holds braces that are not ours, so it is kept as it is ({error})"
+            first = f" (the first on line {error.line})" if error.line else ""
+            return "plain", f"It holds braces that are not ours{first}, so it is kept as it is."
         names.update(dict.fromkeys(found.variables))
     if not names:
         return "jinja", "It holds no placeholders yet; you can add some as {{ name }}."

@@ -16,6 +16,7 @@ Run = tuple[Kind, str]
 Block = tuple[int, int, int]  # start in old, start in new, length
 
 _BUDGET = 40_000  # steps of Myers' algorithm at most; about 20 ms
+_FEW = 24  # tokens in a gap too small to look for anchors in
 
 
 def _mark_ranges() -> str:
@@ -166,7 +167,8 @@ def align(old: Sequence[str], new: Sequence[str], budget: list[int] | None = Non
             found.append((a1, b1, end - a1))
         if a0 == a1 or b0 == b1:
             continue
-        anchors = _anchors(old, new, (a0, a1, b0, b1))
+        few = a1 - a0 + b1 - b0 <= _FEW
+        anchors = [] if few else _anchors(old, new, (a0, a1, b0, b1))
         if not anchors:
             found.extend(_myers(old, new, (a0, a1, b0, b1), budget))
             continue
