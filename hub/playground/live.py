@@ -57,14 +57,10 @@ class LiveGrid:
         self._wake.set()
         self._wake = asyncio.Event()
 
-    async def wait(self, seconds: float) -> bool:
-        """Until something changes; False: nothing did for `seconds`."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return False
-        return True
+    @property
+    def moment(self) -> asyncio.Event:
+        """Set by the next change; take it before you look, so that no change falls between."""
+        return self._wake
 
 
 class Live:

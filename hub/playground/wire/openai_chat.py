@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -184,11 +185,19 @@ def _decode(data: bytes | str) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        # Some servers cut an emoji into two halves, which only the lenient reader takes.
+        return json.loads(data)
+    except (ValueError, RecursionError):
         return None
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    """A string that can be stored and sent: no half characters, no NUL."""
+    if not isinstance(value, str):
+        return ""
+    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _parts(content: Any) -> tuple[str, str]:

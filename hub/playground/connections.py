@@ -1,0 +1,213 @@
+"""Configured model endpoints: who may be asked, with which key, at which price."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.db import now
+from hub.errors import Conflict, Invalid, NotFound
+from hub.people import audit
+from hub.people.policy import Actor, WorkspaceRef
+from hub.playground.models import Connection
+from hub.playground.outbound import Outbound
+from hub.playground.secrets_box import seal, unseal
+from hub.settings import Secret
+
+MOST_MODELS = 500
+MOST_AT_ONCE = 64
+
+
+class Fields(msgspec.Struct, frozen=True, kw_only=True):
+    """What the form of a connection says, as typed."""
+
+    name: str = ""
+    base_url: str = ""
+    key: str = ""
+    models: str = ""
+    """One per line: the name and, if wanted, dollars per million tokens in and out."""
+    concurrency: str = "8"
+    forget_key: str = ""
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The same, usable."""
+
+    name: str
+    base_url: str
+    key: str
+    models: list[dict[str, Any]]
+    concurrency: int
+    forget_key: bool
+
+
+class Wrong(Invalid):
+    """A field cannot be used; `field` says which."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence, field=field)
+        self.field = field
+
+
+async def listing(db: AsyncSession, workspace_id: int) -> list[Connection]:
+    """The workspace's connections, by name."""
+    query = select(Connection).where(Connection.workspace_id == workspace_id)
+    return list(await db.scalars(query.order_by(Connection.name)))
+
+
+async def get(db: AsyncSession, workspace_id: int, connection_id: int) -> Connection:
+    """One connection of this workspace."""
+    found = await db.get(Connection, connection_id)
+    if found is None or found.workspace_id != workspace_id:
+        raise NotFound("There is no such connection; somebody may have removed it.")
+    return found
+
+
+async def check(fields: Fields, outbound: Outbound) -> Checked:
+    """The fields, each looked at; asks for the address of the host, so hold no transaction.
+
+    Raises:
+        Wrong: names the field and says what to change.
+    """
+    name, key = fields.name.strip(), fields.key.strip()
+    if not 0 < len(name) <= 80 or not name.isprintable():
+        raise Wrong("name", "Give the connection a name of up to 80 characters.")
+    if len(fields.base_url) > 500:
+        raise Wrong("base_url", "This address is longer than 500 characters.")
+    try:
+        base_url = await outbound.check(fields.base_url)
+    except Invalid as refusal:
+        raise Wrong("base_url", refusal.sentence) from None
+    if not fields.concurrency.isdecimal() or not 1 <= int(fields.concurrency) <= MOST_AT_ONCE:
+        raise Wrong("concurrency", f"Choose a number from 1 to {MOST_AT_ONCE}.")
+    if len(key) > 1000 or not key.isascii() or not key.isprintable():
+        raise Wrong("key", "This does not look like a key: it holds signs that keys do not have.")
+    return Checked(
+        name=name, base_url=base_url, key=key, models=parse_models(fields.models),
+        concurrency=int(fields.concurrency), forget_key=bool(fields.forget_key),
+    )  # fmt: skip
+
+
+async def add(
+    db: AsyncSession, workspace: WorkspaceRef, checked: Checked, *, secret: Secret, actor: Actor
+) -> Connection:
+    """Keep a new connection; its key is sealed and never shown again."""
+    connection = Connection(
+        workspace_id=workspace.id, sealed_key=None, base_url="", created_by=actor.said,
+        created_at=now(), state="", reachable=None, checked_at=None,
+    )  # fmt: skip
+    _fill(connection, checked, secret)
+    db.add(connection)
+    await _flush(db, checked.name)
+    audit.record(db, actor, "connection.added", connection.name, workspace.id)
+    return connection
+
+
+async def change(
+    db: AsyncSession, workspace: WorkspaceRef, connection_id: int, checked: Checked, *,
+    secret: Secret, actor: Actor,
+) -> tuple[Connection, bool]:  # fmt: skip
+    """Change a connection. The second value: its key was forgotten, because the address changed."""
+    connection = await get(db, workspace.id, connection_id)
+    had_key, old_url = connection.sealed_key is not None, connection.base_url
+    _fill(connection, checked, secret)
+    moved = connection.base_url != old_url
+    if moved:
+        connection.state, connection.reachable, connection.checked_at = "", None, None
+    await _flush(db, checked.name)
+    audit.record(db, actor, "connection.changed", connection.name, workspace.id, moved=moved)
+    return connection, moved and had_key and not checked.key
+
+
+async def remove(
+    db: AsyncSession, workspace: WorkspaceRef, connection_id: int, *, actor: Actor
+) -> str:
+    """Forget a connection and its key; what was run with it stays."""
+    connection = await get(db, workspace.id, connection_id)
+    await db.delete(connection)
+    audit.record(db, actor, "connection.removed", connection.name, workspace.id)
+    return connection.name
+
+
+def key_of(connection: Connection, secret: Secret) -> Secret | None:
+    """The key, to be sent to its own address and nowhere else."""
+    if connection.sealed_key is None:
+        return None
+    return unseal(
+        secret,
+        connection.sealed_key,
+        workspace_id=connection.workspace_id,
+        base_url=connection.base_url,
+    )
+
+
+def parse_models(text: str) -> list[dict[str, Any]]:
+    """`[{id, input_price, output_price}]` from one model a line."""
+    models: dict[str, dict[str, Any]] = {}
+    for line in text.splitlines():
+        name, *prices = line.replace(";", " ").replace(",", " ").split() or [""]
+        if not name:
+            continue
+        if len(name) > 200:
+            raise Wrong("models", f"The name `{name[:40]}…` is longer than 200 characters.")
+        models[name] = {"id": name} | _prices(name, prices)
+    if len(models) > MOST_MODELS:
+        raise Wrong("models", f"These are {len(models)} models; {MOST_MODELS} is the most.")
+    return list(models.values())
+
+
+def models_text(models: list[dict[str, Any]]) -> str:
+    """The inverse of `parse_models`, for the form."""
+    return "\n".join(
+        " ".join(
+            [one["id"]]
+            + [
+                f"{one[key]:g}"
+                for key in ("input_price", "output_price")
+                if one.get(key) is not None
+            ]
+        )
+        for one in models
+    )
+
+
+def _prices(name: str, texts: list[str]) -> dict[str, float | None]:
+    if len(texts) not in (0, 2):
+        raise Wrong(
+            "models",
+            f"After `{name}` write two prices, dollars per million tokens in and out, or none.",
+        )
+    try:
+        numbers = [float(text.lstrip("$")) for text in texts]
+    except ValueError:
+        numbers = [-1.0]
+    if any(not 0 <= number <= 1_000_000 for number in numbers):
+        raise Wrong("models", f"The prices after `{name}` are not numbers. Write them like 0.15.")
+    given = numbers or [None, None]
+    return {"input_price": given[0], "output_price": given[1]}
+
+
+def _fill(connection: Connection, checked: Checked, secret: Secret) -> None:
+    """Put the values in; a new address takes the old key away."""
+    if checked.base_url != connection.base_url or checked.forget_key:
+        connection.sealed_key = None
+    connection.name, connection.base_url = checked.name, checked.base_url
+    connection.models, connection.concurrency = checked.models, checked.concurrency
+    if checked.key:
+        connection.sealed_key = seal(
+            secret,
+            checked.key,
+            workspace_id=connection.workspace_id,
+            base_url=checked.base_url,
+        )
+
+
+async def _flush(db: AsyncSession, name: str) -> None:
+    try:
+        await db.flush()
+    except IntegrityError:
+        raise Conflict(f"There is a connection called {name.strip()} already.") from None

@@ -1,0 +1,134 @@
+"""The playground put together: what its pages lean on, opened and closed with the app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import msgspec
+
+from hub.db import Database
+from hub.errors import Unavailable
+from hub.playground.calls import Endpoint
+from hub.playground.connections import key_of
+from hub.playground.engine.folders import Found, find
+from hub.playground.live import Live, settle
+from hub.playground.models import Connection
+from hub.playground.outbound import Outbound
+from hub.playground.render import Renderer
+from hub.settings import Settings
+
+THIS_MACHINE = "This machine"
+LOCAL_AT_ONCE = 16
+
+
+class LocalEngine(Protocol):
+    """What we need of `hub.playground.engine.process.Engine`."""
+
+    async def address(self) -> str:
+        """Path of the Unix socket; starts the engine when it is off."""
+        ...
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A model somebody may pick: `local:prompthub/tiny`, `3:gpt-5-mini`."""
+
+    value: str
+    model: str
+    where: str
+
+
+class Playground:
+    """Settings, database, engine, and what runs between them."""
+
+    def __init__(self, settings: Settings, database: Database, engine: LocalEngine | None) -> None:
+        self.settings = settings
+        self.database = database
+        self.engine = engine
+        self.outbound = Outbound(settings.private_hosts)
+        self.renderer = Renderer()
+        self.live = Live(database, self.renderer)
+        self._slots: dict[tuple[int, int], asyncio.Semaphore] = {}
+
+    async def close(self) -> None:
+        await self.live.close()
+        await self.renderer.stop()
+        await self.outbound.close()
+
+    async def local_models(self) -> list[Found]:
+        """Models of this machine: the built-in one and what lies in the operator's folders."""
+        if self.engine is None:
+            return []
+        places = [Path(text) for text in self.settings.model_folders.split(":") if text]
+        return list((await asyncio.to_thread(find, places)).values())
+
+    async def choices(self, connections: list[Connection]) -> list[Choice]:
+        """Everything that can be picked, this machine first."""
+        local = [
+            Choice(f"local:{found.name}", found.name, THIS_MACHINE)
+            for found in await self.local_models()
+            if not found.problem
+        ]
+        remote = [
+            Choice(f"{connection.id}:{model['id']}", model["id"], connection.name)
+            for connection in connections
+            for model in connection.models
+        ]
+        return local + remote
+
+    def local(self, model: str) -> Endpoint:
+        """Our own engine, with this model."""
+        return Endpoint(
+            name=THIS_MACHINE, base_url="http://engine/v1", client=self._engine_client, key=None,
+            model=model, local=True, slots=self._slots_of(0, LOCAL_AT_ONCE),
+        )  # fmt: skip
+
+    def remote(self, connection: Connection, model: str) -> Endpoint:
+        """A connection, with one of its models.
+
+        Raises:
+            KeyLost: its key cannot be read any more.
+        """
+        told: dict[str, Any] = next((m for m in connection.models if m["id"] == model), {})
+        return Endpoint(
+            name=connection.name,
+            base_url=connection.base_url,
+            client=self._remote_client,
+            key=key_of(connection, self.settings.secret()),
+            model=model,
+            local=False,
+            slots=self._slots_of(connection.id, connection.concurrency),
+            input_price=told.get("input_price"),
+            output_price=told.get("output_price"),
+        )
+
+    async def _engine_client(self) -> httpx.AsyncClient:
+        if self.engine is None:
+            raise Unavailable(
+                "This hub was installed without the engine for local models. "
+                "The operator can add it, or choose a model of a connection."
+            )
+        return self.outbound.engine(await self.engine.address())
+
+    async def _remote_client(self) -> httpx.AsyncClient:
+        return self.outbound.client()
+
+    def _slots_of(self, connection_id: int, size: int) -> asyncio.Semaphore:
+        return self._slots.setdefault((connection_id, size), asyncio.Semaphore(size))
+
+
+@asynccontextmanager
+async def open_playground(
+    settings: Settings, database: Database, engine: LocalEngine | None
+) -> AsyncGenerator[Playground]:
+    """Settle what a killed hub left, and stop what still runs at the end."""
+    await settle(database)
+    playground = Playground(settings, database, engine)
+    try:
+        yield playground
+    finally:
+        await playground.close()

@@ -1,0 +1,72 @@
+"""One event stream for a whole grid: what a page is missing, at most twenty times a second.
+
+Nothing is queued for a page. Each time something changed, the page's own notes (what it has shown
+of each cell) are compared with the cells as they stand, and the difference is sent as parts that
+htmx puts in place. A page that comes late, or comes back, simply starts with empty notes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+
+from markupsafe import escape
+
+from hub.playground.calls import Call
+from hub.playground.live import LiveGrid, Place
+
+BETWEEN = 0.05
+BEAT = 15.0
+
+
+async def watch(
+    grid: LiveGrid, cell: Callable[[Place, Call], str], end: Callable[[], str]
+) -> AsyncGenerator[bytes]:
+    """The stream; `cell` draws a whole cell, `end` what changes when the grid is over."""
+    shown: dict[Place, tuple[int, int]] = {}
+    while True:
+        moment = grid.moment
+        parts = [
+            part
+            for place, call in grid.calls.items()
+            if (part := _missing(place, call, shown, cell)) is not None
+        ]
+        if parts:
+            yield event("".join(parts))
+        if grid.over:
+            yield event(end())
+            yield b"event: done\ndata: done\n\n"
+            return
+        try:
+            async with asyncio.timeout(BEAT):
+                await moment.wait()
+        except TimeoutError:
+            yield b": still here\n\n"
+        await asyncio.sleep(BETWEEN)
+
+
+def event(html: str) -> bytes:
+    """One message; a line break in it needs a `data:` of its own, a bare CR must not be one."""
+    lines = html.replace("\r", "&#13;").split("\n")
+    return ("".join(f"data: {line}\n" for line in lines) + "\n").encode("utf-8", "replace")
+
+
+def partial(target: str, swap: str, html: str) -> str:
+    """A piece that htmx puts at `target`."""
+    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
+
+
+def _missing(
+    place: Place,
+    call: Call,
+    shown: dict[Place, tuple[int, int]],
+    cell: Callable[[Place, Call], str],
+) -> str | None:
+    stage, length = shown.get(place, (-1, 0))
+    shown[place] = (call.stage, len(call.output))
+    name = f"{place[0]}-{place[1]}"
+    if call.stage != stage:
+        return partial(f"#cell-{name}", "outerHTML", cell(place, call))
+    if len(call.output) > length:
+        return partial(f"#answer-{name}", "beforeend", str(escape(call.output[length:])))
+    return None
