@@ -165,7 +165,7 @@ class Prompt:
         return "\n\n".join(str(message["content"]) for message in self.fill(variables))
 
     def request(self, **variables: object) -> dict[str, Any]:
-        """The body of an OpenAI-style call: `client.chat.completions.create(**prompt.request(…))`."""
+        """The body of an OpenAI-style call, `client.chat.completions.create(**body)`."""
         body: dict[str, Any] = {"messages": self.fill(variables), **self.parameters}
         if self.model:
             body["model"] = self.model

@@ -303,7 +303,7 @@ class _Checker:
         if not isinstance(key, str) or not _PINNED.fullmatch(key):
             raise _refused(
                 node,
-                'A snippet is included by name and version, as in `{% include "snippets/tone@3" %}`',
+                'A snippet needs its version, as in `{% include "snippets/tone@3" %}`',
             )
         self.includes.setdefault(key)
         if key in self._open:

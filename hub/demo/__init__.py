@@ -106,7 +106,7 @@ async def _examples(
         found = await db.execute(
             select(Prompt.name, Prompt.id).where(Prompt.workspace_id == workspace.id)
         )
-        ids = {name: id_ for name, id_ in found.tuples()}
+        ids = dict(found.tuples().all())
         audit.record(db, OPERATOR, TOLD, workspace.slug, workspace.id)
         for name, story in stories.items():
             for position, example in enumerate(story["examples"]):

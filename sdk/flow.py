@@ -1,0 +1,123 @@
+"""What is asked of the hub and what its answers mean. Pure: no sockets, no clock.
+
+    ask  = question(url, key, pin, name, etag)      what to send
+    said = reading(reply or failure, pin, name)     Fresh, Same, Gone or Failed
+
+Only an answer of the hub itself can change what an app is served: a page of a proxy, half an
+answer, a 500 or a refused key are `Failed`, and what was kept is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from json import loads
+from typing import Any, NamedTuple, cast
+from urllib.parse import quote, urlencode
+
+from sdk.errors import TemplateError
+from sdk.prompt import Prompt
+
+Pin = str | int
+"""A label (`production`) or a version number; what is looked up first."""
+
+
+class Ask(NamedTuple):
+    """A GET. The key is kept out of `repr`."""
+
+    url: str
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<GET {self.url}>"
+
+
+class Reply(NamedTuple):
+    """An answer, of whomever."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Fresh(NamedTuple):
+    """A version we did not have."""
+
+    prompt: Prompt
+    etag: str
+
+
+class Same(NamedTuple):
+    """Nothing changed."""
+
+
+class Gone(NamedTuple):
+    """The hub says that there is no such prompt, version or label."""
+
+    sentence: str
+
+
+class Failed(NamedTuple):
+    """No usable answer; `wait` is how long the hub asked us to stay away, in seconds."""
+
+    sentence: str
+    wait: float = 0.0
+
+
+Said = Fresh | Same | Gone | Failed
+
+
+def question(url: str, key: str, pin: Pin, name: str, etag: str = "") -> Ask:
+    """How to ask for a prompt; with `etag`, only for a newer one."""
+    which = {"version": pin} if isinstance(pin, int) else {"label": pin}
+    headers = {"Accept": "application/json"}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    if etag:
+        headers["If-None-Match"] = etag
+    path = quote(name, safe="/")
+    return Ask(f"{url}/api/v1/prompts/{path}?{urlencode(which)}", headers)
+
+
+def reading(reply: Reply | Exception, pin: Pin, name: str) -> Said:
+    """What an answer means for the prompt that was asked for."""
+    if isinstance(reply, Exception):
+        return Failed(f"the hub did not answer ({type(reply).__name__})")
+    if reply.status == 304:
+        return Same()
+    body = _json(reply)
+    if reply.status == 200 and body is not None:
+        return _fresh(body, reply, pin, name)
+    if reply.status == 404 and body is not None and "detail" in body:
+        return Gone(str(body["detail"]))
+    sentence = str(body["detail"]) if body and "detail" in body else ""
+    return Failed(f"the hub answered {reply.status}. {sentence}".strip(), _wait(reply))
+
+
+def _fresh(body: Mapping[str, Any], reply: Reply, pin: Pin, name: str) -> Said:
+    try:
+        prompt = Prompt.from_record(body)
+    except TemplateError as error:
+        return Failed(str(error))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return Failed(f"the hub's answer has another shape than expected ({error!r})")
+    if isinstance(pin, int) and prompt.version != pin:
+        return Failed(f"the hub answered with version {prompt.version} when asked for {pin}")
+    return Fresh(prompt, reply.headers.get("etag", ""))
+
+
+def _json(reply: Reply) -> Mapping[str, Any] | None:
+    """The JSON object in the body; a web page of somebody in between is none."""
+    if "json" not in reply.headers.get("content-type", ""):
+        return None
+    try:
+        body: object = loads(reply.body)
+    except ValueError:
+        return None
+    return cast("Mapping[str, Any]", body) if isinstance(body, dict) else None
+
+
+def _wait(reply: Reply) -> float:
+    try:
+        return min(max(float(reply.headers.get("retry-after", "0")), 0.0), 300.0)
+    except ValueError:
+        return 0.0
