@@ -8,16 +8,18 @@ survives a power cut. Reads see a snapshot and never wait for the writer (WAL).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import DateTime, MetaData, event
+from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
+
+T = TypeVar("T")
 
 NAMES = {
     "ix": "ix_%(column_0_N_label)s",
@@ -48,7 +50,7 @@ class Base(DeclarativeBase):
     """Every table of the hub."""
 
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {datetime: Instant}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant}
 
 
 def now() -> datetime:
@@ -66,6 +68,7 @@ class Database:
         if self.sqlite:
             self._reader = _sqlite_engine(url, begin="BEGIN", size=4, guest=guest)
             self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1, guest=guest)
+            self._work = _plain_sqlite_engines(url, guest=guest)
         else:
             self._reader = self._writer = create_async_engine(url, pool_size=8, max_overflow=8)
         self._turn = asyncio.Lock()
@@ -75,13 +78,13 @@ class Database:
         return self._writer
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self) -> AsyncGenerator[AsyncSession]:
         """A session for reading; whatever it changed is rolled back."""
         async with AsyncSession(self._reader, expire_on_commit=False) as session:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self) -> AsyncGenerator[AsyncSession]:
         """One transaction: committed when the block ends well, rolled back when it raises."""
         if not self.sqlite:
             async with self._session() as session, session.begin():
@@ -93,15 +96,59 @@ class Database:
     def _session(self) -> AsyncSession:
         return AsyncSession(self._writer, expire_on_commit=False)
 
+    async def read_at_once(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a plain connection, off the event loop; what it changed is rolled back.
+
+        For many statements in a row: SQLite is asked in one thread, not by a hop for each.
+        """
+        if not self.sqlite:
+            async with self._reader.connect() as connection:
+                return await connection.run_sync(work)
+
+        def read() -> T:
+            with self._work[0].connect() as connection:
+                return work(connection)
+
+        return await asyncio.to_thread(read)
+
+    async def write_at_once(self, work: Callable[[Connection], T]) -> T:
+        """As `read_at_once`, in one transaction: committed, or rolled back when `work` raises."""
+        if not self.sqlite:
+            async with self._writer.begin() as connection:
+                return await connection.run_sync(work)
+
+        def write() -> T:
+            with self._work[1].begin() as connection:
+                return work(connection)
+
+        async with self._turn:
+            return await asyncio.to_thread(write)
+
     async def close(self) -> None:
+        for engine in self._work if self.sqlite else ():
+            engine.dispose()
         await self._reader.dispose()
         await self._writer.dispose()
 
 
 def _sqlite_engine(url: str, *, begin: str, size: int, guest: bool) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=60)
+    _prepare(engine.sync_engine, begin=begin, guest=guest)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _plain_sqlite_engines(url: str, *, guest: bool) -> tuple[Engine, Engine]:
+    """For reading and for writing, without asyncio."""
+    plain = url.replace("sqlite+aiosqlite:", "sqlite:", 1)
+    given: dict[str, Any] = {"pool_size": 1, "max_overflow": 3, "pool_timeout": 60}
+    reader, writer = create_engine(plain, **given), create_engine(plain, **given)
+    _prepare(reader, begin="BEGIN", guest=guest)
+    _prepare(writer, begin="BEGIN IMMEDIATE", guest=guest)
+    return reader, writer
+
+
+def _prepare(engine: Engine, *, begin: str, guest: bool) -> None:
+    @event.listens_for(engine, "connect")
     def connect(connection: Any, _: object) -> None:  # pyright: ignore[reportUnusedFunction]
         connection.isolation_level = None  # sqlite3 would otherwise choose its own BEGIN
         cursor = connection.cursor()
@@ -111,11 +158,9 @@ def _sqlite_engine(url: str, *, begin: str, size: int, guest: bool) -> AsyncEngi
             cursor.execute("PRAGMA wal_autocheckpoint=0")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Any) -> None:  # pyright: ignore[reportUnusedFunction]
         connection.exec_driver_sql(begin)
-
-    return engine
 
 
 _PRAGMAS = (

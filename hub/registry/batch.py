@@ -6,8 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, delete, insert, select, update
 
 from hub.db import Database, now
 from hub.errors import Conflict, Unavailable
@@ -52,6 +51,10 @@ class Batch:
         twins = [(one[0][0], done) for done, s in self.twins for one in self.settled if one[1] is s]
         return [*(waiting for waiting, _ in self.settled), *twins]
 
+    @property
+    def asks(self) -> list[Ask]:
+        return [waiting[0] for waiting, _ in self.settled]
+
     def moves(self) -> list[RefMove]:
         last = {plan.ref: plan.commit.id for plan in self.plans}
         return [RefMove(ref, self.tips.get(ref), new) for ref, new in last.items()]
@@ -63,13 +66,25 @@ class Batch:
                 future.set_result(settled.answer())
 
 
-async def settle(database: Database, workspace_id: int, taken: list[Waiting]) -> Batch:
+class IndexBehind(Exception):
+    """Git is elsewhere than the index; follow it first."""
+
+
+async def settle(
+    database: Database, workspace_id: int, taken: list[Waiting], tips: dict[str, str]
+) -> Batch:
     """Find out what each ask comes to; those refused or done before are answered here."""
     asks = [ask for ask, _ in taken]
-    async with database.read() as db:
-        made = Batch(Ledger(workspace_id), await index.tips(db, workspace_id))
-        before = await _answered_before(db, workspace_id, asks)
-        await _load(db, made.ledger, asks)
+
+    def look(db: Connection) -> tuple[Batch, dict[str, tuple[str | None, Answer]]]:
+        made = Batch(Ledger(workspace_id), index.tips(db, workspace_id))
+        if made.tips != tips:
+            raise IndexBehind
+        before = _answered_before(db, workspace_id, asks)
+        _load(db, made.ledger, asks)
+        return made, before
+
+    made, before = await database.read_at_once(look)
     requests: dict[str, tuple[str, Settled]] = {}
     for ask, done in taken:
         try:
@@ -118,60 +133,62 @@ def _check_same(ask: Ask, print_: str | None) -> None:
         )
 
 
-async def _load(db: AsyncSession, ledger: Ledger, asks: list[Ask]) -> None:
+def _load(db: Connection, ledger: Ledger, asks: list[Ask]) -> None:
     """Fill the ledger with all that the asks will look at."""
     wanted_names = set[str]().union(*(ask.names for ask in asks))
-    await ledger.load_prompts(db, wanted_names, set[str]().union(*(ask.ids for ask in asks)))
+    ledger.load_prompts(db, wanted_names, set[str]().union(*(ask.ids for ask in asks)))
     unknown = {name for name in wanted_names if name not in ledger.live}
     if unknown:
-        await ledger.load_former(db, names=unknown)
-        await ledger.load_prompts(db, (), set(ledger.former.values()))
+        ledger.load_former(db, names=unknown)
+        ledger.load_prompts(db, (), set(ledger.former.values()))
     labelled = {
         held.id for ask in asks if ask.labelled for name in ask.names if (held := ledger.at(name))
     }
     if labelled:
-        await ledger.load_labels(db, labelled)
-        await ledger.load_former_names(db, labelled)
-    await ledger.load_versions(
+        ledger.load_labels(db, labelled)
+        ledger.load_former_names(db, labelled)
+    ledger.load_versions(
         db, set[tuple[str, int]]().union(*(ask.versions_wanted(ledger) for ask in asks))
     )
-    await ledger.load_contents(
+    ledger.load_contents(
         db, set[str]().union(*(ask.contents_wanted(ledger) for ask in asks))
     )
 
 
-async def _answered_before(
-    db: AsyncSession, workspace_id: int, asks: list[Ask]
+def _answered_before(
+    db: Connection, workspace_id: int, asks: list[Ask]
 ) -> dict[str, tuple[str | None, Answer]]:
     """Requests that were done already, by id, with what they were and their answers."""
     ids = {ask.request_id for ask in asks if ask.request_id is not None}
     if not ids:
         return {}
-    query = select(Intent).where(
+    query = select(
+        Intent.request_id, Intent.request_hash, Intent.state, Intent.answer, Intent.commits
+    ).where(
         Intent.workspace_id == workspace_id, Intent.request_id.in_(ids), Intent.state != "cancelled"
     )
     found: dict[str, tuple[str | None, Answer]] = {}
-    for intent in await db.scalars(query):
+    for intent in db.execute(query):
         if intent.state == "open":
             raise Unavailable("This request is being worked on. Ask again in a moment.")
-        answer = intent.answer or await _answer_from_index(db, intent)
+        answer = intent.answer or _answer_from_index(db, workspace_id, intent.commits)
         found[intent.request_id or ""] = (intent.request_hash, answer)
     return found
 
 
-async def _answer_from_index(db: AsyncSession, intent: Intent) -> Answer:
+def _answer_from_index(db: Connection, workspace_id: int, commits: list[str]) -> Answer:
     """After a rebuild, the commit is all that is left of a request; its versions are the answer."""
-    query = select(Version).where(
-        Version.workspace_id == intent.workspace_id, Version.commit.in_(intent.commits)
-    )
+    query = select(
+        Version.name, Version.prompt_id, Version.number, Version.commit, Version.hash
+    ).where(Version.workspace_id == workspace_id, Version.commit.in_(commits))
     saved = [
         {
             "name": version.name, "id": version.prompt_id, "version": version.number,
             "commit": version.commit, "hash": version.hash, "created": True,
         }
-        for version in await db.scalars(query)
+        for version in db.execute(query)
     ]  # fmt: skip
-    return {"saved": saved} if saved else {"commit": intent.commits[0]}
+    return {"saved": saved} if saved else {"commit": commits[0]}
 
 
 async def write_intents(
@@ -198,28 +215,33 @@ async def write_intents(
         }
     )  # fmt: skip
     keys = [row["request_id"] for row in rows if row["request_id"]]
-    async with database.write() as db:
+    cancelled = delete(Intent).where(
+        Intent.workspace_id == workspace_id, Intent.request_id.in_(keys),
+        Intent.state == "cancelled",
+    )  # fmt: skip
+
+    def write(db: Connection) -> None:
         if keys:
-            await db.execute(
-                delete(Intent).where(
-                    Intent.workspace_id == workspace_id, Intent.request_id.in_(keys),
-                    Intent.state == "cancelled",
-                )
-            )  # fmt: skip
-        await db.execute(insert(Intent), rows)
+            db.execute(cancelled)
+        db.execute(insert(Intent), rows)
+
+    await database.write_at_once(write)
 
 
 async def write_down(
     database: Database, workspace_id: int, made: Batch, moves: list[RefMove]
 ) -> None:
     """The index, the outbox, the audit log and the end of the intents, in one transaction."""
-    async with database.write() as db:
-        known = await index.tips(db, workspace_id, lock=True)
+
+    def write(db: Connection) -> None:
+        known = index.tips(db, workspace_id, lock=True)
         if any(known.get(move.ref) != move.old for move in moves):
-            raise Unavailable("The index was moved by another process; it catches up.")
-        await index.apply(db, made.ledger, {move.ref: move.new for move in moves})
-        await db.execute(insert(AuditEntry), _audit(workspace_id, made))
-        await close_intents(db, workspace_id, made.id)
+            raise IndexBehind
+        index.apply(db, made.ledger, {move.ref: move.new for move in moves})
+        db.execute(insert(AuditEntry), _audit(workspace_id, made))
+        close_intents(db, workspace_id, made.id, keyed=any(ask.request_id for ask in made.asks))
+
+    await database.write_at_once(write)
 
 
 def _audit(workspace_id: int, made: Batch) -> list[dict[str, Any]]:
@@ -233,8 +255,9 @@ def _audit(workspace_id: int, made: Batch) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-async def close_intents(db: AsyncSession, workspace_id: int, batch: str) -> None:
+def close_intents(db: Connection, workspace_id: int, batch: str, *, keyed: bool = True) -> None:
     """Done. Rows with a key stay, for whoever asks again."""
     mine = (Intent.workspace_id == workspace_id, Intent.batch == batch)
-    await db.execute(update(Intent).where(*mine).values(state="done"))
-    await db.execute(delete(Intent).where(*mine, Intent.request_id.is_(None)))
+    db.execute(delete(Intent).where(*mine, Intent.request_id.is_(None)))
+    if keyed:
+        db.execute(update(Intent).where(*mine).values(state="done"))

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Base, Database, now
@@ -36,7 +36,7 @@ from hub.registry.models import (
     PromptEvent,
     Version,
 )
-from hub.registry.repository import DEPLOY, MAIN, Repository
+from hub.registry.repository import MAIN, REFS, Repository
 
 log = logging.getLogger(__name__)
 
@@ -56,35 +56,38 @@ class Rewound(Conflict):
         )
 
 
-async def tips(db: AsyncSession, workspace_id: int, *, lock: bool = False) -> dict[str, str]:
+def tips(db: Connection, workspace_id: int, *, lock: bool = False) -> dict[str, str]:
     """How far the index has followed each ref."""
     query = select(IndexedRef.ref, IndexedRef.tip).where(IndexedRef.workspace_id == workspace_id)
-    rows = await db.execute(query.with_for_update() if lock else query)
+    rows = db.execute(query.with_for_update() if lock else query)
     return {row.ref: row.tip for row in rows}
 
 
-async def load_for(db: AsyncSession, ledger: Ledger, ref: str, commits: Iterable[Commit]) -> None:
+def load_for(db: Connection, ledger: Ledger, ref: str, commits: Iterable[Commit]) -> None:
     """Fill the ledger with what following these commits will ask of it."""
     commits = list(commits)
     if ref == MAIN:
         named = {name for commit in commits for name, _ in prompt_changes(commit)}
-        await ledger.load_prompts(db, named, set().union(*map(declared_ids, commits)))
+        ledger.load_prompts(db, named, set[str]().union(*map(declared_ids, commits)))
         return
     pointers = [pointer for commit in commits for pointer in deploy_pointers(commit)]
     ids = {pointer.prompt for pointer in pointers}
-    await ledger.load_prompts(db, (), ids)
-    await ledger.load_labels(db, ids)
-    await ledger.load_versions(db, {(p.prompt, p.version) for p in pointers})
-    await ledger.load_versions_by_hash(db, {(p.prompt, p.hash) for p in pointers if p.hash})
+    ledger.load_prompts(db, (), ids)
+    ledger.load_labels(db, ids)
+    ledger.load_versions(db, {(p.prompt, p.version) for p in pointers})
+    ledger.load_versions_by_hash(db, {(p.prompt, p.hash) for p in pointers if p.hash})
 
 
-async def apply(
-    db: AsyncSession, ledger: Ledger, new_tips: dict[str, str], *, announce: bool = True
+def apply(
+    db: Connection, ledger: Ledger, new_tips: dict[str, str], *, announce: bool = True
 ) -> None:
     """Write down what the ledger has followed, and how far it has."""
-    await ledger_rows.write(db, ledger, announce=announce)
-    for ref, tip in new_tips.items():
-        await db.merge(IndexedRef(workspace_id=ledger.workspace_id, ref=ref, tip=tip))
+    ledger_rows.write(db, ledger, announce=announce)
+    rows = [
+        {"workspace_id": ledger.workspace_id, "ref": ref, "tip": tip}
+        for ref, tip in new_tips.items()
+    ]
+    ledger_rows.upsert(db, IndexedRef, rows)
 
 
 async def catch_up(database: Database, repository: Repository, workspace_id: int) -> bool:
@@ -93,20 +96,22 @@ async def catch_up(database: Database, repository: Repository, workspace_id: int
     Raises:
         Rewound: a ref has left the line that the index followed.
     """
-    at = await asyncio.to_thread(repository.tips)
-    async with database.read() as db:
-        known = await tips(db, workspace_id)
+    at = repository.tips()
+    known = await database.read_at_once(lambda db: tips(db, workspace_id))
     if at == known:
         return False
-    for ref in (MAIN, DEPLOY):
+    for ref in REFS:
         old = known.get(ref)
         if old and old != at.get(ref):
             await _check_line(repository, ref, old, at.get(ref))
-    async with database.write() as db:
-        known = await tips(db, workspace_id, lock=True)
-        for ref in (MAIN, DEPLOY):
+
+    def follow(db: Connection) -> None:
+        known = tips(db, workspace_id, lock=True)
+        for ref in REFS:
             if ref in at and at[ref] != known.get(ref):
-                await _follow(db, repository, workspace_id, ref, known.get(ref), at[ref])
+                _follow(db, repository, workspace_id, ref, known.get(ref), at[ref])
+
+    await database.write_at_once(follow)
     return True
 
 
@@ -116,55 +121,62 @@ async def _check_line(repository: Repository, ref: str, old: str, new: str | Non
         raise Rewound(repository, ref, old)
 
 
-async def _follow(
-    db: AsyncSession, repository: Repository, workspace_id: int, ref: str, old: str | None,
+def _follow(
+    db: Connection, repository: Repository, workspace_id: int, ref: str, old: str | None,
     new: str, *, announce: bool = True,
 ) -> None:  # fmt: skip
-    portions = repository.walk(old, new)
     expected = old
-    while commits := await asyncio.to_thread(next, portions, None):
+    for commits in repository.walk(old, new):
         if expected and commits[0].parent != expected:
             raise Rewound(repository, ref, expected)  # still there, but off the first-parent line
         expected = commits[-1].id
         ledger = Ledger(workspace_id)
-        await load_for(db, ledger, ref, commits)
+        load_for(db, ledger, ref, commits)
         for commit in commits:
             (follow_main if ref == MAIN else follow_deploy)(ledger, commit)
         if not announce:
-            await _remember_requests(db, workspace_id, ref, commits)
-        await apply(db, ledger, {ref: commits[-1].id}, announce=announce)
+            _remember_requests(db, workspace_id, ref, commits)
+        apply(db, ledger, {ref: commits[-1].id}, announce=announce)
 
 
 async def reindex(database: Database, repository: Repository, workspace_id: int) -> None:
     """Forget the index of the workspace and build it from git, in one transaction."""
-    at = await asyncio.to_thread(repository.tips)
-    async with database.write() as db:
-        await search.clear(db, workspace_id)
+    at = repository.tips()
+
+    def build(db: Connection) -> None:
+        search.clear(db, workspace_id)
         for model in (Version, Content, PromptEvent, OldName, Label, LabelMove, Prompt, IndexedRef):
-            await db.execute(delete(model).where(model.workspace_id == workspace_id))
-        for ref in (MAIN, DEPLOY):
+            db.execute(delete(model).where(model.workspace_id == workspace_id))
+        for ref in REFS:
             if ref in at:
-                await _follow(db, repository, workspace_id, ref, None, at[ref], announce=False)
+                _follow(db, repository, workspace_id, ref, None, at[ref], announce=False)
+
+    await database.write_at_once(build)
 
 
-async def _remember_requests(
-    db: AsyncSession, workspace_id: int, ref: str, commits: list[Commit]
+def _remember_requests(
+    db: Connection, workspace_id: int, ref: str, commits: list[Commit]
 ) -> None:
     """A request that was answered before the index was lost must not be done twice after."""
     ids = {c.trailers["Request-Id"]: c for c in commits if "Request-Id" in c.trailers}
+    if not ids:
+        return
     known = select(Intent.request_id).where(
         Intent.workspace_id == workspace_id, Intent.request_id.in_(ids)
     )
-    for known_id in await db.scalars(known) if ids else ():
+    for known_id in db.scalars(known):
         ids.pop(known_id or "")
-    for request_id, commit in ids.items():
-        db.add(
-            Intent(
-                workspace_id=workspace_id, batch="reindex", request_id=request_id[:120],
-                request_hash=commit.trailers.get("Request-Hash"), commits=[commit.id],
-                refs=[[ref, commit.parent or "", commit.id]], answer=None, state="done", at=now(),
-            )
-        )  # fmt: skip
+    rows = [
+        {
+            "workspace_id": workspace_id, "batch": "reindex", "request_id": request_id[:120],
+            "request_hash": commit.trailers.get("Request-Hash"), "commits": [commit.id],
+            "refs": [[ref, commit.parent or "", commit.id]], "answer": None, "state": "done",
+            "at": now(),
+        }
+        for request_id, commit in ids.items()
+    ]  # fmt: skip
+    if rows:
+        db.execute(insert(Intent), rows)
 
 
 _DUMPED: dict[type[Base], tuple[str, ...]] = {

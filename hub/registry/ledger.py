@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, Select, and_, or_, select, tuple_
 
 from hub.registry.commits import Commit
 from hub.registry.models import Content, Label, OldName, Prompt, Version
@@ -130,45 +129,45 @@ class Ledger:
 
     # --- from the tables ---------------------------------------------------------------------
 
-    async def load_prompts(
-        self, db: AsyncSession, names: Iterable[str], ids: Iterable[str]
+    def load_prompts(
+        self, db: Connection, names: Iterable[str], ids: Iterable[str]
     ) -> None:
         """Prompts by name (living and dead) or by id."""
         asked_names = {name for name in names if name not in self.live}
         asked_ids = {id for id in ids if id not in self.prompts}
         for part in _parts(asked_names):
-            await self._load(db, Prompt.name.in_(part))
+            self._load(db, Prompt.name.in_(part))
         for part in _parts(asked_ids):
-            await self._load(db, Prompt.id.in_(part))
+            self._load(db, Prompt.id.in_(part))
 
-    async def _load(self, db: AsyncSession, which: Any) -> None:
+    def _load(self, db: Connection, which: Any) -> None:
         columns = [getattr(Prompt, name) for name in _PROMPT]
         query = select(*columns).where(Prompt.workspace_id == self.workspace_id, which)
-        for values in await db.execute(query):
+        for values in db.execute(query):
             held = Held(**dict(zip(_PROMPT, values, strict=True)))
             if held.id not in self.prompts:
                 self.prompts[held.id] = held
                 if held.deleted_at is None:
                     self.live[held.name] = held.id
 
-    async def load_former(self, db: AsyncSession, *, names: Iterable[str]) -> None:
+    def load_former(self, db: Connection, *, names: Iterable[str]) -> None:
         """Who once had these names."""
         for part in _parts(names):
             query = select(OldName.name, OldName.prompt_id).where(
                 OldName.workspace_id == self.workspace_id, OldName.name.in_(part)
             )
-            for name, id in await db.execute(query):
+            for name, id in db.execute(query):
                 self.former.setdefault(name, id)
 
-    async def load_former_names(self, db: AsyncSession, ids: Iterable[str]) -> None:
+    def load_former_names(self, db: Connection, ids: Iterable[str]) -> None:
         for part in _parts(ids):
             query = select(OldName.name, OldName.prompt_id).where(
                 OldName.workspace_id == self.workspace_id, OldName.prompt_id.in_(part)
             )
-            for name, id in await db.execute(query):
+            for name, id in db.execute(query):
                 self.former.setdefault(name, id)
 
-    async def load_labels(self, db: AsyncSession, ids: Iterable[str]) -> None:
+    def load_labels(self, db: Connection, ids: Iterable[str]) -> None:
         """Where labels point, for these prompts, and the versions they point at."""
         wanted: set[tuple[str, int]] = set()
         for part in _parts(ids):
@@ -176,42 +175,42 @@ class Ledger:
                 Label.label, Label.prompt_id, Label.version, Label.hash, Label.moved_at,
                 Label.moved_by, Label.reason,
             ).where(Label.workspace_id == self.workspace_id, Label.prompt_id.in_(part))  # fmt: skip
-            for label, id, version, digest, at, by, reason in await db.execute(query):
+            for label, id, version, digest, at, by, reason in db.execute(query):
                 pointed = Pointed(
                     version=version, hash=digest, moved_at=at, moved_by=by, reason=reason
                 )
                 self.labels.setdefault((label, id), pointed)
                 wanted.add((id, version))
-        await self.load_versions(db, wanted)
+        self.load_versions(db, wanted)
 
-    async def load_versions(self, db: AsyncSession, wanted: Iterable[tuple[str, int]]) -> None:
+    def load_versions(self, db: Connection, wanted: Iterable[tuple[str, int]]) -> None:
         for part in _parts({pair for pair in wanted if pair not in self.versions}):
             query = _versions(self.workspace_id).where(
                 tuple_(Version.prompt_id, Version.number).in_(part)
             )
-            await self._load_versions(db, query)
+            self._load_versions(db, query)
 
-    async def load_versions_by_hash(
-        self, db: AsyncSession, wanted: Iterable[tuple[str, str]]
+    def load_versions_by_hash(
+        self, db: Connection, wanted: Iterable[tuple[str, str]]
     ) -> None:
         for part in _parts(wanted):
             query = _versions(self.workspace_id).where(
                 or_(*(and_(Version.prompt_id == id, Version.hash == h) for id, h in part))
             )
-            await self._load_versions(db, query)
+            self._load_versions(db, query)
 
-    async def _load_versions(self, db: AsyncSession, query: Select[Any]) -> None:
-        for values in await db.execute(query):
+    def _load_versions(self, db: Connection, query: Select[Any]) -> None:
+        for values in db.execute(query):
             known = Known(**dict(zip(_VERSION, values, strict=True)))
             self.versions.setdefault((known.prompt_id, known.number), known)
 
-    async def load_contents(self, db: AsyncSession, hashes: Iterable[str]) -> None:
+    def load_contents(self, db: Connection, hashes: Iterable[str]) -> None:
         """The bytes of prompt files."""
         for part in _parts({one for one in hashes if one not in self.contents}):
             query = select(Content.hash, Content.data).where(
                 Content.workspace_id == self.workspace_id, Content.hash.in_(part)
             )
-            for digest, data in await db.execute(query):
+            for digest, data in db.execute(query):
                 self.contents[digest] = data
 
 

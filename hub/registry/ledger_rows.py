@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, insert, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Base, now
 from hub.outbox import Event
 from hub.registry import search
 from hub.registry.ledger import Happened, Held, Known, Ledger, Moved
-from hub.registry.models import Content, LabelMove, OldName, Prompt, PromptEvent, Version
+from hub.registry.models import Content, Label, LabelMove, OldName, Prompt, PromptEvent, Version
 from hub.registry.reading import read
 
 
@@ -22,10 +21,10 @@ def _table(model: type[Base]) -> Table:
     return table
 
 
-_PROMPTS, _CONTENTS, _VERSIONS = _table(Prompt), _table(Content), _table(Version)
+_PROMPTS, _VERSIONS = _table(Prompt), _table(Version)
 _EVENTS, _MOVES, _OLD_NAMES = _table(PromptEvent), _table(LabelMove), _table(OldName)
 _OUTBOX = _table(Event)
-_LABELS = Base.metadata.tables["labels"]
+_LABELS = _table(Label)
 _CHANGING = (
     "name", "folder", "title", "description", "tags", "head", "hash", "blob", "changed_at",
     "changed_by", "change", "deleted_at", "problem",
@@ -37,40 +36,41 @@ _UPDATE = (
 )
 
 
-async def write(db: AsyncSession, ledger: Ledger, *, announce: bool) -> None:
+def write(db: Connection, ledger: Ledger, *, announce: bool) -> None:
     """Everything the ledger gained, into the tables; with `announce`, events for the outbox too."""
-    await _write_prompts(db, ledger)
-    await _write_versions(db, ledger)
-    await _write_names(db, ledger)
-    await _write_labels(db, ledger)
-    await _write_search(db, ledger)
+    _write_prompts(db, ledger)
+    _write_versions(db, ledger)
+    _write_names(db, ledger)
+    _write_labels(db, ledger)
+    _write_search(db, ledger)
     if announce:
         saved, moved = map(_saved, ledger.new_versions), map(_moved, ledger.moves)
         events = [*saved, *_happenings(ledger), *moved]
         rows = [{"workspace_id": ledger.workspace_id, "at": now(), **event} for event in events]
-        await _insert(db, _OUTBOX, rows)
+        _insert(db, _OUTBOX, rows)
 
 
-async def _insert(db: AsyncSession, table: Table, rows: list[dict[str, Any]]) -> None:
+def _insert(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
-        await db.execute(insert(table), rows)
+        db.execute(insert(table), rows)
 
 
-async def _upsert(db: AsyncSession, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert; a row with the same key takes the new values (or stays, if it is all key)."""
+def upsert(db: Connection, model: type[Base], rows: list[dict[str, Any]]) -> None:
+    """Insert; a row with the same key takes the new values."""
     if not rows:
         return
-    dialect = sqlite if db.get_bind().dialect.name == "sqlite" else postgresql
+    table = _table(model)
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table)
     keys = [column.name for column in table.primary_key]
     rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
-    if table is _CONTENTS:  # named by what it holds: the same key is the same content
-        await db.execute(statement.on_conflict_do_nothing(), rows)
+    if model is Content:  # named by what it holds: the same key is the same content
+        db.execute(statement.on_conflict_do_nothing(), rows)
     else:
-        await db.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
+        db.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
 
 
-async def _write_prompts(db: AsyncSession, ledger: Ledger) -> None:
+def _write_prompts(db: Connection, ledger: Ledger) -> None:
     changed = [held for held in ledger.prompts.values() if held.dirty]
     fresh = {held.id: held for held in changed if held.row is None}
     if fresh:
@@ -79,12 +79,12 @@ async def _write_prompts(db: AsyncSession, ledger: Ledger) -> None:
             | _values(held)
             for held in fresh.values()
         ]
-        given = await db.execute(insert(_PROMPTS).returning(_PROMPTS.c.id, _PROMPTS.c.row), rows)
+        given = db.execute(insert(_PROMPTS).returning(_PROMPTS.c.id, _PROMPTS.c.row), rows)
         for id, row in given:
             fresh[id].row = row
     known = [{"its_row": h.row} | _values(h) for h in changed if h.id not in fresh]
     if known:
-        await (await db.connection()).execute(_UPDATE, known)
+        db.execute(_UPDATE, known)
 
 
 def _values(held: Held) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _values(held: Held) -> dict[str, Any]:
     return values | {"folder": held.name.rpartition("/")[0]}
 
 
-async def _write_versions(db: AsyncSession, ledger: Ledger) -> None:
+def _write_versions(db: Connection, ledger: Ledger) -> None:
     contents = {
         one.reading.hash: {
             "workspace_id": ledger.workspace_id, "hash": one.reading.hash,
@@ -100,9 +100,9 @@ async def _write_versions(db: AsyncSession, ledger: Ledger) -> None:
         }
         for one in ledger.new_versions if one.reading
     }  # fmt: skip
-    await _upsert(db, _CONTENTS, list(contents.values()))
-    await _insert(db, _VERSIONS, [_version(ledger, one) for one in ledger.new_versions])
-    await _insert(db, _EVENTS, [_event(ledger, one) for one in ledger.events])
+    upsert(db, Content, list(contents.values()))
+    _insert(db, _VERSIONS, [_version(ledger, one) for one in ledger.new_versions])
+    _insert(db, _EVENTS, [_event(ledger, one) for one in ledger.events])
 
 
 def _version(ledger: Ledger, known: Known) -> dict[str, Any]:
@@ -124,10 +124,10 @@ def _event(ledger: Ledger, one: Happened) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _write_names(db: AsyncSession, ledger: Ledger) -> None:
+def _write_names(db: Connection, ledger: Ledger) -> None:
     dropped = sorted(name for name, id in ledger.name_changes.items() if id is None)
     if dropped:
-        await db.execute(
+        db.execute(
             delete(_OLD_NAMES).where(
                 _OLD_NAMES.c.workspace_id == ledger.workspace_id,
                 _OLD_NAMES.c.name == bindparam("its_name"),
@@ -139,10 +139,10 @@ async def _write_names(db: AsyncSession, ledger: Ledger) -> None:
         for name, id in sorted(ledger.name_changes.items(), key=lambda pair: pair[0])
         if id is not None
     ]
-    await _upsert(db, _OLD_NAMES, kept)
+    upsert(db, OldName, kept)
 
 
-async def _write_labels(db: AsyncSession, ledger: Ledger) -> None:
+def _write_labels(db: Connection, ledger: Ledger) -> None:
     rows = [
         {
             "workspace_id": ledger.workspace_id, "prompt_id": one.prompt_id, "label": one.label,
@@ -151,28 +151,28 @@ async def _write_labels(db: AsyncSession, ledger: Ledger) -> None:
         }
         for one in ledger.moves
     ]  # fmt: skip
-    await _insert(db, _MOVES, rows)
+    _insert(db, _MOVES, rows)
     set_: list[dict[str, Any]] = []
     for label, id in sorted(ledger.touched_labels):
         key = {"workspace_id": ledger.workspace_id, "label": label, "prompt_id": id}
         to = ledger.labels.get((label, id))
         if to is None:
-            await db.execute(
+            db.execute(
                 delete(_LABELS).where(*(_LABELS.c[name] == key[name] for name in key))
             )
         else:
             values = {name: getattr(to, name) for name in to.__struct_fields__}
             set_.append(key | values)
-    await _upsert(db, _LABELS, set_)
+    upsert(db, Label, set_)
 
 
-async def _write_search(db: AsyncSession, ledger: Ledger) -> None:
+def _write_search(db: Connection, ledger: Ledger) -> None:
     changed = [held for held in ledger.prompts.values() if held.found and held.row is not None]
     gone = [held.row for held in changed if held.deleted_at is not None and held.row]
-    await search.remove(db, gone)
+    search.remove(db, gone)
     there = [held for held in changed if held.deleted_at is None]
-    await ledger.load_contents(db, {h.hash for h in there if h.reading is None and h.hash})
-    await search.put(db, [_search_row(ledger, held) for held in there])
+    ledger.load_contents(db, {h.hash for h in there if h.reading is None and h.hash})
+    search.put(db, [_search_row(ledger, held) for held in there])
 
 
 def _search_row(ledger: Ledger, held: Held) -> search.SearchRow:

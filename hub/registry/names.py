@@ -5,6 +5,7 @@ alike on screen, or that one disk cannot tell apart, cannot both exist.
 """
 
 import re
+from functools import lru_cache
 
 from hub.errors import Invalid
 
@@ -45,20 +46,19 @@ def _check_segment(segment: str) -> None:
     """Refuse one part of a name, and say which part it was."""
     if not segment:
         raise InvalidName("A name may not begin or end with `/` or have two `/` in a row.")
-    shown = _shown(segment)
     if len(segment) > 64:
-        raise InvalidName(f"The part `{shown}` is longer than 64 characters. Shorten it.")
+        raise InvalidName(f"The part `{_shown(segment)}` is longer than 64 characters. Shorten it.")
     if not _SEGMENT.fullmatch(segment):
         raise InvalidName(
-            f"`{shown}` cannot be part of a name: use small letters a-z, digits, `.`, `_` and `-`,"
+            f"`{_shown(segment)}` cannot be part of a name: use small letters a-z, digits, `.`, `_` and `-`,"
             " beginning with a letter or digit, for example support/triage."
         )
     if segment.endswith((".", ".lock", ".git")):
-        raise InvalidName(f"`{shown}` may not end with `.`, `.lock` or `.git`. Choose another.")
+        raise InvalidName(f"`{_shown(segment)}` may not end with `.`, `.lock` or `.git`. Choose another.")
     if ".." in segment:
-        raise InvalidName(f"`{shown}` may not have two dots in a row. Choose another name.")
+        raise InvalidName(f"`{_shown(segment)}` may not have two dots in a row. Choose another name.")
     if _DEVICES.fullmatch(segment):
-        raise InvalidName(f"`{shown}` is a reserved word on Windows. Choose another name.")
+        raise InvalidName(f"`{_shown(segment)}` is a reserved word on Windows. Choose another name.")
 
 
 def is_name(name: str) -> bool:
@@ -76,6 +76,7 @@ def path_of(name: str) -> str:
     return name + SUFFIX
 
 
+@lru_cache(maxsize=20_000)
 def name_of(path: str) -> str | None:
     """The prompt that lies at `path`, or None when the path is not a prompt's."""
     name = path.removesuffix(SUFFIX)

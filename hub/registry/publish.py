@@ -51,13 +51,12 @@ class Publisher:
         repository = self.repository(workspace.slug)
         if repository.exists:
             return repository
-        async with self.database.read() as db:
-            if await index.tips(db, workspace.id):
-                raise Unavailable(
-                    f"The git repository of {workspace.name} is missing, though versions were "
-                    "saved in it. Nothing was changed. Ask the operator to restore it from a "
-                    "backup; `prompthub doctor` says where it has to be."
-                )
+        if await self.database.read_at_once(lambda db: index.tips(db, workspace.id)):
+            raise Unavailable(
+                f"The git repository of {workspace.name} is missing, though versions were saved "
+                "in it. Nothing was changed. Ask the operator to restore it from a backup; "
+                "`prompthub doctor` says where it has to be."
+            )
         return await asyncio.to_thread(Repository.create, repository.path)
 
     async def publish(self, workspace: WorkspaceRef, ask: Ask) -> Answer:
@@ -115,8 +114,7 @@ class _Writer:
     async def _publish(self, taken: list[Waiting]) -> None:
         repository = await self._publisher.ensure(self._workspace)
         for attempt in range(TRIES):
-            await self._catch_up(repository)
-            made = await batch.settle(self._database, self._workspace.id, taken)
+            made = await self._settle(repository, taken)
             self._line.extendleft(reversed(made.later))
             if not made.plans:
                 made.answer_all()
@@ -132,6 +130,18 @@ class _Writer:
             self._keep_packed(repository)
             return
         raise Conflict("Too many changes at once. Nothing was changed; try again in a moment.")
+
+    async def _settle(self, repository: Repository, taken: list[Waiting]) -> batch.Batch:
+        """What the asks come to, by an index that stands where git does."""
+        if self._unsettled:
+            await self._catch_up(repository)
+        for _ in range(TRIES):
+            tips = repository.tips()
+            try:
+                return await batch.settle(self._database, self._workspace.id, taken, tips)
+            except batch.IndexBehind:
+                await self._catch_up(repository)
+        raise Unavailable("The index cannot keep up with git just now. Try again in a moment.")
 
     async def _catch_up(self, repository: Repository) -> None:
         """The index at the tips of git, and no batch in doubt."""

@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from hub.db import Database, now
 from hub.errors import HubError, Unavailable
@@ -62,8 +63,7 @@ async def at_start(database: Database, repositories: Path) -> list[str]:
         repository = Repository(repositories / f"{slug}.git")
         try:
             if repository.exists:
-                async with database.read() as db:
-                    known = await index.tips(db, id)
+                known = await database.read_at_once(partial(index.tips, workspace_id=id))
                 await asyncio.to_thread(sweep, repository, known)
                 await settle(database, repository, id)
                 await index.catch_up(database, repository, id)
@@ -127,17 +127,17 @@ async def settle(database: Database, repository: Repository, workspace_id: int) 
         for name, refs in found.items()
     }
     await index.catch_up(database, repository, workspace_id)
-    async with database.write() as db:
+
+    def close(db: Connection) -> None:
         for name, is_done in done.items():
             if is_done:
-                await batch.close_intents(db, workspace_id, name)
+                batch.close_intents(db, workspace_id, name)
             else:
-                cancelled = update(Intent).where(
-                    Intent.workspace_id == workspace_id, Intent.batch == name
-                )
-                await db.execute(cancelled.values(state="cancelled"))
-        unkeyed = (Intent.state == "cancelled", Intent.request_id.is_(None))
-        await db.execute(delete(Intent).where(Intent.workspace_id == workspace_id, *unkeyed))
+                mine = (Intent.workspace_id == workspace_id, Intent.batch == name)
+                db.execute(delete(Intent).where(*mine, Intent.request_id.is_(None)))
+                db.execute(update(Intent).where(*mine).values(state="cancelled"))
+
+    await database.write_at_once(close)
 
 
 def _finish(repository: Repository, moves: list[RefMove]) -> bool:

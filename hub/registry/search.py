@@ -1,12 +1,20 @@
-"""The full-text table: what is in it. (How it is asked: `hub.registry.catalog`.)"""
+"""Full-text search: what is in the table, and how what people type becomes a question.
+
+Nothing that is typed can be wrong: quotes, brackets and operators are letters that separate words.
+The last word counts as begun, so that results come while somebody types.
+"""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, text
+
+LONGEST = 200
+MOST_WORDS = 12
 
 _PUT_SQLITE = text(
     "INSERT OR REPLACE INTO prompt_search (rowid, name, title, description, tags, text) "
@@ -14,12 +22,19 @@ _PUT_SQLITE = text(
 )
 _PUT_POSTGRES = text(
     "INSERT INTO prompt_search (row, workspace_id, words) VALUES (:row, :workspace_id, "
-    "setweight(to_tsvector('simple', :name), 'A') || setweight(to_tsvector('simple', :title), 'A')"
-    " || setweight(to_tsvector('simple', :tags), 'B')"
-    " || setweight(to_tsvector('simple', :description), 'B')"
-    " || setweight(to_tsvector('simple', left(:text, 200000)), 'C')) "
+    "setweight(to_tsvector('simple', :name), 'A') || setweight(to_tsvector('simple', :title), 'B')"
+    " || setweight(to_tsvector('simple', :about), 'C')"
+    " || setweight(to_tsvector('simple', :text), 'D')) "
     "ON CONFLICT (row) DO UPDATE SET words = excluded.words"
 )
+# Postgres keeps at most 1 MB of words for a row; nobody searches for what comes after these.
+_MOST_INDEXED = 60_000
+_WORD = re.compile(r"[^\W_]+")
+
+TIERS = ("name", "title", "about", "text")
+"""Where a hit can be, the best first; a hit in `text` may have its words anywhere."""
+_COLUMNS = {"name": "{name} : ", "title": "{title} : ", "about": "{description tags} : ", "text": ""}
+_WEIGHTS = {"name": "A", "title": "B", "about": "C", "text": ""}
 
 
 class SearchRow(msgspec.Struct, frozen=True):
@@ -34,25 +49,36 @@ class SearchRow(msgspec.Struct, frozen=True):
     text: str
 
 
-async def put(db: AsyncSession, rows: list[SearchRow]) -> None:
+class Snippet(msgspec.Struct, frozen=True):
+    """A hit as it stands in the text; `before` and `after` are cut at words."""
+
+    before: str
+    hit: str
+    after: str
+
+
+def put(db: Connection, rows: list[SearchRow]) -> None:
     """Make the prompts findable as they are now."""
-    if rows:
-        values: list[dict[str, Any]] = [msgspec.structs.asdict(row) for row in rows]
-        await db.execute(_PUT_SQLITE if _sqlite(db) else _PUT_POSTGRES, values)
+    if not rows:
+        return
+    if _sqlite(db):
+        db.execute(_PUT_SQLITE, [msgspec.structs.asdict(row) for row in rows])
+    else:
+        db.execute(_PUT_POSTGRES, [_for_postgres(row) for row in rows])
 
 
-async def remove(db: AsyncSession, rows: list[int]) -> None:
+def remove(db: Connection, rows: list[int]) -> None:
     """Make the prompts unfindable."""
     if rows:
         which = "rowid" if _sqlite(db) else "row"
         delete = text(f"DELETE FROM prompt_search WHERE {which} = :row")  # noqa: S608
-        await db.execute(delete, [{"row": row} for row in rows])
+        db.execute(delete, [{"row": row} for row in rows])
 
 
-async def clear(db: AsyncSession, workspace_id: int) -> None:
+def clear(db: Connection, workspace_id: int) -> None:
     """Forget the workspace; to be called while its prompts still have their rows."""
     which = "rowid" if _sqlite(db) else "row"
-    await db.execute(
+    db.execute(
         text(
             f"DELETE FROM prompt_search WHERE {which} IN "  # noqa: S608
             "(SELECT row FROM prompts WHERE workspace_id = :workspace_id)"
@@ -61,5 +87,92 @@ async def clear(db: AsyncSession, workspace_id: int) -> None:
     )
 
 
-def _sqlite(db: AsyncSession) -> bool:
-    return db.get_bind().dialect.name == "sqlite"
+def ask(typed: str, *, sqlite: bool) -> dict[str, str] | None:
+    """The question for each tier, in the database's own language; None: there is no word in it."""
+    asked = [found for part in cleaned(typed).split() if (found := words(part, fold=not sqlite))]
+    asked = asked[:MOST_WORDS]
+    if not asked:
+        return None
+    if sqlite:
+        quoted = " AND ".join(f'"{" ".join(phrase)}"' for phrase in asked)
+        return {tier: f"{_COLUMNS[tier]}({quoted} *)" for tier in TIERS}
+    return {tier: _for_tsquery(asked, _WEIGHTS[tier]) for tier in TIERS}
+
+
+def words(typed: str, *, fold: bool = True) -> list[str]:
+    """Runs of letters and digits. `fold`: in small letters and without accents."""
+    if fold and not typed.isascii():
+        marks = unicodedata.normalize("NFKD", typed)
+        typed = "".join(c for c in marks if not unicodedata.combining(c))
+    return _WORD.findall(typed.lower() if fold else typed)
+
+
+def cleaned(typed: str) -> str:
+    """What was typed, short and storable."""
+    return typed[:LONGEST].encode("utf-8", "ignore").decode().replace("\0", " ").strip()
+
+
+def snippet(typed: str, texts: list[str], *, around: int = 60) -> Snippet | None:
+    """The first place in the texts where a typed word begins a word."""
+    asked = words(cleaned(typed), fold=False)
+    if not asked:
+        return None
+    pattern = re.compile(
+        "|".join(rf"(?<![^\W_]){re.escape(word)}[^\W_]*" for word in asked), re.IGNORECASE
+    )
+    for one in texts:
+        # Only the beginning of a giant is looked at twice, for letters with accents.
+        found = pattern.search(one) or pattern.search(_unaccented(one[:20_000]))
+        if found:
+            return _cut(one, found.start(), found.end(), around)
+    return None
+
+
+def _cut(text: str, start: int, end: int, around: int) -> Snippet:
+    before, after = text[max(0, start - around) : start], text[end : end + around]
+    if start > around:
+        before = "…" + before[before.find(" ") + 1 :]
+    if end + around < len(text):
+        after = (after[: after.rfind(" ")] if " " in after else after) + "…"
+    return Snippet(_one_line(before), text[start:end], _one_line(after))
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def _unaccented(text: str) -> str:
+    """The same text, letter for letter, without accents."""
+    if text.isascii():
+        return text
+    return "".join(unicodedata.normalize("NFKD", c)[0] if c > "\x7f" else c for c in text)
+
+
+def _for_tsquery(asked: list[list[str]], weight: str) -> str:
+    """Only letters, digits and what we put between them: nothing typed can be an operator."""
+    mark = f":{weight}" if weight else ""
+    parts = ["(" + " <-> ".join(word + mark for word in phrase) + ")" for phrase in asked]
+    *whole, last = asked[-1]
+    begun = [*(word + mark for word in whole), f"{last}:*{weight}"]
+    parts[-1] = "(" + " <-> ".join(begun) + ")"
+    return " & ".join(parts)
+
+
+def _for_postgres(row: SearchRow) -> dict[str, Any]:
+    """Words cut by us, as SQLite cuts them: Postgres would take support/triage for a file."""
+    return {
+        "row": row.row,
+        "workspace_id": row.workspace_id,
+        "name": _spaced(row.name),
+        "title": _spaced(row.title),
+        "about": _spaced(f"{row.description} {row.tags}"),
+        "text": _spaced(row.text),
+    }
+
+
+def _spaced(text: str) -> str:
+    return " ".join(word[:64] for word in words(text)[:_MOST_INDEXED])
+
+
+def _sqlite(db: Connection) -> bool:
+    return db.dialect.name == "sqlite"

@@ -1,0 +1,205 @@
+"""How fast is a durable save? `python -m bench.saves [--prompts 10000] [--seconds 6]`
+
+Through `versions.save`, on SQLite with `synchronous=FULL` and git with `core.fsync=all`, in a
+workspace that holds many prompts already: alone, with 8 clients, with 32. The floor, in the same
+run and repository, is what a save costs with plain git: `commit-tree` and `update-ref` each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from hub.db import Database, now
+from hub.migrate import upgrade
+from hub.people.models import Workspace
+from hub.people.policy import Actor, WorkspaceRef
+from hub.registry import index, versions
+from hub.registry.document import Document, Message, Variable
+from hub.registry.publish import Publisher
+from hub.registry.repository import MAIN, Repository, version
+
+RESULTS = Path(__file__).parent / "results" / "saves.json"
+ANA = Actor(kind="operator", name="Ana Oliveira", email="ana@example.org")
+BODY = "You sort the tickets of a hospital. Answer in one word, kindly, about {{ ticket }}. " * 8
+
+
+def document(text: str, id: str | None = None) -> Document:
+    return Document(
+        id=id,
+        title="Triage",
+        description="Sorts tickets by urgency",
+        tags=("support", "triage"),
+        model="prompthub/tiny",
+        parameters={"temperature": 0.2, "max_tokens": 64},
+        messages=(
+            Message(role="system", content=BODY + text),
+            Message(role="user", content="{{ ticket }}"),
+        ),
+        variables=(Variable(name="ticket", type="long text", description="What they wrote"),),
+    )
+
+
+def name_of(number: int) -> str:
+    return f"folder{number % 256:03}/prompt{number:05}"
+
+
+async def main(prompts: int, seconds: float) -> None:
+    with tempfile.TemporaryDirectory(prefix="saves", dir=os.environ.get("BENCH_DIR")) as folder:
+        database = await _database(Path(folder))
+        workspace = await _workspace(database)
+        publisher = Publisher(database, Path(folder) / "repositories")
+        repository = await publisher.ensure(workspace)
+        bases = await _fill(publisher, workspace, prompts)
+        floor = await asyncio.to_thread(_floor, repository, seconds / 2)
+        alone = await _clients(publisher, workspace, bases, 1, seconds)
+        eight = await _clients(publisher, workspace, bases, 8, seconds)
+        many = await _clients(publisher, workspace, bases, 32, seconds)
+        lost = await _lost(publisher, workspace, bases)
+        await publisher.close()
+        packs = repository.packs()
+        await database.close()
+    results = {
+        "at": now().isoformat(timespec="seconds"),
+        "machine": f"{os.cpu_count()} cores, {platform.platform()}, git {version()}",
+        "prompts": prompts,
+        "floor_plain_git": floor,
+        "alone": alone | {"times_the_floor": round(alone["per_second"] / floor["per_second"], 1)},
+        "clients_8": eight | {"times_the_floor": round(eight["per_second"] / floor["per_second"], 1)},
+        "clients_32": many | {"times_the_floor": round(many["per_second"] / floor["per_second"], 1)},
+        "lost": lost,
+        "packs_left": packs,
+        "targets": {
+            "alone p50 <= 30 ms": alone["p50_ms"] <= 30,
+            "8 clients >= 250/s": eight["per_second"] >= 250,
+            "32 clients >= 900/s": many["per_second"] >= 900,
+            "none lost": lost == 0,
+        },
+    }
+    print(json.dumps(results, indent=2))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+async def _database(folder: Path) -> Database:
+    url = f"sqlite+aiosqlite:///{folder}/hub.db"
+    await upgrade(url)
+    return Database(url)
+
+
+async def _workspace(database: Database) -> WorkspaceRef:
+    async with database.write() as db:
+        row = Workspace(slug="bench", name="Bench", created_at=now())
+        db.add(row)
+        await db.flush()
+        return WorkspaceRef(row.id, row.slug, row.name)
+
+
+async def _fill(publisher: Publisher, workspace: WorkspaceRef, prompts: int) -> dict[str, versions.Saved]:
+    bases: dict[str, versions.Saved] = {}
+    for start in range(0, prompts, 1000):
+        names = [name_of(n) for n in range(start, min(start + 1000, prompts))]
+        made = await versions.save_many(
+            publisher, workspace, [(name, document(name)) for name in names], actor=ANA,
+            message="Fill",
+        )  # fmt: skip
+        bases |= {one.name: one for one in made}
+    return bases
+
+
+async def _clients(
+    publisher: Publisher, workspace: WorkspaceRef, bases: dict[str, versions.Saved], clients: int,
+    seconds: float,
+) -> dict[str, Any]:  # fmt: skip
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def client(number: int) -> None:
+        names = list(bases)[number::clients]
+        turn = 0
+        while time.perf_counter() < end:
+            name = names[turn % len(names)]
+            old = bases[name]
+            began = time.perf_counter()
+            saved = await versions.save(
+                publisher, workspace, name, document(f"{clients}-{number}-{turn}", old.id),
+                base=old.hash, actor=ANA, message="Say it better",
+            )  # fmt: skip
+            took.append(time.perf_counter() - began)
+            bases[name] = saved
+            turn += 1
+
+    began = time.perf_counter()
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    passed = time.perf_counter() - began
+    took.sort()
+    return {
+        "saves": len(took),
+        "per_second": round(len(took) / passed, 1),
+        "p50_ms": round(statistics.median(took) * 1000, 1),
+        "p99_ms": round(took[int(len(took) * 0.99)] * 1000, 1),
+    }
+
+
+async def _lost(publisher: Publisher, workspace: WorkspaceRef, bases: dict[str, versions.Saved]) -> int:
+    """Acknowledged contents that the index or git does not show."""
+    from sqlalchemy import select
+
+    from hub.registry.models import Prompt
+
+    repository = publisher.repository(workspace.slug)
+    assert not await index.catch_up(publisher.database, repository, workspace.id)
+    async with publisher.database.read() as db:
+        rows = await db.execute(select(Prompt.name, Prompt.hash, Prompt.blob))
+        shown = {name: (digest, blob) for name, digest, blob in rows}
+    in_git = {path: blob for _, blob, path in repository.files(repository.tip(MAIN) or "")}
+    return sum(
+        shown.get(name, ("", ""))[0] != saved.hash
+        or in_git.get(f"{name}.prompt.yml") != shown[name][1]
+        for name, saved in bases.items()
+    )
+
+
+def _floor(repository: Repository, seconds: float) -> dict[str, Any]:
+    """Commits of the same tree on another branch, one plain git command after the other."""
+    git = ["git", f"--git-dir={repository.path}"]
+
+    def run(*args: str) -> str:
+        done = subprocess.run([*git, *args], capture_output=True, check=True, text=True)
+        return done.stdout.strip()
+
+    tip = run("rev-parse", "main")
+    tree = run("rev-parse", "main^{tree}")
+    run("config", "user.name", "floor")
+    run("config", "user.email", "floor@example.org")
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        began = time.perf_counter()
+        new = run("commit-tree", tree, "-p", tip, "-m", "floor")
+        run("update-ref", "refs/heads/floor", new)
+        tip = new
+        took.append(time.perf_counter() - began)
+    run("update-ref", "-d", "refs/heads/floor")
+    return {
+        "saves": len(took),
+        "per_second": round(len(took) / sum(took), 1),
+        "p50_ms": round(statistics.median(took) * 1000, 1),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    given = parser.parse_args()
+    asyncio.run(main(given.prompts, given.seconds))
