@@ -20,20 +20,22 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.router import Router
 from litestar.template import TemplateConfig
-from sqlalchemy import text
+from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import web
 from hub.assets import Assets
 from hub.db import Database
 from hub.front import Front
-from hub.lock import hold
-from hub.migrate import upgrade
 from hub.outbox import Watch
+from hub.parts import open_parts
+from hub.people import member_routes, settings_routes
 from hub.people import routes as people
 from hub.people.backoff import Backoff
 from hub.people.gate import check_routes, gate, provide_actor, provide_workspace
 from hub.people.keys import KeyTable
 from hub.people.policy import Need
+from hub.registry.models import Label
 from hub.registry.repository import Repository
 from hub.settings import Settings
 
@@ -45,7 +47,7 @@ NOTE_KEY_USE_EVERY = timedelta(seconds=30)
 def create_app(settings: Settings) -> Front:
     """The whole hub as one ASGI app; everything opens and closes with its lifespan."""
     litestar = Litestar(
-        route_handlers=[healthz, *people.ROUTES],
+        route_handlers=[healthz, *people.ROUTES, *member_routes.ROUTES, *settings_routes.ROUTES],
         guards=[gate],
         dependencies={
             "db": Provide(web.provide_db),
@@ -77,15 +79,13 @@ async def running(app: Litestar) -> AsyncGenerator[None]:
     """Open everything in order, and close it in the opposite one."""
     state, settings = app.state, app.state.settings
     async with AsyncExitStack() as stack:
-        stack.enter_context(hold(settings.data))
-        settings.repositories.mkdir(parents=True, exist_ok=True)
-        await upgrade(settings.database)
-        state.database = Database(settings.database)
-        stack.push_async_callback(state.database.close)
+        parts = await stack.enter_async_context(open_parts(settings))
+        state.database, state.publisher = parts.database, parts.publisher
         state.key_table = KeyTable(state.database)
         stack.push_async_callback(state.key_table.note_use)
         state.backoff = Backoff()
         state.make_repository = partial(_make_repository, settings)
+        state.labels_in_use = labels_in_use
         state.watch = Watch(state.database)
         state.watch.listen(state.key_table.on_event)
         await state.watch.start()
@@ -108,8 +108,24 @@ async def background(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
 
 
 async def _make_repository(settings: Settings, slug: str) -> None:
-    """Make a workspace's repository, off the loop: git waits for the disk."""
-    await asyncio.to_thread(Repository.create, settings.repositories / f"{slug}.git")
+    """Make a workspace's repository, off the loop: git waits for the disk. One that is there,
+    left by a start that was killed before it could say so, is kept."""
+    path = settings.repositories / f"{slug}.git"
+    if not path.exists():
+        await asyncio.to_thread(Repository.create, path)
+
+
+async def labels_in_use(db: AsyncSession, workspace_id: int) -> list[RowMapping]:
+    """(label, prompts, moved_at): the settings page shows them; people know nothing of labels."""
+    query = (
+        select(
+            Label.label, func.count().label("prompts"), func.max(Label.moved_at).label("moved_at")
+        )
+        .where(Label.workspace_id == workspace_id)
+        .group_by(Label.label)
+        .order_by(Label.label)
+    )
+    return list((await db.execute(query)).mappings())
 
 
 async def _note_key_use(keys: KeyTable) -> None:

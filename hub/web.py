@@ -15,13 +15,16 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
+from urllib.parse import quote
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response
 from litestar.datastructures import Cookie
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
+from litestar.middleware.csrf import generate_csrf_hash
+from litestar.params import URLEncodedBody
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
@@ -47,6 +50,11 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+Form: TypeAlias = URLEncodedBody[dict[str, str]]
+"""A form's fields, for handlers whose parameter is `data: Form`."""
+Ask: TypeAlias = Request[Any, Any, Any]
 
 
 class Flash(msgspec.Struct, frozen=True):
@@ -85,7 +93,7 @@ def asset(name: str) -> str:
 
 
 def page(
-    request: Request[Any, Any, Any],
+    request: Ask,
     template: str,
     *,
     section: str = "",
@@ -116,7 +124,7 @@ def page(
     )
 
 
-def is_part(request: Request[Any, Any, Any]) -> bool:
+def is_part(request: Ask) -> bool:
     """Whether HTMX asks for a piece of a page rather than a page."""
     return request.headers.get("HX-Request") == "true" and (
         request.headers.get("HX-Request-Type", "partial") == "partial"
@@ -125,7 +133,7 @@ def is_part(request: Request[Any, Any, Any]) -> bool:
 
 def go(url: str, text: str = "", *, kind: str = "done", undo: str | None = None) -> Redirect:
     """See-other to one of our own pages, with a message for it."""
-    redirect = Redirect(url if url.startswith("/") and url[1:2] != "/" else "/", status_code=303)
+    redirect = Redirect(local(url), status_code=303)
     if text:
         raw = msgspec.json.encode(Flash(kind, text, undo))
         value = base64.urlsafe_b64encode(raw).decode().rstrip("=")
@@ -135,7 +143,13 @@ def go(url: str, text: str = "", *, kind: str = "done", undo: str | None = None)
     return redirect
 
 
-def read_flash(request: Request[Any, Any, Any]) -> Flash | None:
+def local(url: str) -> str:
+    """`url` if it is one of our own pages, else the start page. Browsers read `\\` as `/`."""
+    odd = any(c in "\\\x7f" or c <= " " for c in url)
+    return url if url.startswith("/") and not url.startswith("//") and not odd else "/"
+
+
+def read_flash(request: Ask) -> Flash | None:
     """The message the last page left; nonsense in the cookie is no message."""
     raw = request.cookies.get(FLASH)
     if not raw:
@@ -145,10 +159,10 @@ def read_flash(request: Request[Any, Any, Any]) -> Flash | None:
         flash = msgspec.json.decode(decoded, type=Flash)
     except (ValueError, msgspec.MsgspecError):
         return None
-    return flash if flash.undo is None or flash.undo.startswith("/") else None
+    return flash if flash.undo is None or flash.undo == local(flash.undo) else None
 
 
-async def provide_db(request: Request[Any, Any, Any]) -> AsyncIterator[AsyncSession]:
+async def provide_db(request: Ask) -> AsyncIterator[AsyncSession]:
     """One request, one transaction: reading for safe methods, writing for the others.
 
     Handlers that publish take `database` instead: a publish makes its own short transactions,
@@ -160,7 +174,7 @@ async def provide_db(request: Request[Any, Any, Any]) -> AsyncIterator[AsyncSess
         yield db
 
 
-def provide_database(request: Request[Any, Any, Any]) -> Database:
+def provide_database(request: Ask) -> Database:
     return request.app.state.database
 
 
@@ -200,7 +214,7 @@ _SENTENCES = {
 }
 
 
-def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def on_error(request: Ask, error: Exception) -> Response[Any]:
     """The one place where errors become answers."""
     refusal = as_refusal(error)
     if refusal is not None:
@@ -217,16 +231,22 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
     if request.url.path.startswith("/api/"):
         return problem(status, sentence, type(refusal or error).__name__, facts)
     if isinstance(refusal, Unknown) and request.method in SAFE:
-        return Redirect(f"/sign-in?next={request.url.path}", status_code=303)
+        return go(f"/sign-in?next={quote(_asked(request), safe='/')}")
     if is_part(request):
-        return page(
-            request,
-            "_flash_error.html",
-            status=status,
-            sentence=sentence,
-            headers={"HX-Retarget": "#flashes", "HX-Reswap": "beforeend"},
-        ).to_asgi_response(request.app, request)  # type: ignore[return-value]
-    return page(request, "error.html", status=status, code=status, sentence=sentence)
+        headers = {"HX-Retarget": "#flashes", "HX-Reswap": "beforeend"}
+        return page(request, "_flash_error.html", status=status, headers=headers, sentence=sentence)
+    answer = page(request, "error.html", status=status, code=status, sentence=sentence)
+    if isinstance(error, PermissionDeniedException):
+        _renew_token(request, answer)
+    return answer
+
+
+def _renew_token(request: Ask, answer: Response[Any]) -> None:
+    """Drop a form token that we did not sign (the hub's secret changed): no form would ever work."""
+    config = request.app.csrf_config
+    if config and (token := request.cookies.get(config.cookie_name)):
+        if generate_csrf_hash(token[:64], config.secret) != token[64:]:
+            answer.delete_cookie(config.cookie_name)
 
 
 def problem(
@@ -234,9 +254,20 @@ def problem(
 ) -> Response[Any]:
     """RFC 9457 problem details, with a sentence a person understands as `detail`."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": sentence}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if facts and "retry_after" in facts:
+        headers["Retry-After"] = str(facts["retry_after"])
     return Response(
-        {**(facts or {}), **body}, status_code=status, media_type="application/problem+json"
+        {**(facts or {}), **body},
+        status_code=status,
+        headers=headers,
+        media_type="application/problem+json",
     )
+
+
+def _asked(request: Ask) -> str:
+    query = request.scope["query_string"].decode("latin-1")
+    return request.url.path + (f"?{query}" if query else "")
 
 
 def _http_facts(error: HTTPException) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import re
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.db import now
+from hub.db import Database, now
 from hub.errors import Conflict, HubError, Invalid, NotFound
 from hub.people import audit, passwords, sign_ins
 from hub.people.models import Account, Member, SignInLink
@@ -28,8 +28,8 @@ class SignInRefused(HubError):
 
     def __init__(self) -> None:
         super().__init__(
-            "That e-mail address and password do not go together. Check both; if you forgot the "
-            "password, ask an administrator for a sign-in link."
+            "That e-mail address and password do not go together. Check both. If you forgot the "
+            "password, ask your administrator for a sign-in link."
         )
 
 
@@ -106,20 +106,22 @@ async def of_link(db: AsyncSession, token: str) -> Account:
     return account
 
 
-async def use_link(db: AsyncSession, token: str, *, name: str, password: str) -> Account:
+async def use_link(database: Database, token: str, *, name: str, password: str) -> Account:
     """Use a link up: set name and password. The other sign-ins of the account end.
 
     Raises:
         LinkSpent: it cannot be used.
         Invalid: name or password will not do; the link stays good.
     """
-    link, account = await _good_link(db, token)
-    passwords.check_strength(password, account.email)
-    account.name = clean_name(name)
-    account.password_hash = await passwords.hash_password(password)
-    link.used_at = now()
-    await sign_ins.end_all(db, account.id)
-    audit.record(db, person(account), "account.password", account.email, None, by="link")
+    async with database.read() as db:
+        email = (await of_link(db, token)).email
+    passwords.check_strength(password, email)
+    name, hashed = clean_name(name), await passwords.hash_password(password)
+    async with database.write() as db:
+        link, account = await _good_link(db, token)
+        account.name, account.password_hash, link.used_at = name, hashed, now()
+        await sign_ins.end_all(db, account.id)
+        audit.record(db, person(account), "account.password", email, None, by="link")
     return account
 
 
@@ -140,13 +142,14 @@ async def _good_link(db: AsyncSession, token: str) -> tuple[SignInLink, Account]
     return row[0], row[1]
 
 
-async def check_password(db: AsyncSession, email: str, password: str) -> Account:
-    """The account these belong to.
+async def check_password(database: Database, email: str, password: str) -> Account:
+    """The account these belong to. No transaction is open while the password is hashed.
 
     Raises:
         SignInRefused: they do not go together.
     """
-    account = await find(db, email)
+    async with database.read() as db:
+        account = await find(db, email)
     known = account.password_hash if account and account.disabled_at is None else None
     if not await passwords.matches(known, password) or account is None:
         raise SignInRefused
@@ -154,16 +157,36 @@ async def check_password(db: AsyncSession, email: str, password: str) -> Account
 
 
 async def change_password(
-    db: AsyncSession, account_id: int, *, old: str, new: str, keep: str
+    database: Database, account_id: int, *, old: str, new: str, keep: str
 ) -> None:
-    """Set a new password; every other browser (than the sign-in `keep`) is signed out."""
-    account = await db.get_one(Account, account_id)
-    if account.password_hash and not await passwords.matches(account.password_hash, old):
-        raise Invalid("That is not your present password. Nothing was changed.")
+    """Set a new password; every other browser (than the sign-in `keep`) is signed out.
+
+    Raises:
+        Invalid: the old one is not right, or the new one will not do.
+    """
+    async with database.read() as db:
+        account = await db.get_one(Account, account_id)
+    if not await passwords.matches(account.password_hash, old):
+        raise Invalid("That is not your present password. Nothing was changed.", field="old")
     passwords.check_strength(new, account.email)
-    account.password_hash = await passwords.hash_password(new)
-    await sign_ins.end_all(db, account_id, but=keep)
-    audit.record(db, person(account), "account.password", account.email, None, by="change")
+    hashed = await passwords.hash_password(new)
+    async with database.write() as db:
+        account = await db.get_one(Account, account_id)
+        account.password_hash = hashed
+        await sign_ins.end_all(db, account_id, but=keep)
+        await db.execute(delete(SignInLink).where(SignInLink.account_id == account_id))
+        audit.record(db, person(account), "account.password", account.email, None, by="change")
+
+
+async def rename(db: AsyncSession, account_id: int, name: str) -> None:
+    """The name that versions saved from now on carry."""
+    account = await db.get_one(Account, account_id)
+    account.name = clean_name(name)
+
+
+async def choose_theme(db: AsyncSession, account_id: int, theme: str) -> None:
+    account = await db.get_one(Account, account_id)
+    account.theme = theme if theme in THEMES else "auto"
 
 
 async def first_link(db: AsyncSession) -> str | None:
@@ -171,7 +194,7 @@ async def first_link(db: AsyncSession) -> str | None:
 
     Only the operator's own command calls this: nobody becomes administrator by a visit.
     """
-    with_password = select(func.count()).where(Account.password_hash.isnot(None))
+    with_password = select(func.count()).where(Account.password_hash.is_not(None))
     if await db.scalar(with_password):
         return None
     admin = await db.scalar(

@@ -11,6 +11,8 @@ from hub.errors import HubError
 
 REMEMBERED = 24 * 3600.0
 KEPT = 50_000
+SHARED = 6
+"""An address may stand for a whole ward: it gets so many times the free failures of a person."""
 
 
 class TooMany(HubError):
@@ -35,17 +37,17 @@ class Backoff:
         self._clock = clock
         self._failures: dict[str, _Failures] = {}
 
-    def check(self, *names: str) -> None:
-        """Raises:
-        TooMany: one of the names still has to wait; the same sentence whoever asks.
+    def attempt(self, *names: str) -> None:
+        """Count an attempt as failed before it is made, so that many at once gain nothing.
+
+        Raises:
+            TooMany: one of the names still has to wait; the same sentence whoever asks.
         """
         wait = max((self._wait(name) for name in names), default=0.0)
         if wait > 0:
             seconds = int(wait) + 1
             said = f"{seconds} seconds" if seconds < 120 else f"{seconds // 60 + 1} minutes"
             raise TooMany(f"Too many attempts. Try again in {said}.", retry_after=seconds)
-
-    def failed(self, *names: str) -> None:
         if len(self._failures) > KEPT:
             self._forget_old()
         for name in names:
@@ -53,19 +55,23 @@ class Backoff:
             failures.count += 1
             failures.last = self._clock()
 
-    def succeeded(self, *names: str) -> None:
-        for name in names:
-            self._failures.pop(name, None)
+    def succeeded(self, name: str, *shared: str) -> None:
+        """Forget the failures of `name`; of what others share (an address) just this attempt."""
+        self._failures.pop(name, None)
+        for one in shared:
+            if failures := self._failures.get(one):
+                failures.count -= 1
 
     def _wait(self, name: str) -> float:
         failures = self._failures.get(name)
-        if failures is None or failures.count < self._free:
+        free = self._free * (SHARED if name.startswith("address ") else 1)
+        if failures is None or failures.count < free:
             return 0.0
         since = self._clock() - failures.last
         if since > REMEMBERED:
             del self._failures[name]
             return 0.0
-        return min(2.0 ** (failures.count - self._free), self._longest) - since
+        return min(2.0 ** (failures.count - free), self._longest) - since
 
     def _forget_old(self) -> None:
         """Drop the oldest half: an attacker with many names must not fill the memory."""

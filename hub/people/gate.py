@@ -90,7 +90,7 @@ async def _admit_person(connection: Connection, need: Need) -> None:
     state.theme = account.theme
     state.sign_in = sign_in.token_hash
     state.workspaces = [one.workspace for one in memberships]
-    asked = connection.path_params.get("workspace")
+    asked = connection.path_params.get("slug")
     found = next((one for one in memberships if one.workspace.slug == asked), None)
     state.workspace = found.workspace if found else None
     state.actor = Actor(

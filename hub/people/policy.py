@@ -109,7 +109,8 @@ def require(actor: Actor, need: Need, workspace_id: int) -> None:
         raise NotFound("There is no such page, or you may not see it.")
     if actor.kind == "key":
         raise Forbidden(
-            f"This key may only {KEY_DEEDS.get(actor.role, 'read')}; it cannot {DEED[need]}. An administrator can make another key."
+            f"This key may only {KEY_DEEDS.get(actor.role, 'read')}; it cannot {DEED[need]}. "
+            "An administrator can make another key."
         )
     raise Forbidden(
         f"You are {_article(actor.role)} here and cannot {DEED[need]}. "

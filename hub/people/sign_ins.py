@@ -82,3 +82,21 @@ async def end_all(db: AsyncSession, account_id: int, *, but: str | None = None) 
     """Sign a person out everywhere, save for the browser with the token hash `but`."""
     query = delete(SignIn).where(SignIn.account_id == account_id)
     await db.execute(query if but is None else query.where(SignIn.token_hash != but))
+
+
+async def end_token(db: AsyncSession, token: str) -> None:
+    """End the sign-in that this cookie holds, whoever's it is."""
+    await db.execute(delete(SignIn).where(SignIn.token_hash == hashed(token)))
+
+
+def describe(agent: str) -> str:
+    """ "Firefox on Linux" for a browser's long name of itself."""
+    browsers = ("Firefox", "Edg", "OPR", "Chrome", "Safari")
+    systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+    browser = next((name for name in browsers if name in agent), "")
+    system = next((name for name in systems if name in agent), "")
+    named = {"Edg": "Edge", "OPR": "Opera", "Mac OS": "macOS"}
+    if not browser:
+        return agent[:60] or "Unknown browser"
+    said = named.get(browser, browser)
+    return f"{said} on {named.get(system, system)}" if system else said

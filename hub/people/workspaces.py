@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.people import accounts, audit
-from hub.people.models import Account, Member, Workspace
+from hub.people.models import Account, AuditEntry, Member, Workspace
 from hub.people.policy import ROLES, Actor, Role, WorkspaceRef
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
@@ -107,6 +107,19 @@ async def create(
     return ref(workspace)
 
 
+async def open_new(db: AsyncSession, slug: str, name: str, *, actor: Actor) -> WorkspaceRef:
+    """A person opens a workspace and becomes its administrator.
+
+    Raises:
+        Forbidden: they administer none yet.
+    """
+    if not await may_create(db, actor.account_id or 0):
+        raise Forbidden(
+            "Only an administrator of a workspace can open another one; ask one of yours."
+        )
+    return await create(db, slug, name, actor=actor, account_id=actor.account_id)
+
+
 async def may_create(db: AsyncSession, account_id: int) -> bool:
     """Who is an administrator somewhere may open another workspace."""
     query = select(Member.role).where(Member.account_id == account_id, Member.role == "admin")
@@ -133,18 +146,62 @@ async def add(
     """Make somebody a member; an address nobody has yet becomes an account that waits for its link.
 
     Raises:
-        Conflict: they are a member already.
+        Conflict: they are a member already, or were invited elsewhere and never came.
     """
     role = check_role(role)
     email = accounts.clean_email(email)
     account = await accounts.find(db, email)
     if account is None:
         account = await accounts.create(db, email, name or email.partition("@")[0], actor=actor)
-    if await db.get(Member, (workspace.id, account.id)) is not None:
+    elif await db.get(Member, (workspace.id, account.id)) is not None:
         raise Conflict(f"{email} is here already; change the role in the table below.")
+    elif account.password_hash is None and not await may_link(db, actor, account.id):
+        # Whoever invited them first holds a link that would open this workspace too.
+        raise Conflict(
+            f"{email} was invited to another workspace and has not signed in yet. "
+            "Ask again when they have."
+        )
     _join(db, workspace.id, account.id, role)
-    audit.record(db, actor, "member.added", email, workspace.id, role=role)
+    audit.record(db, actor, "member.added", email, workspace.id, role=role, account=account.id)
     return account
+
+
+async def may_link(db: AsyncSession, actor: Actor, account_id: int) -> bool:
+    """Whether `actor` may make a sign-in link for somebody: only if it opens no workspace that is
+    not theirs to administer. Otherwise one workspace's administrator could enter another's."""
+    if actor.kind == "operator":
+        return True
+    theirs = select(Member.workspace_id).where(Member.account_id == account_id)
+    mine = select(Member.workspace_id).where(
+        Member.account_id == actor.account_id, Member.role == "admin"
+    )
+    beyond = theirs.where(Member.workspace_id.not_in(mine)).limit(1)
+    return (await db.scalar(beyond)) is None
+
+
+async def account_of(db: AsyncSession, workspace_id: int, account_id: int) -> Account:
+    """A member's account.
+
+    Raises:
+        NotFound: nobody with that id is a member here.
+    """
+    return (await _member(db, workspace_id, account_id))[1]
+
+
+async def invite(db: AsyncSession, workspace_id: int, account_id: int, *, actor: Actor) -> str:
+    """The token of a new sign-in link for a member.
+
+    Raises:
+        Forbidden: the link would open workspaces of others.
+    """
+    account = (await _member(db, workspace_id, account_id))[1]
+    if not await may_link(db, actor, account_id):
+        raise Forbidden(
+            f"{account.name} also belongs to a workspace that you do not administer, so a link "
+            "from here would open that one too. Ask the operator of this hub for it."
+        )
+    audit.record(db, actor, "account.invited", account.email, workspace_id)
+    return await accounts.make_link(db, account)
 
 
 async def change_role(
@@ -164,24 +221,35 @@ async def change_role(
     return account.name
 
 
-async def remove(db: AsyncSession, workspace_id: int, account_id: int, *, actor: Actor) -> Person:
-    """Take a member out; their saved work stays. Returns who they were."""
+async def remove(db: AsyncSession, workspace_id: int, account_id: int, *, actor: Actor) -> str:
+    """Take a member out; what they saved stays. Returns their name."""
     member, account = await _member(db, workspace_id, account_id)
     await _keep_an_admin(db, member)
     await db.delete(member)
-    audit.record(db, actor, "member.removed", account.email, workspace_id, role=member.role)
-    return Person(
-        account.id, account.name, account.email, member.role, account.password_hash is None
-    )
+    detail = {"role": member.role, "account": account_id}
+    audit.record(db, actor, "member.removed", account.email, workspace_id, **detail)
+    return account.name
 
 
-async def member_account(db: AsyncSession, workspace_id: int, account_id: int) -> Account:
-    """A member's account.
+async def put_back(db: AsyncSession, workspace_id: int, account_id: int, *, actor: Actor) -> str:
+    """Undo a removal: the same role again. Only for somebody who was removed from here.
 
     Raises:
-        NotFound: nobody with that id is a member here.
+        NotFound: nobody with that id was removed from here.
     """
-    return (await _member(db, workspace_id, account_id))[1]
+    account = await db.get(Account, account_id)
+    removed = select(AuditEntry).where(
+        AuditEntry.workspace_id == workspace_id, AuditEntry.action == "member.removed"
+    )
+    for entry in await db.scalars(removed.order_by(AuditEntry.id.desc()).limit(20)):
+        if account and entry.detail.get("account") == account_id:
+            if await db.get(Member, (workspace_id, account_id)) is None:
+                role = check_role(entry.detail["role"])
+                _join(db, workspace_id, account_id, role)
+                detail = {"role": role, "account": account_id}
+                audit.record(db, actor, "member.added", account.email, workspace_id, **detail)
+            return account.name
+    raise NotFound("Nobody was removed from here just now.")
 
 
 def _join(db: AsyncSession, workspace_id: int, account_id: int, role: Role) -> None:
