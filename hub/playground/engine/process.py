@@ -1,0 +1,233 @@
+"""The parent's side: start the engine's child when first needed, watch it, start it again.
+
+Imports no torch. The child knows nothing of the hub's secrets: its environment is written here,
+word by word, and it ends by itself when the pipe to its standard input closes, however this
+process died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+
+import hub
+from hub.errors import Unavailable
+
+START_SECONDS = 60
+BEAT_SECONDS = 2.0
+MISSES = 5
+"""Beats in a row without an answer, 5 s each, after which the child counts as stuck."""
+TRIES = 4
+"""Deaths within a minute after which we stop starting it, until someone asks again."""
+
+
+@dataclass(frozen=True)
+class State:
+    name: Literal["off", "starting", "ready", "restarting", "failed"]
+    sentence: str
+
+
+OFF = State("off", "The local engine starts when a model is first run.")
+STARTING = State("starting", "The local engine is starting.")
+READY = State("ready", "The local engine is running.")
+AGAIN = State("restarting", "The local engine stopped unexpectedly and is being started again.")
+
+
+class Engine:
+    """One child process. `address()` is all a caller needs."""
+
+    def __init__(
+        self,
+        folder: Path,
+        models: Sequence[Path] = (),
+        *,
+        threads: int | None = None,
+        budget: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._folder = folder
+        self._models = [path.absolute() for path in models]
+        self._threads = threads or max(1, (os.cpu_count() or 2) - 1)
+        self._budget = budget
+        self._given = dict(environment or {})
+        self._lock = asyncio.Lock()
+        self._child: asyncio.subprocess.Process | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._deaths: deque[float] = deque(maxlen=TRIES)
+        self._socket = ""
+        self._stopping = False
+        self.state = OFF
+        self.restarts = 0
+        self.said: deque[str] = deque(maxlen=60)
+        """The last lines the child wrote to stderr, for the operator."""
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child and self._child.returncode is None else None
+
+    async def address(self) -> str:
+        """Path of the Unix socket, the child being up; starts it if it is not.
+
+        Raises:
+            Unavailable: it does not start; the sentence says what it said.
+        """
+        await self.start()
+        return self._socket
+
+    async def start(self) -> None:
+        async with self._lock:
+            if self._child is not None and self._child.returncode is None:
+                return
+            self._stopping = False
+            self.state = AGAIN if self.state.name == "restarting" else STARTING
+            try:
+                await self._spawn()
+                await self._until_ready()
+            except (OSError, TimeoutError, Unavailable) as error:
+                await self._kill()
+                self.state = State("failed", self._why(str(error)))
+                raise Unavailable(self.state.sentence) from error
+            self.state = READY
+            child = self._child
+            assert child is not None
+            self._tasks = [*self._tasks, asyncio.create_task(self._watch(child)),
+                           asyncio.create_task(self._beat(child))]  # fmt: skip
+
+    async def stop(self) -> None:
+        """End the child and forget its socket."""
+        self._stopping = True
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._kill()
+        if self._socket:
+            shutil.rmtree(Path(self._socket).parent, ignore_errors=True)
+        self.state = OFF
+
+    async def health(self) -> dict[str, Any]:
+        """What the child says of itself; empty when it is off or does not answer."""
+        try:
+            async with self.client(timeout=5) as client:
+                return (await client.get("/health")).json()
+        except (httpx.HTTPError, ValueError):
+            return {}
+
+    def client(self, timeout: float | None = None) -> httpx.AsyncClient:
+        """An HTTP client on the socket; call `address()` first."""
+        transport = httpx.AsyncHTTPTransport(uds=self._socket)
+        return httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=timeout)
+
+    async def _spawn(self) -> None:
+        # A Unix socket's path may hold some 100 bytes; the data folder's may be longer.
+        if self._socket:
+            shutil.rmtree(Path(self._socket).parent, ignore_errors=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._socket = str(Path(tempfile.mkdtemp(prefix="prompthub-engine-")) / "s")
+        command = [sys.executable, "-m", "hub.playground.engine", "--socket", self._socket]
+        command += ["--threads", str(self._threads)]
+        command += ["--budget", str(self._budget)] if self._budget is not None else []
+        command += ["--models", *map(str, self._models)] if self._models else []
+        self._child = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE, env=self._environment(), cwd=self._folder,
+        )  # fmt: skip
+        self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks.append(asyncio.create_task(self._listen(self._child)))
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self._folder),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(Path(hub.__file__).parent.parent),
+            "PYTHONUNBUFFERED": "1",
+            "HF_HOME": str(self._folder),
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "OMP_NUM_THREADS": str(self._threads),
+            **self._given,
+        }
+
+    async def _until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self._child is not None
+            if self._child.returncode is not None:
+                raise Unavailable("it ended at once")
+            if await self.health():
+                return
+            await asyncio.sleep(0.05)
+        raise TimeoutError(f"no answer within {START_SECONDS} seconds")
+
+    async def _listen(self, child: asyncio.subprocess.Process) -> None:
+        assert child.stderr is not None
+        while line := await _line(child.stderr):
+            self.said.append(line)
+
+    async def _watch(self, child: asyncio.subprocess.Process) -> None:
+        """When the child dies, start another; a row of deaths means something is wrong for good."""
+        code = await child.wait()
+        if self._stopping or child is not self._child:
+            return
+        self.restarts += 1
+        self._deaths.append(time.monotonic())
+        if len(self._deaths) == TRIES and self._deaths[-1] - self._deaths[0] < 60:
+            self._deaths.clear()
+            self.state = State(
+                "failed", self._why(f"it ended {TRIES} times in a minute, last with {code}")
+            )
+            return
+        self.state = AGAIN
+        with contextlib.suppress(Unavailable):
+            await self.start()
+
+    async def _beat(self, child: asyncio.subprocess.Process) -> None:
+        """A child that no longer answers is killed; `_watch` starts the next one."""
+        misses = 0
+        while child.returncode is None:
+            await asyncio.sleep(BEAT_SECONDS)
+            misses = 0 if await self.health() else misses + 1
+            if misses >= MISSES and child.returncode is None:
+                child.kill()
+                return
+
+    async def _kill(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+        await child.wait()
+
+    def _why(self, reason: str) -> str:
+        last = f" It said: {self.said[-1]}" if self.said else ""
+        return f"The local engine does not start: {reason}.{last} Remote connections still work."
+
+
+async def _line(stream: asyncio.StreamReader) -> str:
+    """The next line that holds something; empty at the end. Endless lines come in pieces."""
+    while True:
+        try:
+            raw = await stream.readuntil(b"\n")
+        except asyncio.IncompleteReadError as error:
+            return error.partial.decode(errors="replace").strip()
+        except asyncio.LimitOverrunError as error:
+            raw = await stream.readexactly(error.consumed)
+        if text := raw.decode(errors="replace").strip():
+            return text

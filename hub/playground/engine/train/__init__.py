@@ -1,0 +1,1 @@
+"""Train the built-in model from nothing: generated data, own tokenizer, a few CPU minutes."""
