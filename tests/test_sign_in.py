@@ -1,0 +1,338 @@
+"""Coming in: passwords, one-time links, sessions, and what guessing meets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from hub.db import now
+from hub.front import Front
+from hub.people import accounts
+from hub.people.backoff import Backoff, TooMany
+from hub.people.models import Account, AuditEntry, Member, SignIn, SignInLink
+from tests.cast import BASE, PASSWORD, Browser, Cast, on_both_engines, title
+
+REFUSED = "That e-mail address and password do not go together."
+
+
+@pytest.fixture
+async def passwords_set(hub: Front, cast: Cast, password_hash: str) -> None:
+    """Everybody in the cast can sign in with PASSWORD."""
+    async with hub.state.database.write() as db:
+        await db.execute(update(Account).values(password_hash=password_hash))
+
+
+async def link_for(hub: Front, email: str) -> str:
+    async with hub.state.database.write() as db:
+        account = await accounts.find(db, email)
+        assert account
+        return await accounts.make_link(db, account)
+
+
+async def sign_in(browser: Browser, who: str, password: str = PASSWORD, **more: str):
+    form = {"email": f"{who}@example.org", "password": password, **more}
+    return await browser.post_form("/sign-in", form)
+
+
+# ── passwords ───────────────────────────────────────────────────────────────────────────────────
+
+
+@on_both_engines
+async def test_ana_signs_in_and_lands_where_she_wanted(client: Browser, passwords_set: None):
+    answer = await client.get("/clinic/settings?x=1")
+    assert answer.headers["location"] == "/sign-in?next=/clinic/settings%3Fx%3D1"
+    page = await client.get(answer.headers["location"])
+    assert 'value="/clinic/settings?x=1"' in page.text
+    answer = await sign_in(client, "ana", next="/clinic/settings?x=1")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/clinic/settings?x=1")
+    assert (await client.get("/clinic/settings")).status_code == 200
+
+
+async def test_the_session_cookie_is_bound_to_the_host(client: Browser, passwords_set: None):
+    cookie = (await sign_in(client, "ana")).headers["set-cookie"]
+    assert cookie.startswith("__Host-session=")
+    for part in ("HttpOnly", "Secure", "SameSite=lax", "Path=/"):
+        assert part in cookie
+    assert "Domain" not in cookie
+
+
+async def test_signing_in_never_takes_over_a_session_that_was_there(
+    hub: Front, browsers, passwords_set: None, cast: Cast
+):
+    planted = cast.cookies["mallory"]
+    browser = browsers(planted)
+    await sign_in(browser, "ana")
+    assert browser.cookies["__Host-session"] != planted
+    assert (await browsers(planted).get("/account")).status_code == 303  # it ended
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "javascript:x",
+    ],
+)
+async def test_next_never_leads_away(client: Browser, passwords_set: None, goal: str):
+    assert (await sign_in(client, "ana", next=goal)).headers["location"] == "/"
+
+
+async def test_unknown_wrong_and_unset_read_the_same(hub: Front, client: Browser, passwords_set):
+    async with hub.state.database.write() as db:
+        await db.execute(
+            update(Account).where(Account.email == "carla@example.org").values(password_hash=None)
+        )
+    answers = [
+        await sign_in(client, "ana", "wrong but long enough"),
+        await sign_in(client, "nobody-at-all", "wrong but long enough"),
+        await sign_in(client, "carla", "wrong but long enough"),
+    ]
+    who = "ana@", "nobody-at-all@", "carla@"
+    texts = {a.text.replace(w, "WHO") for a, w in zip(answers, who, strict=True)}
+    assert {a.status_code for a in answers} == {422}
+    assert len({t.split("<main", 1)[1].split("_csrf_token")[0] for t in texts}) == 1
+    assert all(REFUSED in a.text for a in answers)
+    assert 'value="ana@example.org"' in answers[0].text  # what was typed is kept
+    assert "wrong but long enough" not in answers[0].text  # the password is not
+
+
+async def test_guessing_is_slowed_down_for_known_and_unknown_alike(
+    hub: Front, client: Browser, passwords_set: None
+):
+    hub.state.backoff = Backoff(clock=lambda: 0.0)
+    for who in ("ana", "nobody"):
+        codes = [(await sign_in(client, who, "guess number one")).status_code for _ in range(7)]
+        assert codes == [422] * 5 + [429] * 2
+    late = await sign_in(client, "ana")
+    assert late.status_code == 429  # even with the right password
+    assert "Try again in" in late.text
+
+
+def test_the_wait_doubles_and_a_success_ends_it():
+    clock = [0.0]
+    backoff = Backoff(free=2, longest=8, clock=lambda: clock[0])
+    waits: list[int] = []
+    for _ in range(7):
+        try:
+            backoff.attempt("account ana")
+        except TooMany as refusal:
+            waits.append(refusal.facts["retry_after"])
+            clock[0] += refusal.facts["retry_after"]
+            backoff.attempt("account ana")
+    assert waits == [2, 3, 5, 9, 9]
+    backoff.succeeded("account ana")
+    backoff.attempt("account ana")
+
+
+def test_one_success_does_not_wash_an_address_clean():
+    backoff = Backoff(free=1, clock=lambda: 0.0)
+    for number in range(6):
+        backoff.attempt(f"account {number}", "address 1.2.3.4")
+    backoff.succeeded("account 0", "address 1.2.3.4")
+    backoff.attempt("account 7", "address 1.2.3.4")
+    with pytest.raises(TooMany):
+        backoff.attempt("account 8", "address 1.2.3.4")
+
+
+# ── links ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@on_both_engines
+async def test_a_link_signs_in_once(hub: Front, cast: Cast, browsers):
+    token = await link_for(hub, "carla@example.org")
+    previewer, carla, late = browsers(), browsers(), browsers()
+    for _ in range(3):  # programs that preview links open them; that uses nothing up
+        assert (await previewer.get(f"/sign-in/{token}")).status_code == 200
+    form = {"name": "Carla R.", "password": "a sentence of hers"}
+    answer = await carla.post_form(f"/sign-in/{token}", form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "Carla R." in (await carla.get("/account")).text
+    again = await late.post_form(f"/sign-in/{token}", form)
+    assert again.status_code == 404
+    assert "was used already or is older than 24 hours" in again.text
+    assert (await late.get("/account")).status_code == 303
+
+
+async def test_a_link_may_be_tried_again_after_a_poor_password(hub: Front, cast: Cast, client):
+    token = await link_for(hub, "carla@example.org")
+    for poor in ("short", "password123", "x" * 201):
+        answer = await client.post_form(f"/sign-in/{token}", {"name": "Carla", "password": poor})
+        assert answer.status_code == 422
+        assert 'value="Carla"' in answer.text
+    good = {"name": "Carla", "password": "a sentence of hers"}
+    assert (await client.post_form(f"/sign-in/{token}", good)).status_code == 303
+
+
+async def test_old_and_invented_links_are_refused_alike(hub: Front, cast: Cast, client: Browser):
+    token = await link_for(hub, "carla@example.org")
+    async with hub.state.database.write() as db:
+        await db.execute(update(SignInLink).values(expires_at=now() - timedelta(seconds=1)))
+    old, invented = await client.get(f"/sign-in/{token}"), await client.get("/sign-in/nonsense")
+    assert old.status_code == invented.status_code == 404
+    assert title(old) == title(invented)
+
+
+async def test_only_hashes_are_kept(hub: Front, cast: Cast):
+    token = await link_for(hub, "carla@example.org")
+    async with hub.state.database.read() as db:
+        kept = [*await db.scalars(select(SignInLink.token_hash))]
+        kept += await db.scalars(select(SignIn.token_hash))
+    assert token not in kept
+    assert not set(cast.cookies.values()) & set(kept)
+
+
+async def test_the_first_administrator_comes_by_a_link_and_nobody_by_being_first(
+    hub: Front, client: Browser
+):
+    from hub.people import workspaces
+
+    answer = await client.get("/")
+    assert answer.headers["location"].startswith("/sign-in")
+    async with hub.state.database.write() as db:
+        assert await accounts.first_link(db) is None  # nobody to give it to
+        account = await accounts.create(db, "admin@localhost", "Admin")
+        await workspaces.create(db, "main", "Main", actor=accounts.OPERATOR, account_id=account.id)
+        token = await accounts.first_link(db)
+    form = {"name": "Maria", "password": "a sentence of hers"}
+    assert (await client.post_form(f"/sign-in/{token}", form)).status_code == 303
+    assert (await client.get("/main/settings/keys")).status_code == 200
+    async with hub.state.database.write() as db:
+        assert await accounts.first_link(db) is None  # never again
+
+
+# ── sessions ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_signing_out_ends_the_session_on_the_server(ana: Browser, browsers, cast: Cast):
+    assert (await ana.post_form("/sign-out")).headers["location"] == "/sign-in"
+    assert "__Host-session" not in ana.cookies
+    assert (await browsers(cast.cookies["ana"]).get("/account")).status_code == 303
+
+
+async def test_ana_signs_her_other_browsers_out(
+    client: Browser, browsers, passwords_set: None, hub: Front
+):
+    library = browsers()
+    await sign_in(library, "ana")
+    await sign_in(client, "ana")
+    page = await client.get("/account")
+    assert page.text.count("/end") == 3  # the cast's, the library's, and everywhere else
+    await client.post_form("/account/sign-ins/others/end")
+    assert (await library.get("/account")).status_code == 303
+    assert (await client.get("/account")).status_code == 200
+
+
+async def test_nobody_ends_somebody_elses_session(hub: Front, mallory: Browser, ana: Browser):
+    async with hub.state.database.read() as db:
+        hashes = list(await db.scalars(select(SignIn.token_hash)))
+    for one in hashes:
+        await mallory.post_form(f"/account/sign-ins/{one}/end")
+    assert (await ana.get("/account")).status_code == 200
+
+
+@pytest.mark.parametrize("column", ["seen_at", "expires_at"])
+async def test_sessions_end_by_themselves(hub: Front, ana: Browser, column: str):
+    past = now() - timedelta(days=15)
+    async with hub.state.database.write() as db:
+        await db.execute(update(SignIn).values({column: past}))
+    assert (await ana.get("/account")).status_code == 303
+
+
+async def test_a_disabled_account_is_out_at_once(hub: Front, ana: Browser):
+    async with hub.state.database.write() as db:
+        await db.execute(update(Account).values(disabled_at=now()))
+    assert (await ana.get("/account")).status_code == 303
+
+
+# ── the account page ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_ana_changes_her_password(client: Browser, browsers, passwords_set: None):
+    elsewhere = browsers()
+    await sign_in(elsewhere, "ana")
+    await sign_in(client, "ana")
+    wrong = {"old": "not the one", "new": "another sentence"}
+    answer = await client.post_form("/account/password", wrong)
+    assert answer.status_code == 422
+    assert "Nothing was changed" in answer.text
+    right = {"old": PASSWORD, "new": "another sentence"}
+    assert (await client.post_form("/account/password", right)).status_code == 303
+    assert (await client.get("/account")).status_code == 200
+    assert (await elsewhere.get("/account")).status_code == 303
+    assert (await sign_in(elsewhere, "ana")).status_code == 422
+    assert (await sign_in(elsewhere, "ana", "another sentence")).status_code == 303
+
+
+async def test_ana_changes_her_name(ana: Browser):
+    answer = await ana.post_form("/account/name", {"name": "  "})
+    assert answer.status_code == 422
+    answer = await ana.post_form("/account/name", {"name": "Ana <O>\nliveira"})
+    assert answer.status_code == 303
+    assert "Ana Oliveira" in (await ana.get("/account")).text
+
+
+async def test_the_look_is_kept_with_the_account(ana: Browser, browsers, cast: Cast):
+    page = {"Referer": f"{BASE}/clinic/settings"}
+    answer = await ana.post_form("/theme", {"theme": "dark"}, headers=page)
+    assert answer.headers["location"] == "/clinic/settings"
+    elsewhere = browsers(cast.cookies["ana"])
+    assert 'data-theme="dark"' in (await elsewhere.get("/account")).text
+    await ana.post_form("/theme", {"theme": '"><b>'})
+    assert 'data-theme="auto"' in (await elsewhere.get("/account")).text
+
+
+async def test_coming_and_going_is_on_record(hub: Front, client: Browser, passwords_set: None):
+    await sign_in(client, "ana")
+    await client.post_form("/sign-out")
+    async with hub.state.database.read() as db:
+        query = select(AuditEntry.action).where(AuditEntry.actor == "ana@example.org")
+        assert list(await db.scalars(query)) == ["account.signed-in", "account.signed-out"]
+
+
+# ── links made by administrators ────────────────────────────────────────────────────────────────
+
+
+async def test_maria_invites_dora_who_comes_in(maria: Browser, browsers):
+    form = {"email": "Dora@Example.org", "name": "Dora Lind", "role": "reviewer"}
+    page = await maria.post_form("/clinic/settings/people", form)
+    assert page.status_code == 200
+    link = page.text.split(f"{BASE}/sign-in/")[1].split("<")[0]
+    assert f"/sign-in/{link}" not in (await maria.get("/clinic/settings")).text  # shown once
+    dora = browsers()
+    mine = {"name": "Dora Lind", "password": "a sentence of hers"}
+    assert (await dora.post_form(f"/sign-in/{link}", mine)).status_code == 303
+    assert (await dora.get("/")).headers["location"] == "/clinic/prompts"
+
+
+async def test_mallory_cannot_enter_the_clinic_through_a_link_for_ana(
+    hub: Front, mallory: Browser, cast: Cast
+):
+    """Ana belongs to a workspace that is not Mallory's: no link of his may open her account."""
+    answer = await mallory.post_form(
+        "/rival/settings/people", {"email": "ana@example.org", "role": "viewer"}
+    )
+    assert answer.status_code == 200
+    assert "/sign-in/" not in answer.text
+    ana = cast.account_ids["ana"]
+    refused = await mallory.post_form(f"/rival/settings/people/{ana}/link")
+    assert refused.status_code == 403
+    async with hub.state.database.read() as db:
+        assert list(await db.scalars(select(SignInLink))) == []
+
+
+async def test_mallory_cannot_claim_somebody_the_clinic_invited(
+    hub: Front, maria: Browser, mallory: Browser
+):
+    form = {"email": "dora@example.org", "role": "admin"}
+    await maria.post_form("/clinic/settings/people", form)
+    answer = await mallory.post_form("/rival/settings/people", form)
+    assert answer.status_code == 409
+    assert 'value="dora@example.org"' in answer.text
+    async with hub.state.database.read() as db:
+        query = select(Member.workspace_id).join(Account).where(Account.email == "dora@example.org")
+        assert len(list(await db.scalars(query))) == 1
