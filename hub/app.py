@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.response import Template
 from litestar.router import Router
 from litestar.template import TemplateConfig
 from sqlalchemy import RowMapping, func, select, text
@@ -47,7 +48,13 @@ NOTE_KEY_USE_EVERY = timedelta(seconds=30)
 def create_app(settings: Settings) -> Front:
     """The whole hub as one ASGI app; everything opens and closes with its lifespan."""
     litestar = Litestar(
-        route_handlers=[healthz, *people.ROUTES, *member_routes.ROUTES, *settings_routes.ROUTES],
+        route_handlers=[
+            healthz,
+            *people.ROUTES,
+            *member_routes.ROUTES,
+            *settings_routes.ROUTES,
+            *([styleguide] if settings.debug else []),
+        ],
         guards=[gate],
         dependencies={
             "db": Provide(web.provide_db),
@@ -151,6 +158,12 @@ async def healthz(
         return web.problem(503, " ".join(faults), "Unavailable")
     headers = {"Cache-Control": "no-store"}
     return Response({"status": "ok", "version": VERSION}, headers=headers)
+
+
+@get("/styleguide", needs=Need.PUBLIC, name="styleguide")
+async def styleguide(request: Request[Any, Any, Any]) -> Template:
+    """Every part of the look in every state; there while debugging only."""
+    return web.page(request, "styleguide.html")
 
 
 def csrf(settings: Settings) -> CSRFConfig:
