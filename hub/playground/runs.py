@@ -83,6 +83,8 @@ async def _try(
     headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
     begun = False
     try:
+        if endpoint.local and call.state == "waiting":
+            call.tell("Starting the engine of this machine…")
         client = await endpoint.client()
         call.begin()
         asking = client.stream(

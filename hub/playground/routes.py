@@ -1,0 +1,7 @@
+"""All pages of the playground."""
+
+from __future__ import annotations
+
+from hub.playground.pages import example_pages, grids, model_pages, try_it
+
+ROUTES = [*try_it.ROUTES, *grids.ROUTES, *example_pages.ROUTES, *model_pages.ROUTES]
