@@ -130,6 +130,7 @@ class Label(Base):
     """Where a label points now."""
 
     __tablename__ = "labels"
+    __table_args__ = (Index("ix_labels_prompt", "workspace_id", "prompt_id"),)
 
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     label: Mapped[str] = mapped_column(String(36), primary_key=True)

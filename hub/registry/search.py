@@ -33,7 +33,9 @@ _WORD = re.compile(r"[^\W_]+")
 
 TIERS = ("name", "title", "about", "text")
 """Where a hit can be, the best first; a hit in `text` may have its words anywhere."""
-_COLUMNS = {"name": "{name} : ", "title": "{title} : ", "about": "{description tags} : ", "text": ""}
+_COLUMNS = {
+    "name": "{name} : ", "title": "{title} : ", "about": "{description tags} : ", "text": ""
+}  # fmt: skip
 _WEIGHTS = {"name": "A", "title": "B", "about": "C", "text": ""}
 
 

@@ -224,6 +224,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_labels_workspace_id"),
         sa.PrimaryKeyConstraint("workspace_id", "label", "prompt_id", name="pk_labels"),
     )
+    op.create_index("ix_labels_prompt", "labels", ["workspace_id", "prompt_id"], unique=False)
     op.create_table(
         "members",
         sa.Column("workspace_id", sa.Integer(), nullable=False),
@@ -383,7 +384,7 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE prompt_search USING fts5(name, title, description, tags, text, "
-            "tokenize='unicode61 remove_diacritics 2')"
+            "tokenize='unicode61 remove_diacritics 2', prefix='1 2')"
         )
     else:
         op.execute(
@@ -412,6 +413,7 @@ def downgrade() -> None:
     op.drop_table("old_names")
     op.drop_index("ix_members_account_id", table_name="members")
     op.drop_table("members")
+    op.drop_index("ix_labels_prompt", table_name="labels")
     op.drop_table("labels")
     op.drop_index("ix_label_moves_prompt", table_name="label_moves")
     op.drop_index("ix_label_moves_label", table_name="label_moves")

@@ -1,0 +1,210 @@
+"""The list of prompts: filters, search, and pages that stay right while others save.
+
+One statement fetches a page with its labels and the total. A list goes on after the last name; a
+search is ranked, so it goes on by position, within its best `BEST` hits.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from typing import Any, NoReturn
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.errors import Invalid
+from hub.registry import list_sql, search
+from hub.registry.list_sql import LIVE, Asked
+from hub.registry.search import Snippet
+
+BEST = 300
+MOST = 200
+
+
+class ItemLabel(msgspec.Struct, frozen=True):
+    """A label and the version it points at."""
+
+    label: str
+    version: int
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the list."""
+
+    id: str
+    name: str
+    title: str
+    description: str
+    tags: list[str]
+    version: int
+    """Number of the latest version."""
+    hash: str
+    labels: list[ItemLabel]
+    changed_at: datetime
+    changed_by: str
+    change: str
+    problem: str | None = None
+    hit: Snippet | None = None
+    """Where the text has what was searched for, if it is not in the name or title."""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A page of the list. `total` counts all pages; of a search, its best `BEST` hits."""
+
+    items: list[Item]
+    next: str | None
+    total: int
+
+
+def label_order(label: str) -> tuple[bool, str]:
+    """Production, then the others by name."""
+    return label != LIVE, label
+
+
+async def find(
+    db: AsyncSession, workspace_id: int, *, q: str | None = None, folder: str | None = None,
+    tag: str | None = None, label: str | None = None, has_draft_of: int | None = None,
+    differs: bool = False, cursor: str | None = None, limit: int = 50,
+) -> Listing:  # fmt: skip
+    """A page of the prompts that fit, by name, or the best first if words are searched for.
+
+    Raises:
+        Invalid: a limit out of bounds, or a cursor that did not come from here.
+    """
+    if not 1 <= limit <= MOST:
+        raise Invalid(f"`limit` may be from 1 to {MOST}.")
+    asked = Asked(
+        q=search.cleaned(q or ""), folder=_storable(folder).strip("/"), tag=_storable(tag),
+        label=_storable(label), has_draft_of=has_draft_of, differs=differs,
+    )  # fmt: skip
+    if asked.q:
+        return await _search(db, workspace_id, asked, _position(cursor), limit)
+    after = _after(cursor)
+    sqlite = _is_sqlite(db)
+    where, values = list_sql.conditions(asked, sqlite=sqlite)
+    values |= {"workspace": workspace_id, "after": after, "limit": limit + 1}
+    statement = list_sql.typed(list_sql.list_sql(where, paged=bool(after), sqlite=sqlite))
+    rows = (await db.execute(statement, values)).all()
+    if not rows and after:
+        return Listing([], None, 0)
+    items = _items(rows)
+    more = len(items) > limit
+    items = items[:limit]
+    return Listing(items, _cursor(items[-1].name) if more else None, rows[0][-1] if rows else 0)
+
+
+async def _search(
+    db: AsyncSession, workspace_id: int, asked: Asked, position: int, limit: int
+) -> Listing:
+    sqlite = _is_sqlite(db)
+    questions = search.ask(asked.q, sqlite=sqlite)
+    if questions is None:
+        return Listing([], None, 0)
+    where, values = list_sql.conditions(asked, sqlite=sqlite)
+    values |= {f"ask_{tier}": question for tier, question in questions.items()}
+    values |= {"workspace": workspace_id, "limit": limit + 1, "offset": position, "best": BEST}
+    statement = list_sql.typed(list_sql.search_sql(where, sqlite=sqlite))
+    rows = (await db.execute(statement, values)).all()
+    tiers = {row.id: row.tier for row in rows}
+    items = _items(rows)
+    more = len(items) > limit
+    items = await _with_hits(db, workspace_id, asked.q, items[:limit], tiers)
+    total = rows[0][-1] if rows else 0
+    return Listing(items, _cursor(position + limit) if more else None, total)
+
+
+async def _with_hits(
+    db: AsyncSession, workspace_id: int, typed: str, items: list[Item], tiers: dict[str, int]
+) -> list[Item]:
+    """Show the words in their context where the name and title do not have them."""
+    wanted = {item.hash for item in items if tiers[item.id] >= search.TIERS.index("about")}
+    if not wanted:
+        return items
+    keys = [f"h{number}" for number in range(len(wanted))]
+    sql = (
+        "SELECT hash, document FROM contents WHERE workspace_id = :workspace AND hash IN "
+        f"({', '.join(':' + key for key in keys)})"
+    )
+    values: dict[str, Any] = dict(zip(keys, sorted(wanted), strict=True))
+    texts = {
+        digest: _TEXTS.decode(bytes(document))
+        for digest, document in await db.execute(text(sql), values | {"workspace": workspace_id})
+    }
+    return [
+        msgspec.structs.replace(item, hit=search.snippet(typed, texts[item.hash].all))
+        if item.hash in texts
+        else item
+        for item in items
+    ]
+
+
+class _Message(msgspec.Struct):
+    content: str = ""
+
+
+class _Texts(msgspec.Struct):
+    description: str = ""
+    messages: list[_Message] = []
+
+    @property
+    def all(self) -> list[str]:
+        return [self.description, *(message.content for message in self.messages)]
+
+
+_TEXTS = msgspec.json.Decoder(_Texts)
+
+
+def _items(rows: Any) -> list[Item]:
+    """Rows come once per label of a prompt."""
+    labels: dict[str, list[ItemLabel]] = {}
+    first: dict[str, Any] = {}
+    for row in rows:
+        first.setdefault(row[0], row)
+        if row[11] is not None:
+            labels.setdefault(row[0], []).append(ItemLabel(row[11], row[12]))
+    return [
+        Item(
+            id=id, name=row[1], title=row[2], description=row[3], tags=row[4], version=row[5],
+            hash=row[6], changed_at=row[7], changed_by=row[8], change=row[9], problem=row[10],
+            labels=sorted(labels.get(id, ()), key=lambda one: label_order(one.label)),
+        )
+        for id, row in first.items()
+    ]  # fmt: skip
+
+
+# ── cursors ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _cursor(place: str | int) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def _after(cursor: str | None) -> str:
+    place = _decoded(cursor) if cursor else ""
+    return place if isinstance(place, str) else _refuse_cursor()
+
+
+def _position(cursor: str | None) -> int:
+    place = _decoded(cursor) if cursor else 0
+    return place if isinstance(place, int) and 0 <= place <= BEST else _refuse_cursor()
+
+
+def _decoded(cursor: str) -> str | int:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return msgspec.json.decode(raw, type=str | int)
+    except (ValueError, msgspec.MsgspecError):
+        return _refuse_cursor()
+
+
+def _refuse_cursor() -> NoReturn:
+    raise Invalid("This `cursor` did not come from this list. Leave it out to start again.")
+
+
+def _storable(text: str | None) -> str:
+    return (text or "").encode("utf-8", "ignore").decode().replace("\0", "")
+
+
+def _is_sqlite(db: AsyncSession) -> bool:
+    return db.get_bind().dialect.name == "sqlite"
