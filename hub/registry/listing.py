@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import msgspec
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Invalid

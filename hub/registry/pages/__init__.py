@@ -1,0 +1,1 @@
+"""The registry's pages: finding, writing, looking back, releasing."""

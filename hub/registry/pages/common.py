@@ -1,0 +1,84 @@
+"""What every page of one prompt shares: its name from the address, the heading, the crumbs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar.response import Template
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.people.policy import Actor, Need, WorkspaceRef, allows
+from hub.registry import catalog, drafts
+from hub.registry.catalog import About
+from hub.web import Ask, page
+
+
+class Heading(msgspec.Struct, frozen=True, kw_only=True):
+    """`About`, and this person's draft of it."""
+
+    about: About
+    draft_of: int | None
+    """The version the draft started from; None: no draft."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.about, name)
+
+    @property
+    def deleted(self) -> Any:
+        return self.about.deleted_at
+
+
+def named(path: str) -> str:
+    """The prompt's name in `{name:path}`, which comes with a slash in front."""
+    return path.strip("/")
+
+
+async def heading(db: AsyncSession, workspace: WorkspaceRef, actor: Actor, name: str) -> Heading:
+    """The prompt and, for a person, their draft; a deleted prompt will do.
+
+    Raises:
+        NotFound: there is no such prompt; `Moved`: it has another name now.
+    """
+    about = await catalog.get(db, workspace.id, name, deleted=True)
+    draft = None
+    if actor.account_id is not None:
+        draft = await drafts.get(db, workspace.id, actor.account_id, about.id)
+    return Heading(about=about, draft_of=(draft.base_version or about.head) if draft else None)
+
+
+def crumbs(workspace: WorkspaceRef, name: str, *more: str) -> list[tuple[str, str | None]]:
+    """Prompts / folder / … / name, each a link but the last."""
+    base = f"/{workspace.slug}/prompts"
+    *folders, last = name.split("/")
+    made: list[tuple[str, str | None]] = [("Prompts", base)]
+    for depth, folder in enumerate(folders, 1):
+        made.append((folder, f"{base}?folder={'/'.join(folders[:depth])}"))
+    made.append((last, f"{base}/{name}" if more else None))
+    made += [(one, None) for one in more]
+    return made
+
+
+def rights(actor: Actor, workspace: WorkspaceRef) -> dict[str, Any]:
+    """What the page may offer; the functions behind the buttons ask again."""
+    return {
+        "may_draft": allows(actor, Need.DRAFT, workspace.id),
+        "may_save": allows(actor, Need.SAVE, workspace.id),
+        "may_release": allows(actor, Need.RELEASE, workspace.id),
+    }
+
+
+def prompt_page(
+    request: Ask, template: str, about: Heading, *more: str, tab: str = "", **context: Any
+) -> Template:
+    """A page of one prompt."""
+    workspace: WorkspaceRef = request.state.workspace
+    actor: Actor = request.state.actor
+    given: dict[str, Any] = {
+        "about": about,
+        "crumbs": crumbs(workspace, about.name, *more),
+        "tab": tab,
+        **rights(actor, workspace),
+        **context,
+    }
+    return page(request, template, section="prompts", **given)

@@ -1,0 +1,186 @@
+"""Rename, duplicate, delete, bring back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.db import Database
+from hub.errors import HubError
+from hub.people.policy import Actor, Need, WorkspaceRef
+from hub.registry import catalog, versions
+from hub.registry.pages.common import Heading, heading, named
+from hub.registry.pages.sheets import Sheet, sheet_page
+from hub.web import Ask, Form, go
+
+TEXTS = {
+    "rename": "Its history and labels come along, and the old name leads to the new one.",
+    "duplicate": "The copy begins as the latest version stands, with a history of its own.",
+    "delete": "Its versions stay, and it can be brought back.",
+}
+
+
+def _sheet(kind: str, workspace: WorkspaceRef, about: Heading) -> Sheet:
+    live = ", ".join(f"{one.label} (v{one.version})" for one in about.labels)
+    text = TEXTS[kind]
+    if kind == "delete" and live:
+        text += f" It is live in {live}: applications that ask for it will find nothing."
+    return Sheet(
+        kind=kind,
+        title=f"{kind.capitalize()} {about.title or about.name}",
+        button=kind.capitalize(),
+        action=f"/{workspace.slug}/{kind}/{about.name}",
+        back=f"/{workspace.slug}/prompts/{about.name}",
+        text=text,
+        danger=kind == "delete",
+    )
+
+
+async def _ask(
+    request: Ask, db: AsyncSession, kind: str, name: str, *, error: str = "", status: int = 200,
+    typed: dict[str, str] | None = None,
+) -> Template:  # fmt: skip
+    workspace: WorkspaceRef = request.state.workspace
+    about = await heading(db, workspace, request.state.actor, named(name))
+    if typed is None:
+        copy = await catalog.free_name(db, workspace.id, about.name)
+        typed = {"reason": "", "new_name": copy if kind == "duplicate" else about.name}
+    sheet = _sheet(kind, workspace, about)
+    return sheet_page(request, sheet, about=about, typed=typed, error=error, status=status)
+
+
+Deed = Callable[[str], Awaitable[Redirect]]
+
+
+async def _do(request: Ask, kind: str, name: str, data: dict[str, str], deed: Deed) -> Any:
+    """Do it; a refusal comes back on the sheet, with what was typed."""
+    typed = {"reason": data.get("reason", ""), "new_name": data.get("new_name", "")}
+    try:
+        return await deed(typed["new_name"].strip().strip("/"))
+    except HubError as refused:
+        database: Database = request.app.state.database
+        async with database.read() as db:
+            return await _ask(
+                request, db, kind, name, error=refused.sentence, status=refused.status,
+                typed=typed,
+            )  # fmt: skip
+
+
+@get("/{slug:str}/rename/{name:path}", needs=Need.SAVE, name="rename")
+async def rename_sheet(
+    request: Ask, name: FromPath[str], db: NamedDependency[AsyncSession]
+) -> Template:
+    return await _ask(request, db, "rename", name)
+
+
+@get("/{slug:str}/duplicate/{name:path}", needs=Need.SAVE, name="duplicate")
+async def duplicate_sheet(
+    request: Ask, name: FromPath[str], db: NamedDependency[AsyncSession]
+) -> Template:
+    return await _ask(request, db, "duplicate", name)
+
+
+@get("/{slug:str}/delete/{name:path}", needs=Need.SAVE, name="delete")
+async def delete_sheet(
+    request: Ask, name: FromPath[str], db: NamedDependency[AsyncSession]
+) -> Template:
+    return await _ask(request, db, "delete", name)
+
+
+@post("/{slug:str}/rename/{name:path}", needs=Need.SAVE, name="rename:post", status_code=200)
+async def rename(
+    request: Ask,
+    name: FromPath[str],
+    data: Form,
+    actor: NamedDependency[Actor],
+    workspace: NamedDependency[WorkspaceRef],
+) -> Template | Redirect:
+    """Give it another name."""
+
+    async def deed(new_name: str) -> Redirect:
+        publisher = request.app.state.publisher
+        why = data.get("reason", "")
+        await versions.rename(publisher, workspace, named(name), new_name, actor=actor, message=why)
+        return go(f"/{workspace.slug}/prompts/{new_name}", f"It is called {new_name} now.")
+
+    return await _do(request, "rename", name, data, deed)
+
+
+@post("/{slug:str}/duplicate/{name:path}", needs=Need.SAVE, name="duplicate:post", status_code=200)
+async def duplicate(
+    request: Ask,
+    name: FromPath[str],
+    data: Form,
+    actor: NamedDependency[Actor],
+    workspace: NamedDependency[WorkspaceRef],
+    database: NamedDependency[Database],
+) -> Template | Redirect:
+    """Begin another prompt with this one's text."""
+
+    async def deed(new_name: str) -> Redirect:
+        async with database.read() as db:
+            view = await catalog.version(db, workspace.id, named(name))
+        copy = msgspec.structs.replace(view.document, id=None)
+        saved = await versions.save(
+            request.app.state.publisher, workspace, new_name, copy, base=None, actor=actor,
+            message=data.get("reason") or f"Copy of {view.name}",
+        )  # fmt: skip
+        return go(f"/{workspace.slug}/prompts/{saved.name}", f"Made {saved.name}.")
+
+    return await _do(request, "duplicate", name, data, deed)
+
+
+@post("/{slug:str}/delete/{name:path}", needs=Need.SAVE, name="delete:post", status_code=200)
+async def delete(
+    request: Ask,
+    name: FromPath[str],
+    data: Form,
+    actor: NamedDependency[Actor],
+    workspace: NamedDependency[WorkspaceRef],
+) -> Template | Redirect:
+    """Take it away; undo brings it back."""
+
+    async def deed(_: str) -> Redirect:
+        publisher = request.app.state.publisher
+        why = data.get("reason", "")
+        await versions.delete(publisher, workspace, named(name), actor=actor, message=why)
+        undo = f"/{workspace.slug}/undelete/{named(name)}"
+        return go(f"/{workspace.slug}/prompts", f"{named(name)} was deleted.", undo=undo)
+
+    return await _do(request, "delete", name, data, deed)
+
+
+@post("/{slug:str}/undelete/{name:path}", needs=Need.SAVE, name="undelete")
+async def undelete(
+    request: Ask,
+    name: FromPath[str],
+    actor: NamedDependency[Actor],
+    workspace: NamedDependency[WorkspaceRef],
+    database: NamedDependency[Database],
+) -> Redirect:
+    """Bring a deleted prompt back as it was; its labels have to be set anew."""
+    async with database.read() as db:
+        about = await catalog.get(db, workspace.id, named(name), deleted=True)
+    saved = await versions.restore(
+        request.app.state.publisher, workspace, about.name, about.head, actor=actor,
+        message="Bring it back",
+    )  # fmt: skip
+    return go(f"/{workspace.slug}/prompts/{saved.name}", f"{saved.name} is back.")
+
+
+ROUTES: list[Any] = [
+    rename_sheet,
+    duplicate_sheet,
+    delete_sheet,
+    rename,
+    duplicate,
+    delete,
+    undelete,
+]
