@@ -19,16 +19,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from hub.db import Database, now
 from hub.migrate import upgrade
 from hub.people.models import Workspace
 from hub.people.policy import Actor, WorkspaceRef
 from hub.registry import index, versions
 from hub.registry.document import Document, Message, Variable
+from hub.registry.git_terms import MAIN
+from hub.registry.models import Prompt
 from hub.registry.publish import Publisher
-from hub.registry.repository import MAIN, Repository, version
+from hub.registry.repository import Repository, version
 
 RESULTS = Path(__file__).parent / "results" / "saves.json"
+Bases = dict[str, versions.Saved]
 ANA = Actor(kind="operator", name="Ana Oliveira", email="ana@example.org")
 BODY = "You sort the tickets of a hospital. Answer in one word, kindly, about {{ ticket }}. " * 8
 
@@ -73,9 +78,9 @@ async def main(prompts: int, seconds: float) -> None:
         "machine": f"{os.cpu_count()} cores, {platform.platform()}, git {version()}",
         "prompts": prompts,
         "floor_plain_git": floor,
-        "alone": alone | {"times_the_floor": round(alone["per_second"] / floor["per_second"], 1)},
-        "clients_8": eight | {"times_the_floor": round(eight["per_second"] / floor["per_second"], 1)},
-        "clients_32": many | {"times_the_floor": round(many["per_second"] / floor["per_second"], 1)},
+        "alone": _beside(alone, floor),
+        "clients_8": _beside(eight, floor),
+        "clients_32": _beside(many, floor),
         "lost": lost,
         "packs_left": packs,
         "targets": {
@@ -88,6 +93,10 @@ async def main(prompts: int, seconds: float) -> None:
     print(json.dumps(results, indent=2))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def _beside(one: dict[str, Any], floor: dict[str, Any]) -> dict[str, Any]:
+    return one | {"times_the_floor": round(one["per_second"] / floor["per_second"], 1)}
 
 
 async def _database(folder: Path) -> Database:
@@ -104,8 +113,8 @@ async def _workspace(database: Database) -> WorkspaceRef:
         return WorkspaceRef(row.id, row.slug, row.name)
 
 
-async def _fill(publisher: Publisher, workspace: WorkspaceRef, prompts: int) -> dict[str, versions.Saved]:
-    bases: dict[str, versions.Saved] = {}
+async def _fill(publisher: Publisher, workspace: WorkspaceRef, prompts: int) -> Bases:
+    bases: Bases = {}
     for start in range(0, prompts, 1000):
         names = [name_of(n) for n in range(start, min(start + 1000, prompts))]
         made = await versions.save_many(
@@ -117,7 +126,7 @@ async def _fill(publisher: Publisher, workspace: WorkspaceRef, prompts: int) -> 
 
 
 async def _clients(
-    publisher: Publisher, workspace: WorkspaceRef, bases: dict[str, versions.Saved], clients: int,
+    publisher: Publisher, workspace: WorkspaceRef, bases: Bases, clients: int,
     seconds: float,
 ) -> dict[str, Any]:  # fmt: skip
     took: list[float] = []
@@ -150,12 +159,8 @@ async def _clients(
     }
 
 
-async def _lost(publisher: Publisher, workspace: WorkspaceRef, bases: dict[str, versions.Saved]) -> int:
+async def _lost(publisher: Publisher, workspace: WorkspaceRef, bases: Bases) -> int:
     """Acknowledged contents that the index or git does not show."""
-    from sqlalchemy import select
-
-    from hub.registry.models import Prompt
-
     repository = publisher.repository(workspace.slug)
     assert not await index.catch_up(publisher.database, repository, workspace.id)
     async with publisher.database.read() as db:

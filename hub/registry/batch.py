@@ -15,9 +15,9 @@ from hub.registry import index
 from hub.registry.asks import Ask, Later, Settled
 from hub.registry.commits import Plan
 from hub.registry.follow import follow_deploy, follow_main
+from hub.registry.git_terms import MAIN, RefMove
 from hub.registry.ledger import Ledger
 from hub.registry.models import Intent, Version
-from hub.registry.repository import MAIN, RefMove
 
 Answer = dict[str, Any]
 Waiting = tuple[Ask, "asyncio.Future[Answer]"]

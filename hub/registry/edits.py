@@ -12,9 +12,9 @@ from hub.registry import deploy_file, names
 from hub.registry.asks import Ask, Later, NoSuchPrompt, Settled, alive, newest_dead
 from hub.registry.commits import Change, Plan
 from hub.registry.document import parse
+from hub.registry.git_terms import DEPLOY, MAIN
 from hub.registry.ledger import Held, Known, Ledger
 from hub.registry.reading import blob_id
-from hub.registry.repository import DEPLOY, MAIN
 from hub.registry.saves import (
     ANY,
     Put,

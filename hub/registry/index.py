@@ -24,6 +24,7 @@ from hub.registry.follow import (
     follow_main,
     prompt_changes,
 )
+from hub.registry.git_terms import MAIN, REFS
 from hub.registry.ledger import Ledger
 from hub.registry.models import (
     Content,
@@ -36,7 +37,7 @@ from hub.registry.models import (
     PromptEvent,
     Version,
 )
-from hub.registry.repository import MAIN, REFS, Repository
+from hub.registry.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +200,7 @@ async def dump(db: AsyncSession, workspace_id: int) -> str:
     """
     lines: list[str] = []
     for model, order in _DUMPED.items():
-        table = model.__table__
+        table = ledger_rows.table_of(model)
         columns = [c for c in table.columns if f"{table.name}.{c.name}" not in _COUNTERS]
         query = select(*columns).where(table.c.workspace_id == workspace_id)
         for row in await db.execute(query.order_by(*(table.c[name] for name in order))):

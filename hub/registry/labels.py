@@ -17,10 +17,10 @@ from hub.registry import deploy_file, names
 from hub.registry.asks import Ask, Later, Settled, alive, whole_second
 from hub.registry.commits import Change, Plan
 from hub.registry.edits import label_gone
+from hub.registry.git_terms import DEPLOY
 from hub.registry.ledger import Held, Known, Ledger
 from hub.registry.models import LabelMove, Prompt, Version
 from hub.registry.publish import Publisher
-from hub.registry.repository import DEPLOY
 
 Unset = UNSET
 """For `expected`: whatever the label points at now."""

@@ -199,7 +199,7 @@ class Ledger:
             )
             self._load_versions(db, query)
 
-    def _load_versions(self, db: Connection, query: Select[Any]) -> None:
+    def _load_versions(self, db: Connection, query: Select[*tuple[Any, ...]]) -> None:
         for values in db.execute(query):
             known = Known(**dict(zip(_VERSION, values, strict=True)))
             self.versions.setdefault((known.prompt_id, known.number), known)
@@ -221,8 +221,8 @@ _PROMPT = (
 _VERSION = ("prompt_id", "number", "hash", "blob", "commit", "name", "author", "message")
 
 
-def _versions(workspace_id: int) -> Select[Any]:
-    columns = [getattr(Version, name) for name in _VERSION]
+def _versions(workspace_id: int) -> Select[*tuple[Any, ...]]:
+    columns: list[Any] = [getattr(Version, name) for name in _VERSION]
     return select(*columns).where(Version.workspace_id == workspace_id)
 
 

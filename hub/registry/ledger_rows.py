@@ -15,16 +15,16 @@ from hub.registry.models import Content, Label, LabelMove, OldName, Prompt, Prom
 from hub.registry.reading import read
 
 
-def _table(model: type[Base]) -> Table:
+def table_of(model: type[Base]) -> Table:
     table = model.__table__
     assert isinstance(table, Table)
     return table
 
 
-_PROMPTS, _VERSIONS = _table(Prompt), _table(Version)
-_EVENTS, _MOVES, _OLD_NAMES = _table(PromptEvent), _table(LabelMove), _table(OldName)
-_OUTBOX = _table(Event)
-_LABELS = _table(Label)
+_PROMPTS, _VERSIONS = table_of(Prompt), table_of(Version)
+_EVENTS, _MOVES, _OLD_NAMES = table_of(PromptEvent), table_of(LabelMove), table_of(OldName)
+_OUTBOX = table_of(Event)
+_LABELS = table_of(Label)
 _CHANGING = (
     "name", "folder", "title", "description", "tags", "head", "hash", "blob", "changed_at",
     "changed_by", "change", "deleted_at", "problem",
@@ -59,7 +59,7 @@ def upsert(db: Connection, model: type[Base], rows: list[dict[str, Any]]) -> Non
     """Insert; a row with the same key takes the new values."""
     if not rows:
         return
-    table = _table(model)
+    table = table_of(model)
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table)
     keys = [column.name for column in table.primary_key]

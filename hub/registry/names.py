@@ -46,19 +46,26 @@ def _check_segment(segment: str) -> None:
     """Refuse one part of a name, and say which part it was."""
     if not segment:
         raise InvalidName("A name may not begin or end with `/` or have two `/` in a row.")
+    wrong = _fault(segment)
+    if wrong:
+        raise InvalidName(wrong.format(f"`{_shown(segment)}`"))
+
+
+def _fault(segment: str) -> str | None:
     if len(segment) > 64:
-        raise InvalidName(f"The part `{_shown(segment)}` is longer than 64 characters. Shorten it.")
+        return "The part {} is longer than 64 characters. Shorten it."
     if not _SEGMENT.fullmatch(segment):
-        raise InvalidName(
-            f"`{_shown(segment)}` cannot be part of a name: use small letters a-z, digits, `.`, `_` and `-`,"
+        return (
+            "{} cannot be part of a name: use small letters a-z, digits, `.`, `_` and `-`,"
             " beginning with a letter or digit, for example support/triage."
         )
     if segment.endswith((".", ".lock", ".git")):
-        raise InvalidName(f"`{_shown(segment)}` may not end with `.`, `.lock` or `.git`. Choose another.")
+        return "{} may not end with `.`, `.lock` or `.git`. Choose another."
     if ".." in segment:
-        raise InvalidName(f"`{_shown(segment)}` may not have two dots in a row. Choose another name.")
+        return "{} may not have two dots in a row. Choose another name."
     if _DEVICES.fullmatch(segment):
-        raise InvalidName(f"`{_shown(segment)}` is a reserved word on Windows. Choose another name.")
+        return "{} is a reserved word on Windows. Choose another name."
+    return None
 
 
 def is_name(name: str) -> bool:

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from hub.db import Database
-from hub.errors import Conflict, HubError, Unavailable
+from hub.errors import HubError, Unavailable
 from hub.people.policy import WorkspaceRef
 from hub.registry import batch, index, recover
 from hub.registry.asks import Ask
 from hub.registry.commits import stream
-from hub.registry.repository import MANY_PACKS, GitFailed, RefMoved, Repository
+from hub.registry.git_terms import MANY_PACKS, GitFailed, RefMoved
+from hub.registry.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,10 @@ class _Writer:
             made.answer_all()
             self._keep_packed(repository)
             return
-        raise Conflict("Too many changes at once. Nothing was changed; try again in a moment.")
+        raise Unavailable(
+            "The branch is held by something else, so this was not saved. Try again in a moment; "
+            "if it goes on, restarting the hub clears what was left behind."
+        )
 
     async def _settle(self, repository: Repository, taken: list[Waiting]) -> batch.Batch:
         """What the asks come to, by an index that stands where git does."""

@@ -7,7 +7,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -19,8 +19,9 @@ from hub.db import Database, now
 from hub.errors import HubError, Unavailable
 from hub.people.models import Workspace
 from hub.registry import batch, index
+from hub.registry.git_terms import RefMove
 from hub.registry.models import Intent
-from hub.registry.repository import RefMove, Repository
+from hub.registry.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ KEEP_REQUESTS = timedelta(days=30)
 
 
 @contextmanager
-def hold(data: Path) -> Iterator[None]:
+def hold(data: Path) -> Generator[None]:
     """This process alone serves `data`; the lock ends with the process, however it ends.
 
     Raises:
@@ -65,7 +66,7 @@ async def at_start(database: Database, repositories: Path) -> list[str]:
             if repository.exists:
                 known = await database.read_at_once(partial(index.tips, workspace_id=id))
                 await asyncio.to_thread(sweep, repository, known)
-                await settle(database, repository, id)
+                await settle(database, repository, id, patience=0.1)
                 await index.catch_up(database, repository, id)
         except HubError as refused:
             log.error("%s: %s", slug, refused)
@@ -112,8 +113,13 @@ def _is_broken(ref: Path) -> bool:
     return len(said) != 40 or any(byte not in b"0123456789abcdef" for byte in said)
 
 
-async def settle(database: Database, repository: Repository, workspace_id: int) -> None:
-    """Close every open intent: done if git has it, cancelled if git never heard of it."""
+async def settle(
+    database: Database, repository: Repository, workspace_id: int, *, patience: float = 0.0
+) -> None:
+    """Close every open intent: done if git has it, cancelled if git never heard of it.
+
+    `patience`: a git that outlived its hub may still be moving the refs; wait so long for it.
+    """
     async with database.read() as db:
         query = select(Intent.batch, Intent.refs).where(
             Intent.workspace_id == workspace_id, Intent.state == "open"
@@ -121,7 +127,7 @@ async def settle(database: Database, repository: Repository, workspace_id: int) 
         found = {row.batch: row.refs for row in await db.execute(query)}
     if not found:
         return
-    await asyncio.sleep(0.1)  # a git that outlived us may still be moving the refs
+    await asyncio.sleep(patience)
     done = {
         name: await asyncio.to_thread(_finish, repository, [RefMove(*ref) for ref in refs])
         for name, refs in found.items()

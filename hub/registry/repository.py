@@ -16,80 +16,25 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 from git import Git
 from git.exc import GitCommandNotFound
 
-from hub.errors import Unavailable
 from hub.registry.commits import ZERO, Change, Commit, parse_commit, parse_log
+from hub.registry.git_terms import (
+    FULL,
+    ID,
+    REFS,
+    GitFailed,
+    RefMove,
+    RefMoved,
+    RepositoryFull,
+    config_text,
+    mode_and_blob,
+    objects_in,
+)
 
-MAIN = "refs/heads/main"
-DEPLOY = "refs/heads/deploy"
-REFS = (MAIN, DEPLOY)
-OLDEST_GIT = (2, 36)
-"""`core.fsync` came with 2.36; before it, a power cut could take an acknowledged save."""
-
-SETTINGS = {
-    "core.repositoryformatversion": "0",
-    "core.bare": "true",
-    "core.filemode": "true",
-    "core.fsync": "all",
-    "core.fsyncMethod": "fsync",
-    "core.hooksPath": "/dev/null",
-    "core.logAllRefUpdates": "false",
-    "fastimport.unpackLimit": "1",
-    "receive.fsckObjects": "true",
-    "receive.denyDeletes": "true",
-    "receive.denyNonFastForwards": "true",
-    "receive.autogc": "false",
-    "fetch.fsckObjects": "true",
-    "transfer.hideRefs": "refs/hub\n\thideRefs = refs/proposals",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-}
-MANY_PACKS = 50
 _COMMITS_AT_ONCE = 200
 _OBJECTS_AT_ONCE = 1000
-_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
-_FULL = re.compile(r"No space left|Disk quota|File too large|unable to write|write error", re.I)
-
-
-class GitFailed(Unavailable):
-    """git said no; `said` is its own words, for the log."""
-
-    def __init__(self, command: str, code: int, said: str) -> None:
-        super().__init__(
-            "The workspace's git repository could not be used, so nothing was changed. "
-            "Try again; if it goes on, ask the operator to run `prompthub doctor`."
-        )
-        self.command, self.code, self.said = command, code, said
-
-    def __str__(self) -> str:
-        return f"git {self.command} ended with {self.code}: {self.said}"
-
-
-class RepositoryFull(Unavailable):
-    """There is no room for another object; nothing was changed."""
-
-    status = 507
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The hub's disk is full, so this was not saved. What was saved before is safe; "
-            "your text is still on your screen. Ask the operator to make room, then try again."
-        )
-
-
-class RefMoved(Exception):
-    """Somebody else moved the ref first, or is moving it; look again."""
-
-
-class RefMove(msgspec.Struct, frozen=True):
-    """Move `ref` from `old` to `new`, if it is still at `old` (None: if it is not there)."""
-
-    ref: str
-    old: str | None
-    new: str
 
 
 class Repository:
@@ -108,7 +53,7 @@ class Repository:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
         cls(fresh).run("init", "--bare", "--quiet", "--template=", "--initial-branch=main")
-        (fresh / "config").write_text(_config_text())
+        (fresh / "config").write_text(config_text())
         for folder, _, files in os.walk(fresh):
             for name in files:
                 _sync(Path(folder, name))
@@ -127,7 +72,7 @@ class Repository:
         code, out, said = self._run([command, *args], stdin)
         if code == 0:
             return out
-        if _FULL.search(said) or code == -25:  # 25: SIGXFSZ, a file-size limit
+        if FULL.search(said) or code == -25:  # 25: SIGXFSZ, a file-size limit
             raise RepositoryFull
         raise GitFailed(command, code, said.strip()[-2000:])
 
@@ -151,13 +96,13 @@ class Repository:
         # The files are read here, not by git: this is asked before each save, a child takes 4 ms.
         with contextlib.suppress(FileNotFoundError):
             said = (self.path / ref).read_text("ascii", "replace").strip()
-            if not _ID.fullmatch(said):
+            if not ID.fullmatch(said):
                 raise GitFailed("show-ref", 0, f"{ref} is broken: {said[:60]!r}")
             return said
         with contextlib.suppress(FileNotFoundError):
             for line in (self.path / "packed-refs").read_text("utf-8", "replace").splitlines():
                 id, _, name = line.partition(" ")
-                if name == ref and _ID.fullmatch(id):
+                if name == ref and ID.fullmatch(id):
                     return id
         return None
 
@@ -172,12 +117,24 @@ class Repository:
         Raises:
             GitFailed: nothing of it can be seen.
         """
-        out = self.run("fast-import", "--quiet", "--done", "--date-format=raw", stdin=stream)
+        began = time.time()
+        try:
+            out = self.run("fast-import", "--quiet", "--done", "--date-format=raw", stdin=stream)
+        except BaseException:
+            self._drop_half_written(began)
+            raise
         ids = out.decode("ascii", "replace").split()
-        if len(ids) != count or not all(map(_ID.fullmatch, ids)):
+        if len(ids) != count or not all(map(ID.fullmatch, ids)):
             raise GitFailed("fast-import", 0, f"{len(ids)} ids for {count} commits")
         _sync(self.path / "objects" / "pack")  # git syncs the files, never the folder
         return ids
+
+    def _drop_half_written(self, since: float) -> None:
+        """A failed write must not fill the disk further, try after try."""
+        for path in [*self.path.glob("objects/pack/tmp_*"), *self.path.glob("fast_import_crash_*")]:
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime >= since - 1:
+                    path.unlink()
 
     def move(self, moves: Iterable[RefMove]) -> None:
         """Move all of the refs or none.
@@ -191,14 +148,23 @@ class Repository:
         try:
             self.run("update-ref", "--stdin", stdin=script.encode("ascii"))
         except GitFailed as failed:
+            self._drop_own_locks(moves)
             if all(self.tip(move.ref) == move.new for move in moves):
                 pass  # git was killed after the deed
-            elif "cannot lock ref" in failed.said or "Unable to create" in failed.said:
+            elif failed.code < 0 or _in_the_way(failed.said):
                 raise RefMoved(failed.said) from failed
             else:
                 raise
         for move in moves:
             _sync((self.path / move.ref).parent)
+
+    def _drop_own_locks(self, moves: list[RefMove]) -> None:
+        """Locks that a killed git of ours left: only ours can hold these ids."""
+        for move in moves:
+            lock = self.path / f"{move.ref}.lock"
+            with contextlib.suppress(FileNotFoundError):
+                if lock.read_text("ascii", "replace").strip() == move.new:
+                    lock.unlink()
 
     def clear_locks(self, *, older_than: float) -> list[Path]:
         """Remove lock files that nobody has touched for so many seconds."""
@@ -251,7 +217,7 @@ class Repository:
         found: dict[str, bytes] = {}
         for start in range(0, len(ids), _OBJECTS_AT_ONCE):
             asked = "".join(f"{one}\n" for one in ids[start : start + _OBJECTS_AT_ONCE])
-            found.update(_objects(self.run("cat-file", "--batch", stdin=asked.encode())))
+            found.update(objects_in(self.run("cat-file", "--batch", stdin=asked.encode())))
         return found
 
     def files(self, tip: str) -> list[tuple[str, str, str]]:
@@ -259,7 +225,7 @@ class Repository:
         _check_ids(tip)
         out = self.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tip)
         lines = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
-        return [(*_words(line), line.split("\t", 1)[1]) for line in lines]
+        return [(*mode_and_blob(line), line.split("\t", 1)[1]) for line in lines]
 
     def settings(self) -> dict[str, str]:
         """What the repository's own config says, keys in small letters."""
@@ -299,14 +265,6 @@ def _clean_environment() -> list[str]:
     ]  # fmt: skip
 
 
-def _config_text() -> str:
-    groups: dict[str, list[str]] = {}
-    for key, value in SETTINGS.items():
-        group, _, name = key.partition(".")
-        groups.setdefault(group, []).append(f"\t{name} = {value}\n")
-    return "".join(f"[{group}]\n{''.join(lines)}" for group, lines in groups.items())
-
-
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -315,15 +273,14 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def _in_the_way(said: str) -> bool:
+    return "cannot lock ref" in said or "Unable to create" in said
+
+
 def _check_ids(*ids: str) -> None:
     for one in ids:
-        if not _ID.fullmatch(one):
+        if not ID.fullmatch(one):
             raise ValueError(f"not an object id: {one!r}")
-
-
-def _words(line: str) -> tuple[str, str]:
-    mode, _, blob = line.split("\t", 1)[0].split(" ")
-    return mode, blob
 
 
 def _filled(changes: list[Change], bodies: dict[str, bytes]) -> list[Change]:
@@ -331,15 +288,3 @@ def _filled(changes: list[Change], bodies: dict[str, bytes]) -> list[Change]:
         change.data = bodies.get(change.new) if change.new else None
         change.old_data = bodies.get(change.old) if change.old else None
     return changes
-
-
-def _objects(out: bytes) -> Iterator[tuple[str, bytes]]:
-    at = 0
-    while at < len(out):
-        end = out.index(b"\n", at)
-        words = out[at:end].split(b" ")
-        at = end + 1
-        if len(words) == 3:
-            size = int(words[2])
-            yield words[0].decode(), out[at : at + size]
-            at += size + 1

@@ -12,9 +12,9 @@ from hub.registry import names
 from hub.registry.asks import Ask, BaseMoved, Saved, Settled, alive, new_id, newest_dead
 from hub.registry.commits import Change, Plan
 from hub.registry.document import Document, serialise
+from hub.registry.git_terms import MAIN
 from hub.registry.ledger import Held, Known, Ledger
 from hub.registry.reading import Reading, blob_id, reading_of
-from hub.registry.repository import MAIN
 
 ANY = "any"
 """In place of a base: whatever is there, put this over it (imports)."""

@@ -1,0 +1,103 @@
+"""kill -9 at any moment loses nothing that was acknowledged.
+
+50 cycles in the ordinary suite, `KILL9_CYCLES=500` for the long run. The seed is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from hub.db import Database
+from hub.registry import index, recover
+from hub.registry.models import Intent, LabelMove, Version
+from tests.shelf import Shelf, make_shelf
+
+CYCLES = int(os.environ.get("KILL9_CYCLES", "50"))
+CLIENTS = 4
+LONGEST = 0.25
+"""Seconds of saving before the kill."""
+
+
+class Saver:
+    """The mother of the processes that are killed."""
+
+    def __init__(self, data: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.saver", str(data), str(CLIENTS)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            cwd=Path(__file__).parent.parent,
+        )  # fmt: skip
+
+    def live_and_die(self, turn: int, seconds: float, *, with_git: bool) -> list[list[str]]:
+        """Let one life save for so long, kill it; what it acknowledged."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{turn}\n")
+        lines = iter(self.process.stdout.readline, "")
+        heard: list[list[str]] = []
+        pid = 0
+        while not pid or ["ready"] not in heard:
+            words = next(lines).split()
+            assert words != ["gone"], "it never started; see its error above"
+            if words[0] == "born":
+                pid = int(words[1])
+            else:
+                heard.append(words)
+        time.sleep(seconds)
+        (os.killpg if with_git else os.kill)(pid, signal.SIGKILL)
+        while (words := next(lines).split()) != ["gone"]:
+            heard.append(words)
+        return [words for words in heard if words != ["ready"]]
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
+@pytest.mark.timeout(CYCLES * 6 + 60)
+async def test_nothing_acknowledged_is_lost(database: Database, settings, tmp_path: Path):
+    data = tmp_path / "data"
+    shelf = await make_shelf(database, data)
+    seed = int(os.environ.get("KILL9_SEED", random.randrange(10**6)))
+    print(f"KILL9_SEED={seed} KILL9_CYCLES={CYCLES}")
+    dice = random.Random(seed)
+    acknowledged: list[list[str]] = []
+    saver = Saver(data)
+    for turn in range(CYCLES):
+        # Half of the time git dies with the hub, half of the time it outlives it.
+        both = dice.random() < 0.5
+        acknowledged += saver.live_and_die(turn, dice.uniform(0, LONGEST), with_git=both)
+    saver.close()
+    with recover.hold(data):
+        assert await recover.at_start(database, data / "repositories") == []
+    await assert_all_there(shelf, acknowledged)
+    assert len(acknowledged) >= CYCLES
+    assert shelf.repository.check() == []
+    await shelf.assert_rebuilds()
+    assert (await shelf.save("after/all", "Still works")).version == 1
+
+
+async def assert_all_there(shelf: Shelf, acknowledged: list[list[str]]) -> None:
+    assert not await index.catch_up(shelf.database, shelf.repository, shelf.workspace.id)
+    async with shelf.database.read() as db:
+        rows = await db.execute(
+            select(Version.name, Version.number, Version.hash, Version.commit)
+        )
+        saved = {(row.name, row.number): (row.hash, row.commit) for row in rows}
+        moved = set(await db.scalars(select(LabelMove.commit)))
+        assert not list(await db.scalars(select(Intent).where(Intent.state == "open")))
+    commits = set(shelf.git("rev-list", "main", "deploy").split())
+    for kind, name, number, digest, commit in acknowledged:
+        assert commit in commits
+        if kind == "saved":
+            assert saved[name, int(number)] == (digest, commit)
+        else:
+            assert commit in moved
