@@ -36,8 +36,11 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     return void bring(link);
   }
-  const close = event.target.closest("[data-close]");
-  if (close) return close.closest("dialog")?.close();
+  const close = event.target.closest("dialog:modal [data-close]");
+  if (close) {
+    event.preventDefault();
+    return close.closest("dialog").close();
+  }
   // A click on the veil has the dialog itself as target, outside its own box.
   if (event.target.matches("dialog:modal")) {
     const box = event.target.getBoundingClientRect();
@@ -47,5 +50,8 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// A dialog that the server sent open (a form came back with an error) becomes a modal one.
-for (const dialog of document.querySelectorAll("dialog[open]")) open(dialog);
+// A dialog that the server sent open over a page (a form came back with an error) becomes modal;
+// one inside the content is the page itself and stays where it is.
+for (const dialog of document.querySelectorAll("dialog[open]")) {
+  if (!dialog.closest("main")) open(dialog);
+}
