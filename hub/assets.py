@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -44,13 +45,16 @@ class Assets:
         await send({"type": "http.response.body", "body": sent, "more_body": False})
 
     def _read(self) -> dict[str, _File]:
-        found = (path for path in self._folder.rglob("*") if path.is_file())
+        found = [path for path in self._folder.rglob("*") if path.is_file()]
+        names = (path.relative_to(self._folder).as_posix() for path in found)
         return {
-            f"/static/{path.relative_to(self._folder).as_posix()}": _load(path) for path in found
+            f"/static/{name}": _load(path, path.stat().st_mtime)
+            for name, path in zip(names, found, strict=True)
         }
 
 
-def _load(path: Path) -> _File:
+@cache
+def _load(path: Path, _changed: float) -> _File:
     body = path.read_bytes()
     kind = MIME.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if kind.startswith("text/"):

@@ -65,10 +65,12 @@ class Flash(msgspec.Struct, frozen=True):
     undo: str | None = None
 
 
+@cache
 def engine(*, fresh: bool = False) -> JinjaTemplateEngine:
     """Templates: escaped always, an unknown name is an error, not an empty string.
 
-    With `fresh`, a template that was changed on disk is read again.
+    With `fresh`, a template that was changed on disk is read again. One for the whole process:
+    compiling the templates takes longer than starting an app.
     """
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
@@ -242,11 +244,11 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
 
 
 def _renew_token(request: Ask, answer: Response[Any]) -> None:
-    """Drop a form token that we did not sign (the hub's secret changed): no form would ever work."""
+    """Drop a form token that is not of our signing (the secret changed): no form would work."""
     config = request.app.csrf_config
-    if config and (token := request.cookies.get(config.cookie_name)):
-        if generate_csrf_hash(token[:64], config.secret) != token[64:]:
-            answer.delete_cookie(config.cookie_name)
+    token = request.cookies.get(config.cookie_name) if config else None
+    if config and token and generate_csrf_hash(token[:64], config.secret) != token[64:]:
+        answer.delete_cookie(config.cookie_name)
 
 
 def problem(

