@@ -88,7 +88,7 @@ class Engine:
 
     async def start(self) -> None:
         async with self._lock:
-            if self._child is not None and self._child.returncode is None:
+            if await self._alive():
                 return
             self._stopping = False
             self.state = AGAIN if self.state.name == "restarting" else STARTING
@@ -129,6 +129,21 @@ class Engine:
         """An HTTP client on the socket; call `address()` first."""
         transport = httpx.AsyncHTTPTransport(uds=self._socket)
         return httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=timeout)
+
+    async def _alive(self) -> bool:
+        """Whether the child answers: that it was killed shows here before its exit is noticed."""
+        child = self._child
+        if child is None or child.returncode is not None:
+            return False
+        try:
+            async with self.client(timeout=5) as client:
+                await client.get("/health")
+        except httpx.TimeoutException:
+            return True  # busy, or stuck; the heartbeat decides which
+        except httpx.HTTPError:
+            await child.wait()
+            return False
+        return True
 
     async def _spawn(self) -> None:
         # A Unix socket's path may hold some 100 bytes; the data folder's may be longer.
