@@ -19,11 +19,12 @@ from hub.registry.publish import Publisher
 from hub.registry.repository import Repository
 
 
-def somebody(name: str, role: str, workspace_id: int) -> Actor:
+def somebody(name: str, role: str, workspace_id: int, *, account_id: int = 1) -> Actor:
     email = f"{name.split()[0].lower()}@example.org"
     return Actor(
-        kind="person", name=name, email=email, account_id=1, workspace_id=workspace_id, role=role
-    )
+        kind="person", name=name, email=email, account_id=account_id, workspace_id=workspace_id,
+        role=role,
+    )  # fmt: skip
 
 
 def saying(text: str, **more: Any) -> Document:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from hub.db import Database
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.registry import versions
-from tests.shelf import Shelf, all_of, make_shelf, saying
+from hub.registry.commits import (
+    Commit,
+    Plan,
+    clean_email,
+    clean_message,
+    clean_name,
+    parse_commit,
+    stream,
+)
+from hub.registry.git_terms import MAIN
+from hub.registry.models import Intent
+from tests.shelf import Shelf, all_of, make_shelf, saying, somebody
 
 
 @pytest.fixture
@@ -120,8 +135,6 @@ async def test_included_snippets_must_exist(shelf: Shelf):
 
 
 async def test_viewers_and_strangers_cannot_write(shelf: Shelf):
-    from tests.shelf import somebody
-
     carla = somebody("Carla Rossi", "viewer", shelf.workspace.id)
     with pytest.raises(Forbidden):
         await shelf.save("a", "x", actor=carla)
@@ -131,8 +144,6 @@ async def test_viewers_and_strangers_cannot_write(shelf: Shelf):
 
 
 async def test_hostile_names_and_messages_stay_text(shelf: Shelf):
-    from tests.shelf import somebody
-
     eve = somebody("Eve <root>\nauthor X\0", "editor", shelf.workspace.id)
     message = "Why\n\nPrompt: fake\nRequest-Id: stolen\0\r\nend"
     await shelf.save("a", "x", actor=eve, message=message)
@@ -151,10 +162,6 @@ async def test_a_repeated_request_is_done_once(shelf: Shelf):
     assert twice[0] == twice[1] == twice[2]
     assert len(shelf.log("--format=%H")) == 2
     async with shelf.database.write() as db:
-        from sqlalchemy import delete
-
-        from hub.registry.models import Intent
-
         await db.execute(delete(Intent))
     await shelf.assert_rebuilds()
     assert await shelf.save("b", "B", request_id="k2") == twice[0]
@@ -193,3 +200,56 @@ async def test_an_import_is_one_commit(shelf: Shelf):
     assert made[0].commit == kept.commit
     assert shelf.log("--format=%s") == ["Save 2 prompts", "Say it better"]
     await shelf.assert_rebuilds()
+
+
+async def test_an_import_with_one_id_in_two_files_gives_each_its_own(shelf: Shelf):
+    twins = [("x", saying("X", id="p_twin")), ("y", saying("Y", id="p_twin"))]
+    odd = [("z", saying("Z", id="../" * 30))]
+    made = await versions.save_many(
+        shelf.publisher, shelf.workspace, twins + odd, actor=shelf.ana, message="Import"
+    )
+    assert made[0].id == "p_twin"
+    assert len({one.id for one in made}) == 3
+    assert all(len(one.id) < 20 for one in made)
+    await shelf.assert_rebuilds()
+
+
+async def test_a_key_counts_for_who_sent_it(shelf: Shelf):
+    await shelf.save("a", "A", request_id="1")
+    zoe = somebody("Zoe", "editor", shelf.workspace.id, account_id=7)
+    assert (await shelf.save("b", "B", request_id="1", actor=zoe)).created
+    with pytest.raises(Invalid, match="Idempotency-Key"):
+        await shelf.save("c", "C", request_id="x" * 81)
+
+
+async def test_a_message_without_end_is_refused(shelf: Shelf):
+    with pytest.raises(Invalid, match="Shorten it"):
+        await shelf.save("a", "A", message="why " * 3000)
+
+
+async def test_workspaces_do_not_meet(shelf: Shelf, tmp_path: Path):
+    rival = await make_shelf(shelf.database, tmp_path, "rival")
+    done = await all_of(shelf.save("a", "Ours"), rival.save("a", "Theirs"))
+    assert [one.version for one in done] == [1, 1]
+    assert done[0].id != done[1].id
+    assert "Theirs" not in await shelf.dump()
+    await shelf.assert_rebuilds()
+    await rival.assert_rebuilds()
+
+
+@given(st.text(), st.text(max_size=200), st.text(max_size=60))
+def test_any_message_and_name_comes_back_from_git_as_it_was_indexed(
+    message: str, name: str, mail: str
+):
+    at = datetime(2026, 5, 3, tzinfo=UTC)
+    trailers = {"Prompt": "a/b", "Request-Id": "k"}
+    written = Commit(
+        id="1" * 40, parent=None, author=clean_name(name), email=clean_email(mail), at=at,
+        message=clean_message(message) or "Change a/b", changes=[], trailers=trailers,
+    )  # fmt: skip
+    body = stream("x", [Plan(MAIN, None, written)])
+    head, rest = body.split(b"\ndata ", 1)
+    size, text = rest.split(b"\n", 1)
+    lines = head.split(b"\n")[2:]
+    read = parse_commit("1" * 40, b"\n".join(lines) + b"\n\n" + text[: int(size)], [])
+    assert read == written

@@ -23,7 +23,7 @@ from hub.registry.commits import Change, Commit, Plan, clean_email, clean_messag
 from hub.registry.ledger import Held, Ledger
 
 LONGEST_MESSAGE = 10_000
-LONGEST_REQUEST_ID = 120
+LONGEST_REQUEST_ID = 80
 
 
 class Later(Exception):
@@ -54,7 +54,9 @@ class Ask:
                 f"{LONGEST_MESSAGE:,} is the most. Shorten it."
             )
         if self.request_id is not None:
-            self.request_id = _checked_request_id(self.request_id)
+            # A key counts for who sent it: two apps may both begin with "1".
+            who = self.actor.key_id or self.actor.account_id or self.actor.kind
+            self.request_id = f"{who}:{_checked_request_id(self.request_id)}"
 
     def fingerprint(self) -> str:
         """What makes a repeated request the same request."""

@@ -76,7 +76,7 @@ async def settle(
     """Find out what each ask comes to; those refused or done before are answered here."""
     asks = [ask for ask, _ in taken]
 
-    def look(db: Connection) -> tuple[Batch, dict[str, tuple[str | None, Answer]]]:
+    def look(db: Connection) -> tuple[Batch, dict[str, tuple[str | None, Answer | None]]]:
         made = Batch(Ledger(workspace_id), index.tips(db, workspace_id))
         if made.tips != tips:
             raise IndexBehind
@@ -87,10 +87,14 @@ async def settle(
     made, before = await database.read_at_once(look)
     requests: dict[str, tuple[str, Settled]] = {}
     for ask, done in taken:
+        if done.done():  # nobody waits for it any more, and nothing of it has begun
+            continue
         try:
             known = before.get(ask.request_id or "")
             if known is not None:
                 _check_same(ask, known[0])
+                if known[1] is None:
+                    raise Unavailable("This request is being worked on. Ask again in a moment.")
                 _answer(done, known[1])
             elif ask.request_id in requests:
                 print_, settled = requests[ask.request_id]
@@ -157,8 +161,8 @@ def _load(db: Connection, ledger: Ledger, asks: list[Ask]) -> None:
 
 def _answered_before(
     db: Connection, workspace_id: int, asks: list[Ask]
-) -> dict[str, tuple[str | None, Answer]]:
-    """Requests that were done already, by id, with what they were and their answers."""
+) -> dict[str, tuple[str | None, Answer | None]]:
+    """Requests that came before, by id, with what they were and their answers (None: not yet)."""
     ids = {ask.request_id for ask in asks if ask.request_id is not None}
     if not ids:
         return {}
@@ -167,11 +171,11 @@ def _answered_before(
     ).where(
         Intent.workspace_id == workspace_id, Intent.request_id.in_(ids), Intent.state != "cancelled"
     )
-    found: dict[str, tuple[str | None, Answer]] = {}
+    found: dict[str, tuple[str | None, Answer | None]] = {}
     for intent in db.execute(query):
-        if intent.state == "open":
-            raise Unavailable("This request is being worked on. Ask again in a moment.")
-        answer = intent.answer or _answer_from_index(db, workspace_id, intent.commits)
+        answer: Answer | None = None
+        if intent.state == "done":
+            answer = intent.answer or _answer_from_index(db, workspace_id, intent.commits)
         found[intent.request_id or ""] = (intent.request_hash, answer)
     return found
 

@@ -9,7 +9,7 @@ import msgspec
 
 from hub.registry.document import Document, InvalidDocument, parse, to_json
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ def read(data: bytes) -> Reading:
     digest = hashlib.sha256(data).hexdigest()
     try:
         document = parse(data)
-        if document.id is not None and not _ID.fullmatch(document.id):
+        if document.id is not None and not ID.fullmatch(document.id):
             raise InvalidDocument("The `id` may only hold letters, digits, `_`, `.` and `-`.")
         return reading_of(document, data, digest)
     except InvalidDocument as refused:

@@ -209,7 +209,9 @@ class Repository:
             if blob
         }
         bodies = self.read([*ids, *sorted(blobs)])
-        return [parse_commit(one, bodies[one], _filled(changes[one], bodies)) for one in ids]
+        for files in changes.values():
+            _fill(files, bodies)
+        return [parse_commit(one, bodies[one], changes.get(one, [])) for one in ids]
 
     def read(self, ids: list[str]) -> dict[str, bytes]:
         """The objects' bytes; those that are missing are left out."""
@@ -283,8 +285,7 @@ def _check_ids(*ids: str) -> None:
             raise ValueError(f"not an object id: {one!r}")
 
 
-def _filled(changes: list[Change], bodies: dict[str, bytes]) -> list[Change]:
+def _fill(changes: list[Change], bodies: dict[str, bytes]) -> None:
     for change in changes:
         change.data = bodies.get(change.new) if change.new else None
         change.old_data = bodies.get(change.old) if change.old else None
-    return changes

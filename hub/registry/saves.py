@@ -14,7 +14,7 @@ from hub.registry.commits import Change, Plan
 from hub.registry.document import Document, serialise
 from hub.registry.git_terms import MAIN
 from hub.registry.ledger import Held, Known, Ledger
-from hub.registry.reading import Reading, blob_id, reading_of
+from hub.registry.reading import ID, Reading, blob_id, reading_of
 
 ANY = "any"
 """In place of a base: whatever is there, put this over it (imports)."""
@@ -72,7 +72,8 @@ class Save(Ask):
         return wanted
 
     def settle(self, ledger: Ledger) -> Settled:
-        written = [self._settle_one(ledger, put) for put in self.puts]
+        ids = set(ledger.prompts)
+        written = [self._settle_one(ledger, put, ids) for put in self.puts]
         changed = [one for one in written if not is_same(one)]
         changes = [
             Change(
@@ -88,7 +89,8 @@ class Save(Ask):
             plans, lambda: {"saved": [answer_for(ledger, one, plans) for one in written]}
         )
 
-    def _settle_one(self, ledger: Ledger, put: Put) -> Written:
+    def _settle_one(self, ledger: Ledger, put: Put, ids: set[str]) -> Written:
+        """What one put comes to; `ids` are those in use, and grow."""
         held = ledger.at(put.name)
         if put.base is None and held is not None:
             raise Conflict(
@@ -103,7 +105,8 @@ class Save(Ask):
         if held is None:
             check_free(ledger, put.name)
         _check_includes(ledger, put)
-        id = held.id if held else _free_id(ledger, put.document.id)
+        id = held.id if held else _free_id(ids, put.document.id)
+        ids.add(id)
         reading = self.readings.get(put.name)
         if reading is None or reading.id != id:
             reading = reading_for(msgspec.structs.replace(put.document, id=id))
@@ -161,8 +164,9 @@ def _trailer(written: list[Written]) -> dict[str, str]:
     return {"Prompts": str(len(written))}
 
 
-def _free_id(ledger: Ledger, wanted: str | None) -> str:
-    return wanted if wanted and wanted not in ledger.prompts else new_id()
+def _free_id(ids: set[str], wanted: str | None) -> str:
+    usable = wanted is not None and ID.fullmatch(wanted) and wanted not in ids
+    return wanted if usable and wanted else new_id()
 
 
 def check_free(ledger: Ledger, name: str) -> None:
