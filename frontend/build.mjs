@@ -1,6 +1,6 @@
 // Builds static/dist, static/fonts and static/css/fonts.css. Run through scripts/build-static.
 import { build } from "esbuild";
-import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -30,7 +30,6 @@ const constructedSheets = {
 };
 
 async function fonts() {
-  await rm(FONTS, { recursive: true, force: true });
   await mkdir(FONTS, { recursive: true });
   let css = "/* Written by frontend/build.mjs from the @fontsource-variable packages. */\n";
   for (const { pack, family, weights } of FACES) {
@@ -54,7 +53,7 @@ async function fonts() {
 }
 
 async function bundle() {
-  await rm(DIST, { recursive: true, force: true });
+  await mkdir(DIST, { recursive: true });
   const common = {
     bundle: true,
     minify: true,
@@ -82,7 +81,15 @@ async function bundle() {
   for (const [path, output] of [scripts, styles].flatMap(({ metafile }) => Object.entries(metafile.outputs))) {
     if (output.entryPoint) manifest[basename(output.entryPoint)] = basename(path);
   }
-  await writeFile(join(DIST, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");
+  // A hub may be running on these files: the new manifest takes the old one's place in one step,
+  // and what it no longer names goes after that.
+  await writeFile(join(DIST, "manifest.new"), JSON.stringify(manifest, null, 2) + "\n");
+  await rename(join(DIST, "manifest.new"), join(DIST, "manifest.json"));
+  const built = Object.keys({ ...scripts.metafile.outputs, ...styles.metafile.outputs });
+  const kept = new Set(["manifest.json", "LICENSES.txt", ...built.map((path) => basename(path))]);
+  for (const name of await readdir(DIST)) {
+    if (!kept.has(name)) await rm(join(DIST, name));
+  }
   return scripts.metafile;
 }
 
