@@ -75,6 +75,7 @@ class Call:
     stage: int = 0
     """Counts the changes other than text, so that a reader knows what it has shown."""
     _sent: float = 0
+    _waited: float = 0
     _first: float | None = None
     _last: float = 0
 
@@ -90,7 +91,7 @@ class Call:
 
     def begin(self) -> None:
         """The request goes out now; an earlier try does not count."""
-        self._sent = time.monotonic()
+        self._sent, self._waited = time.monotonic(), 0
         self.wait = ""
         if self.state == "waiting":
             self.state, self.started_at = "running", now()
@@ -106,6 +107,9 @@ class Call:
             case Finish():
                 self.finish_reason = event.reason
             case Note():
+                # Queueing and loading are not the model's slowness; they are said apart.
+                self._waited += time.monotonic() - self._sent
+                self._sent = time.monotonic()
                 self.tell(event.sentence)
             case Failed():
                 self.error = event.sentence
@@ -121,6 +125,8 @@ class Call:
             self.tokens_out = max(1, estimate(self.output) + round(self.reasoning / 4))
         if self._first is not None and (self.tokens_out or 0) > 1 and self._last > self._first:
             self.tokens_per_s = ((self.tokens_out or 0) - 1) / (self._last - self._first)
+        if self._waited >= 0.5:
+            self.notes.append(f"waited {self._waited:.1f} s before that")
         if self.reasoning:
             self.notes.append(f"thought first ({self.reasoning:,} characters, not kept)")
         self._step()

@@ -38,6 +38,10 @@ def cell_of(source: Call | Run, *, local: bool) -> Cell:
         wait = "Waiting for its turn…"
     elif not wait and source.state == "running" and not source.output:
         wait = "Sent; waiting for the first word…"
+    elif source.state == "stopped" and not source.output:
+        wait = "Stopped before the first word."
+    elif source.state == "done" and not source.output:
+        wait = "The model answered with nothing."
     return Cell(
         state=_SHOWN_AS.get(source.state, source.state),
         text=source.output,

@@ -85,15 +85,21 @@ async def bring_in(
     db: AsyncSession, workspace_id: int, prompt_id: str, test_data: object, *, actor: Actor
 ) -> int:
     """Make examples of the `testData` in a prompt's file; skips what is here already."""
-    here = {_key(one.variables) for one in await listing(db, workspace_id, prompt_id)}
-    made = 0
-    for row in in_test_data(test_data):
-        if _key(row["variables"]) in here:
-            continue
-        here.add(_key(row["variables"]))
+    fresh = new_in(test_data, await listing(db, workspace_id, prompt_id))
+    for row in fresh:
         await add(db, workspace_id, prompt_id, actor=actor, **row)
-        made += 1
-    return made
+    return len(fresh)
+
+
+def new_in(test_data: object, kept: list[Example]) -> list[dict[str, Any]]:
+    """What `testData` holds that is not an example yet. Pure."""
+    here = {_key(one.variables) for one in kept}
+    fresh: list[dict[str, Any]] = []
+    for row in in_test_data(test_data):
+        if _key(row["variables"]) not in here:
+            here.add(_key(row["variables"]))
+            fresh.append(row)
+    return fresh
 
 
 def in_test_data(test_data: object) -> list[dict[str, Any]]:

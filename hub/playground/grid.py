@@ -6,7 +6,6 @@ can be run again as it was.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -189,18 +188,10 @@ def _plan_one(
 def note(column: Json) -> str:
     """The second line of a column's head: "this machine · temperature 0.2"."""
     saved = cast("Json", column["document"].get("modelParameters") or {})
-    said = {_words(key): value for key, value in (saved | column["settings"]).items()}
-    said |= {_words(key): value for key, value in column["settings"].items()}
-    shown = [
-        f"{name} {said[name]}" for name in ("temperature", "max tokens", "seed") if name in said
-    ]
+    said = {key: saved[key] for key in ("temperature", "seed") if key in saved} | column["settings"]
+    shown = [f"{key.replace('_', ' ')} {value}" for key, value in said.items()]
     where = "this machine" if column["where"] == THIS_MACHINE else column["where"]
     return " · ".join([where, *shown])
-
-
-def _words(key: str) -> str:
-    """`maxTokens` and `max_tokens` are both "max tokens"."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", key).lower()
 
 
 def _maker(playground: Playground, columns: list[Json], rows: list[Json], place: Place) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import msgspec
@@ -16,6 +17,7 @@ from hub.errors import Unavailable
 from hub.playground.calls import Endpoint
 from hub.playground.connections import key_of
 from hub.playground.engine.folders import Found, find
+from hub.playground.engine.process import Engine
 from hub.playground.live import Live, settle
 from hub.playground.models import Connection
 from hub.playground.outbound import Outbound
@@ -24,14 +26,6 @@ from hub.settings import Settings
 
 THIS_MACHINE = "This machine"
 LOCAL_AT_ONCE = 16
-
-
-class LocalEngine(Protocol):
-    """What we need of `hub.playground.engine.process.Engine`."""
-
-    async def address(self) -> str:
-        """Path of the Unix socket; starts the engine when it is off."""
-        ...
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -45,7 +39,7 @@ class Choice(msgspec.Struct, frozen=True):
 class Playground:
     """Settings, database, engine, and what runs between them."""
 
-    def __init__(self, settings: Settings, database: Database, engine: LocalEngine | None) -> None:
+    def __init__(self, settings: Settings, database: Database, engine: Engine | None) -> None:
         self.settings = settings
         self.database = database
         self.engine = engine
@@ -63,8 +57,7 @@ class Playground:
         """Models of this machine: the built-in one and what lies in the operator's folders."""
         if self.engine is None:
             return []
-        places = [Path(text) for text in self.settings.model_folders.split(":") if text]
-        return list((await asyncio.to_thread(find, places)).values())
+        return list((await asyncio.to_thread(find, _folders(self.settings))).values())
 
     async def choices(self, connections: list[Connection]) -> list[Choice]:
         """Everything that can be picked, this machine first."""
@@ -121,14 +114,26 @@ class Playground:
         return self._slots.setdefault((connection_id, size), asyncio.Semaphore(size))
 
 
+def local_engine(settings: Settings) -> Engine | None:
+    """The engine of this machine, not started yet; None where torch is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    return Engine(settings.data / "engine", _folders(settings))
+
+
 @asynccontextmanager
-async def open_playground(
-    settings: Settings, database: Database, engine: LocalEngine | None
-) -> AsyncGenerator[Playground]:
+async def open_playground(settings: Settings, database: Database) -> AsyncGenerator[Playground]:
     """Settle what a killed hub left, and stop what still runs at the end."""
     await settle(database)
+    engine = local_engine(settings)
     playground = Playground(settings, database, engine)
     try:
         yield playground
     finally:
         await playground.close()
+        if engine is not None:
+            await engine.stop()
+
+
+def _folders(settings: Settings) -> list[Path]:
+    return [Path(text) for text in settings.model_folders.split(":") if text]

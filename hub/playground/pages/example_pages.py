@@ -133,7 +133,7 @@ def _page(
     edit: int | None = None, error: str = "", status: int = 200,
 ) -> Template:  # fmt: skip
     workspace, actor = request.state.workspace, request.state.actor
-    waiting = len(examples.in_test_data(sheet.document.get("testData")))
+    waiting = len(examples.new_in(sheet.document.get("testData"), sheet.examples))
     shown = prompt_page(
         request, "playground/examples.html", sheet.about, tab="examples",
         examples=[

@@ -160,7 +160,7 @@ def _shown(request: Ask, found: Grid, cells: Cells, live: LiveGrid | None) -> di
     rows = [
         {
             "name": row["name"],
-            "values": [(name, show(value)) for name, value in row["variables"].items()],
+            "given": [(name, show(value)) for name, value in row["variables"].items()],
             "expected": row.get("expected"),
             "cells": [cell_of(cells[at, i], local=local[i]) for i in range(len(columns))],
         }

@@ -228,7 +228,7 @@ def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
 
 
 def _said(saved: dict[str, Any], *keys: str) -> str:
-    return next((f"{saved[key]} as saved" for key in keys if saved.get(key) is not None), "")
+    return next((str(saved[key]) for key in keys if saved.get(key) is not None), "")
 
 
 ROUTES = [try_page, try_form]
