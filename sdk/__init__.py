@@ -66,28 +66,34 @@ def configure(
     key = os.environ.get("PROMPTHUB_KEY", "") if key is None else key
     if not url:
         raise PromptHubError("Say where the hub is: sdk.configure(url=…), or set PROMPTHUB_URL.")
-    with _lock:
-        old, _hub = _hub, Hub(url, key, refresh=refresh, boot_wait=boot_wait)
+    hub = Hub(url, key, refresh=refresh, boot_wait=boot_wait)
+    old, _hub = _hub, hub
     if old is not None:
-        old.close(0)
-    return _hub
+        old.close()
+    return hub
+
+
+def _default() -> Hub:
+    """The hub of the environment, made by the first of several threads."""
+    with _lock:
+        return _hub or configure()
 
 
 def get_prompt(
     name: str, label: str = "production", version: int | None = None, default: Default = None
 ) -> Prompt:
     """The prompt as released under `label`, or exactly `version`; see `Hub.get_prompt`."""
-    return (_hub or configure()).get_prompt(name, label, version, default)
+    return (_hub or _default()).get_prompt(name, label, version, default)
 
 
 async def aget_prompt(
     name: str, label: str = "production", version: int | None = None, default: Default = None
 ) -> Prompt:
     """`get_prompt` for event loops; awaits only on the first read of a prompt."""
-    return await (_hub or configure()).aget_prompt(name, label, version, default)
+    return await (_hub or _default()).aget_prompt(name, label, version, default)
 
 
-def close() -> None:
+def close(timeout: float = 0.0) -> None:
     """Stop the background work of the default hub; what was read can still be read."""
     if _hub is not None:
-        _hub.close()
+        _hub.close(timeout)

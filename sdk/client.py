@@ -1,39 +1,24 @@
 """Prompts for a running program: read from memory, kept fresh behind its back.
 
-    reader ──► table: pin → name → Prompt          two dictionary look-ups, nothing else
+    reader ──► rows: pin → name → Prompt           two dictionary look-ups, nothing else
                  ▲
-    updater ─────┘ asks for every known prompt again each `refresh` seconds, replaces what changed
+    keeper ──────┘ asks for every known prompt again each `refresh` seconds, replaces what changed
 
 Only a first read of a prompt waits, for `boot_wait` seconds at the most; whatever then goes wrong
-with the hub, readers get what was there. All waiting for the network is done by daemon threads, so
-threads, event loops and the end of the program are never held up.
+with the hub, readers get what was there.
 """
 
 from __future__ import annotations
 
-import os
-import random
-import threading
-import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as TookTooLong
-from queue import SimpleQueue
-from time import monotonic
 
-from sdk.errors import PromptNotFound, PromptUnavailable
-from sdk.flow import Failed, Fresh, Gone, Pin, Reply, Said, question, reading
+from sdk.answer import Answer
+from sdk.errors import PromptHubError, PromptNotFound, PromptUnavailable
+from sdk.flow import Failed, Fresh, Gone, Said, impossible
+from sdk.keeper import Keeper, Key
 from sdk.prompt import Prompt
-from sdk.transport import Transport
 
 Default = Prompt | str | Callable[[], "Prompt | str"] | None
-Key = tuple[Pin, str]
-
-WORKERS = 8
-REMEMBER_MISS_S = 5.0
-LONGEST_WAIT_S = 30.0
-STALE_AFTER = 2
-"""Rounds without any answer after which prompts say `stale`."""
 
 
 class Hub:
@@ -48,19 +33,15 @@ class Hub:
             url: the hub's address, `https://prompts.example.org`.
             key: an API key with scope `read`.
             refresh: seconds between two looks for new versions.
-            boot_wait: seconds that a first read may wait for the hub.
+            boot_wait: seconds that first reads may wait for a hub that does not answer.
+
+        Raises:
+            PromptHubError: the address or a number cannot be meant.
         """
-        self._url = url.rstrip("/")
-        self._key = key
-        self._refresh = refresh
-        self._boot_wait = boot_wait
-        self._table: dict[Pin, dict[str, Prompt]] = {}
-        self._etags: dict[Key, str] = {}
-        self._missing: dict[Key, tuple[Said, float]] = {}
-        self._failures = 0
-        self._closed = False
-        self._begin()
-        _hubs.add(self)
+        self._url = _address(url)
+        if not refresh > 0 or not boot_wait >= 0:
+            raise PromptHubError("`refresh` must be more than 0 seconds, `boot_wait` 0 or more.")
+        self._keeper = Keeper(self._url, key.strip(), refresh, boot_wait)
 
     def __repr__(self) -> str:
         return f"<Hub {self._url}>"
@@ -75,25 +56,23 @@ class Hub:
         """The prompt as it is released under `label`, or exactly `version`.
 
         Args:
-            default: used when the hub has no such prompt, or never answered: a `Prompt`, a text
-                (one user message), or a function that makes either, called only then.
+            default: used when the hub has no such prompt, or does not answer and nothing was kept:
+                a `Prompt`, a text (one user message), or a function that makes either, called
+                only then.
 
         Raises:
             PromptNotFound: the hub has no such prompt, version or label.
             PromptUnavailable: the hub cannot be reached, and nothing was kept from before.
         """
+        pin = label if version is None else version
         try:
-            return self._table[version or label][name]
+            return self._keeper.rows[pin][name]
         except KeyError:
             pass
-        pin = version or label
-        job = self._job((pin, name))
-        if not job.done():
-            try:
-                job.result(self._boot_wait)
-            except TookTooLong:
-                return _settle(self._slow(), (pin, name), default)
-        return _settle(job.result(), (pin, name), default)
+        said = self._ask((pin, name))
+        if isinstance(said, Answer):
+            said = said.said or said.wait(self._keeper.patience()) or self._slow()
+        return _settle(said, (pin, name), default)
 
     async def aget_prompt(
         self,
@@ -103,156 +82,40 @@ class Hub:
         default: Default = None,
     ) -> Prompt:
         """`get_prompt` for event loops; it awaits only when the prompt was never read before."""
+        pin = label if version is None else version
         try:
-            return self._table[version or label][name]
+            return self._keeper.rows[pin][name]
         except KeyError:
             pass
-        import asyncio  # 30 ms to import, and a program without an event loop never needs it
-
-        pin = version or label
-        job = asyncio.wrap_future(self._job((pin, name)))
-        # Shielded: a caller who gives up leaves the others their answer.
-        done, _ = await asyncio.wait({asyncio.shield(job)}, timeout=self._boot_wait)
-        said = done.pop().result() if done else self._slow()
+        said = self._ask((pin, name))
+        if isinstance(said, Answer):
+            said = said.said or await said.arrive(self._keeper.patience()) or self._slow()
         return _settle(said, (pin, name), default)
 
-    def close(self, timeout: float = 1.0) -> None:
-        """Stop looking for new versions; what was read can still be read."""
-        self._closed = True
-        self._wake.set()
-        if self._updater is not None and self._updater is not threading.current_thread():
-            self._updater.join(timeout)
-        for _ in self._workers:
-            self._jobs.put(None)
+    def close(self, timeout: float = 0.0) -> None:
+        """Stop looking for new versions; what was read can still be read.
 
-    # ── behind the readers' backs ───────────────────────────────────────────────────────────────
-
-    def _begin(self) -> None:
-        """Everything that a forked child cannot share with its parent."""
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._jobs: SimpleQueue[tuple[Key, Future[Said]] | None] = SimpleQueue()
-        self._workers: list[threading.Thread] = []
-        self._updater: threading.Thread | None = None
-        self._under_way: dict[Key, Future[Said]] = {}
-        self._transport = Transport(self._url)
-        self._kept: dict[Pin, dict[str, Prompt]] | None = None
-
-    def _after_fork(self) -> None:
-        """In the child: the table is put aside, so that the first read starts the updater anew.
-
-        That way reads need not ask which process they are in.
+        Args:
+            timeout: seconds to wait for requests under way; they end on their own otherwise.
         """
-        kept = self._table if self._kept is None else self._kept
-        self._begin()
-        self._table, self._kept = {}, kept
+        self._keeper.close(timeout)
 
-    def _job(self, key: Key) -> Future[Said]:
-        """The answer to come for this prompt; one request however many callers wait for it."""
-        with self._lock:
-            if self._kept is not None:
-                self._table, self._kept = self._kept, None
-            self._start()
-            prompt = self._table.get(key[0], {}).get(key[1])
-            said = Fresh(prompt, "") if prompt else self._remembered(key)
-            if said is not None:
-                job: Future[Said] = Future()
-                job.set_result(said)
-                return job
-            return self._send(key)
-
-    def _remembered(self, key: Key) -> Said | None:
-        """What we were told a moment ago; asking again at once would only load the hub."""
-        said, until = self._missing.get(key, (None, 0.0))
-        return said if said is not None and (monotonic() < until or self._closed) else None
-
-    def _send(self, key: Key) -> Future[Said]:
-        """Hand the question to a worker; the lock is held."""
-        if key not in self._under_way:
-            job = self._under_way[key] = Future[Said]()
-            self._jobs.put((key, job))
-            if len(self._workers) < min(WORKERS, len(self._under_way)):
-                self._workers.append(self._thread(self._work, "prompthub-worker"))
-        return self._under_way[key]
-
-    def _start(self) -> None:
-        if self._updater is None and not self._closed:
-            self._updater = self._thread(self._update, "prompthub-updater")
-
-    def _thread(self, target: Callable[[], None], name: str) -> threading.Thread:
-        thread = threading.Thread(target=target, name=name, daemon=True)
-        thread.start()
-        return thread
-
-    def _work(self) -> None:
-        jobs, transport = self._jobs, self._transport
-        while (one := jobs.get()) is not None:
-            key, job = one
-            ask = question(self._url, self._key, *key, self._etags.get(key, ""))
-            try:
-                reply: Reply | Exception = transport.get(ask)
-            except Exception as error:
-                reply = error
-            said = self._keep(key, reading(reply, *key))
-            with self._lock:
-                self._under_way.pop(key, None)
-            job.set_result(said)
-
-    def _keep(self, key: Key, said: Said) -> Said:
-        """Put an answer into the table; a failure changes nothing that is there."""
-        pin, name = key
-        with self._lock:
-            if isinstance(said, Fresh):
-                self._etags[key] = said.etag
-                self._missing.pop(key, None)
-                self._put(pin, name, said.prompt.with_source("cache"))
-            elif isinstance(said, Gone):
-                self._etags.pop(key, None)
-                self._put(pin, name, None)
-                self._missing[key] = (said, monotonic() + REMEMBER_MISS_S)
-            elif isinstance(said, Failed):
-                self._missing[key] = (said, monotonic() + max(said.wait, self._pause()))
-        return said
-
-    def _put(self, pin: Pin, name: str, prompt: Prompt | None) -> None:
-        """Replace the row whole: a reader sees the old one or the new one."""
-        row = {key: one for key, one in self._table.get(pin, {}).items() if key != name}
-        if prompt is not None:
-            row[name] = prompt
-        self._table = {**self._table, pin: row}
-
-    def _update(self) -> None:
-        wake = self._wake
-        while not wake.wait(self._pause()):
-            with self._lock:
-                keys = [(pin, name) for pin, row in self._table.items() for name in row]
-                keys += [key for key in self._missing if key not in keys]
-                # A version is immutable; only labels can move.
-                jobs = [self._send(key) for key in keys if isinstance(key[0], str)]
-            answers = [job.result() for job in jobs]
-            self._note([isinstance(said, Failed) for said in answers])
-
-    def _pause(self) -> float:
-        """Seconds until the next look, longer while the hub is away, never the same for two."""
-        wait = self._refresh * 2 ** min(self._failures, 6) if self._failures else self._refresh
-        most = max(LONGEST_WAIT_S, self._refresh)
-        return min(wait, most) * random.uniform(0.8, 1.2)  # noqa: S311
-
-    def _note(self, failed: list[bool]) -> None:
-        """Count rounds in which nothing was answered, and have prompts say so."""
-        was = self._failures
-        self._failures = was + 1 if failed and all(failed) else 0
-        if (was >= STALE_AFTER) == (self._failures >= STALE_AFTER):
-            return
-        source = "stale" if self._failures >= STALE_AFTER else "cache"
-        with self._lock:
-            self._table = {
-                pin: {name: prompt.with_source(source) for name, prompt in row.items()}
-                for pin, row in self._table.items()
-            }
+    def _ask(self, key: Key) -> Answer | Said:
+        sentence = impossible(*key)
+        return Gone(sentence) if sentence else self._keeper.ask(key)
 
     def _slow(self) -> Failed:
-        return Failed(f"the hub did not answer within {self._boot_wait:g} s")
+        return Failed(f"the hub did not answer within {self._keeper.boot_wait:g} s")
+
+
+def _address(url: str) -> str:
+    scheme, mark, rest = url.strip().partition("://")
+    place = rest.partition("/")[0]
+    if scheme not in ("http", "https") or not mark or not place:
+        raise PromptHubError("The hub's address looks like https://prompts.example.org.")
+    if "@" in place or "?" in rest or "#" in rest:
+        raise PromptHubError("Give the key as key=… or PROMPTHUB_KEY, never within the address.")
+    return f"{scheme}://{rest.rstrip('/')}"
 
 
 def _settle(said: Said, key: Key, default: Default) -> Prompt:
@@ -268,23 +131,11 @@ def _settle(said: Said, key: Key, default: Default) -> Prompt:
     which = f"version {pin}" if isinstance(pin, int) else f"label {pin}"
     why = said.sentence if isinstance(said, Failed) else "the hub's answer could not be used"
     raise PromptUnavailable(
-        f"{name} ({which}) is not at hand: {why}; nothing was kept from before, and no default "
-        "was given."
+        f"{name} ({which}) is not at hand: {why.rstrip('.')}; nothing was kept from before, and "
+        "no default was given."
     )
 
 
 def _from_text(name: str, text: str) -> Prompt:
     document = {"template": "jinja", "messages": [{"role": "user", "content": text}]}
     return Prompt.from_record({"name": name, "version": 0, "document": document}, "default")
-
-
-_hubs: weakref.WeakSet[Hub] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for hub in list(_hubs):
-        hub._after_fork()  # pyright: ignore[reportPrivateUsage]
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -9,16 +9,19 @@ answer, a 500 or a refused key are `Failed`, and what was kept is kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from json import loads
 from typing import Any, NamedTuple, cast
-from urllib.parse import quote, urlencode
 
 from sdk.errors import TemplateError
 from sdk.prompt import Prompt
 
 Pin = str | int
 """A label (`production`) or a version number; what is looked up first."""
+
+_PART = r"[a-z0-9][a-z0-9._-]{0,63}"
+_NAME = re.compile(rf"{_PART}(?:/{_PART})*", re.ASCII)
 
 
 class Ask(NamedTuple):
@@ -66,16 +69,31 @@ class Failed(NamedTuple):
 Said = Fresh | Same | Gone | Failed
 
 
+def impossible(pin: object, name: object) -> str:
+    """Why there can be no such prompt, or nothing; such a question never leaves the program.
+
+    >>> impossible("production", "Support Triage")
+    "There is no prompt 'Support Triage': names look like support/triage, in small letters."
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return f"There is no prompt {name!r:.90}: names look like support/triage, in small letters."
+    if isinstance(pin, int):
+        return "" if pin > 0 else f"There is no version {pin} of {name}: they count from 1."
+    if not isinstance(pin, str) or not re.fullmatch(_PART, pin):
+        return f"There is no label {pin!r:.90} for {name}: labels look like production."
+    return ""
+
+
 def question(url: str, key: str, pin: Pin, name: str, etag: str = "") -> Ask:
     """How to ask for a prompt; with `etag`, only for a newer one."""
-    which = {"version": pin} if isinstance(pin, int) else {"label": pin}
+    which = f"version={pin}" if isinstance(pin, int) else f"label={pin}"
     headers = {"Accept": "application/json"}
     if key:
         headers["Authorization"] = f"Bearer {key}"
     if etag:
         headers["If-None-Match"] = etag
-    path = quote(name, safe="/")
-    return Ask(f"{url}/api/v1/prompts/{path}?{urlencode(which)}", headers)
+    # Nothing to escape: what is asked for has passed `impossible`.
+    return Ask(f"{url}/api/v1/prompts/{name}?{which}", headers)
 
 
 def reading(reply: Reply | Exception, pin: Pin, name: str) -> Said:
@@ -87,15 +105,22 @@ def reading(reply: Reply | Exception, pin: Pin, name: str) -> Said:
     body = _json(reply)
     if reply.status == 200 and body is not None:
         return _fresh(body, reply, pin, name)
-    if reply.status == 404 and body is not None and "detail" in body:
+    if reply.status in (404, 410) and body is not None and _is_refusal(reply, body):
         return Gone(str(body["detail"]))
     sentence = str(body["detail"]) if body and "detail" in body else ""
     return Failed(f"the hub answered {reply.status}. {sentence}".strip(), _wait(reply))
 
 
+def _is_refusal(reply: Reply, body: Mapping[str, Any]) -> bool:
+    """Whether the hub itself says no; not a proxy, and not its router about a wrong address."""
+    ours = reply.headers.get("content-type", "").startswith("application/problem+json")
+    return ours and "detail" in body and body.get("title") != "NotFoundException"
+
+
 def _fresh(body: Mapping[str, Any], reply: Reply, pin: Pin, name: str) -> Said:
     try:
         prompt = Prompt.from_record(body)
+        prompt.prepare()
     except TemplateError as error:
         return Failed(str(error))
     except (KeyError, TypeError, ValueError, AttributeError) as error:

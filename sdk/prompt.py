@@ -20,8 +20,10 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "list": ((list, tuple), "a list"),
     "array": ((list, tuple), "a list"),
     "object": ((dict, MappingProxyType), "a dictionary"),
+    "text": ((str, *_NUMBERS), "text"),
+    "long text": ((str, *_NUMBERS), "text"),
+    "string": ((str, *_NUMBERS), "text"),
 }
-_TEXT_FOR = ("text", "long text", "string")
 
 
 class Prompt:
@@ -42,8 +44,8 @@ class Prompt:
     """
 
     __slots__ = (
-        "_declared", "_document", "_needed", "_texts", "commit", "hash", "id", "label", "labels",
-        "message", "name", "source", "version",
+        "_declared", "_document", "_needed", "_record", "_texts", "commit", "hash", "id", "label",
+        "labels", "message", "name", "source", "version",
     )  # fmt: skip
 
     name: str
@@ -57,7 +59,7 @@ class Prompt:
     source: str
 
     def __init__(self, record: Record, source: str, texts: tuple[Text | None, ...]) -> None:
-        """Use `from_record`."""
+        """Use `from_record`; `record` is frozen."""
         document = cast("Record", record["document"])
         declared = _by_name(document.get("variables"))
         put = object.__setattr__
@@ -70,6 +72,7 @@ class Prompt:
         put(self, "labels", tuple(record.get("labels") or ()))
         put(self, "message", str(record.get("message") or ""))
         put(self, "source", source)
+        put(self, "_record", record)
         put(self, "_document", document)
         put(self, "_texts", texts)
         put(self, "_declared", declared)
@@ -81,7 +84,9 @@ class Prompt:
 
         Raises:
             TemplateError: a text is not a template this SDK renders.
+            KeyError, TypeError, ValueError: the record is not one of a prompt.
         """
+        record = _frozen(record)
         document = cast("Record", record["document"])
         kind: Kind = "plain" if document.get("template") == "plain" else "jinja"
         snippets = cast("Mapping[str, str]", record.get("snippets") or {})
@@ -107,6 +112,21 @@ class Prompt:
         object.__setattr__(copy, "source", source)
         return copy
 
+    def prepare(self) -> None:
+        """Do now what the first `render` would do, up to some milliseconds."""
+        for text in self._texts:
+            if text is not None:
+                text.prepare()
+
+    def __copy__(self) -> Prompt:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Prompt:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Prompt.from_record, (_copy(self._record), self.source)
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"A prompt is immutable; `{name}` cannot be set.")
 
@@ -119,7 +139,7 @@ class Prompt:
     @property
     def messages(self) -> tuple[Mapping[str, Any], ...]:
         """The messages as written, before anything is filled in; read-only."""
-        return tuple(MappingProxyType(dict(one)) for one in self._document["messages"])
+        return self._document["messages"]
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -156,9 +176,15 @@ class Prompt:
                 out += _turns(message["name"], values.get(message["name"]))
                 continue
             filled = {key: _copy(value) for key, value in message.items()}
-            filled["content"] = text.render(values)
+            filled["content"] = self._filled(text, values)
             out.append(filled)
         return out
+
+    def _filled(self, text: Text, values: Mapping[str, object]) -> str:
+        try:
+            return text.render(values)
+        except MissingVariables as error:
+            raise MissingVariables(f"{self.name} v{self.version}", error.names) from None
 
     def text(self, **variables: object) -> str:
         """The finished text of all messages, a blank line between two."""
@@ -259,6 +285,16 @@ def _turns(name: str, value: object) -> list[dict[str, Any]]:
 
 def _snake(key: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
+
+
+def _frozen(value: Any) -> Any:
+    """The same data, through and through read-only."""
+    if isinstance(value, Mapping):
+        items = cast("Mapping[str, Any]", value).items()
+        return MappingProxyType({key: _frozen(one) for key, one in items})
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(one) for one in cast("list[Any]", value))
+    return value
 
 
 def _copy(value: Any) -> Any:
