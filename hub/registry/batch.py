@@ -90,26 +90,11 @@ async def settle(
         if done.done():  # nobody waits for it any more, and nothing of it has begun
             continue
         try:
-            known = before.get(ask.request_id or "")
-            if known is not None:
-                _check_same(ask, known[0])
-                if known[1] is None:
-                    raise Unavailable("This request is being worked on. Ask again in a moment.")
-                _answer(done, known[1])
-            elif ask.request_id in requests:
-                print_, settled = requests[ask.request_id]
-                _check_same(ask, print_)
-                made.twins.append((done, settled))
-            else:
-                settled = _settle(made, ask)
-                made.settled.append(((ask, done), settled))
-                if ask.request_id is not None:
-                    requests[ask.request_id] = (ask.fingerprint(), settled)
+            _take(made, ask, done, before, requests)
         except Later:
             made.later.append((ask, done))
         except Exception as refused:  # of this ask alone; the others go on
-            if not done.done():
-                done.set_exception(refused)
+            done.set_exception(refused)
     first: set[str] = set()
     for plan in made.plans:
         plan.parent = None if plan.ref in first else made.tips.get(plan.ref)
@@ -117,16 +102,34 @@ async def settle(
     return made
 
 
+def _take(
+    made: Batch, ask: Ask, done: asyncio.Future[Answer],
+    before: dict[str, tuple[str | None, Answer | None]],
+    requests: dict[str, tuple[str, Settled]],
+) -> None:  # fmt: skip
+    """Settle one ask, or answer it as the same request was answered before."""
+    known = before.get(ask.request_id or "")
+    if known is not None:
+        _check_same(ask, known[0])
+        if known[1] is None:
+            raise Unavailable("This request is being worked on. Ask again in a moment.")
+        done.set_result(known[1])
+    elif ask.request_id in requests:
+        print_, settled = requests[ask.request_id]
+        _check_same(ask, print_)
+        made.twins.append((done, settled))
+    else:
+        settled = _settle(made, ask)
+        made.settled.append(((ask, done), settled))
+        if ask.request_id is not None:
+            requests[ask.request_id] = (ask.fingerprint(), settled)
+
+
 def _settle(made: Batch, ask: Ask) -> Settled:
     settled = ask.settle(made.ledger)
     for plan in settled.plans:
         (follow_main if plan.ref == MAIN else follow_deploy)(made.ledger, plan.commit)
     return settled
-
-
-def _answer(done: asyncio.Future[Answer], answer: Answer) -> None:
-    if not done.done():
-        done.set_result(answer)
 
 
 def _check_same(ask: Ask, print_: str | None) -> None:

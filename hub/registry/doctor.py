@@ -103,7 +103,7 @@ def _repository(slug: str, repository: Repository, known: dict[str, str]) -> lis
         found += _strange_files(repository)
     except GitFailed as failed:
         found.append(("error", _damaged(failed.said or str(failed))))
-    for lock in [*repository.path.glob("*.lock"), *repository.path.glob("refs/**/*.lock")]:
+    for lock in repository.locks():
         if time.time() - lock.stat().st_mtime > _LOCK_IS_OLD:
             found.append(
                 ("warning", f"A lock was left behind: {lock}. Restarting the hub clears it.")

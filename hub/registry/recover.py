@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import shutil
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -79,7 +80,9 @@ async def at_start(database: Database, repositories: Path) -> list[str]:
 
 def sweep(repository: Repository, known: dict[str, str]) -> list[str]:
     """Clear what a killed git left: locks, half-written files, an empty ref."""
-    swept = [str(path) for path in repository.clear_locks(older_than=0.0)]
+    if repository.locks():
+        time.sleep(2 * _MOMENT)  # a git that outlived its hub may be about to let go
+    swept = [str(path) for path in repository.clear_locks(older_than=_MOMENT)]
     for pattern in LEFTOVERS:
         for path in repository.path.glob(pattern):
             swept.append(str(path))
@@ -95,6 +98,7 @@ def sweep(repository: Repository, known: dict[str, str]) -> list[str]:
     return swept
 
 
+_MOMENT = 0.15
 LEFTOVERS = (
     "objects/??/tmp_obj_*",
     "objects/pack/tmp_*",

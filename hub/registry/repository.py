@@ -166,10 +166,13 @@ class Repository:
                 if lock.read_text("ascii", "replace").strip() == move.new:
                     lock.unlink()
 
+    def locks(self) -> list[Path]:
+        return [*self.path.glob("*.lock"), *self.path.glob("refs/**/*.lock")]
+
     def clear_locks(self, *, older_than: float) -> list[Path]:
         """Remove lock files that nobody has touched for so many seconds."""
         removed: list[Path] = []
-        for lock in [*self.path.glob("*.lock"), *self.path.glob("refs/**/*.lock")]:
+        for lock in self.locks():
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - lock.stat().st_mtime >= older_than:
                     lock.unlink()
