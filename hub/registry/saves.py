@@ -34,6 +34,12 @@ class Written(msgspec.Struct):
     id: str
     reading: Reading
     old: Held | None
+    same: bool = False
+    """Nothing changed. Decided at once: `old` is the ledger's own and moves on with it."""
+
+    def __post_init__(self) -> None:
+        old = self.old
+        self.same = old is not None and old.problem is None and old.hash == self.reading.hash
 
 
 @dataclass(kw_only=True)
@@ -74,7 +80,7 @@ class Save(Ask):
     def settle(self, ledger: Ledger) -> Settled:
         ids = set(ledger.prompts)
         written = [self._settle_one(ledger, put, ids) for put in self.puts]
-        changed = [one for one in written if not is_same(one)]
+        changed = [one for one in written if not one.same]
         changes = [
             Change(
                 path=names.path_of(one.put.name), old=one.old.blob if one.old else None,
@@ -117,19 +123,15 @@ def reading_for(document: Document) -> Reading:
     return reading_of(document, serialise(document))
 
 
-def is_same(one: Written) -> bool:
-    old = one.old
-    return old is not None and old.problem is None and old.hash == one.reading.hash
-
-
-def answer_for(ledger: Ledger, one: Written, plans: list[Plan]) -> dict[str, Any]:
-    if is_same(one):
+    # First what this ask made: afterwards `one.old` is the new state, and all looks the same.
+    # First what this ask made: afterwards `one.old` is the new state, and everything looks the same.
+    for known in reversed(ledger.new_versions) if plans else ():
+        if known.prompt_id == one.id and known.commit is plans[0].commit:
+            return _saved(known, one.put.name, created=True)
+    if one.same:
         assert one.old is not None
         known = ledger.versions[one.id, one.old.head]
         return _saved(known, one.put.name, created=False)
-    for known in reversed(ledger.new_versions):
-        if known.prompt_id == one.id and known.commit is plans[0].commit:
-            return _saved(known, one.put.name, created=True)
     # A broken file mended to what it was: no new version.
     return _saved(ledger.versions[one.id, ledger.prompts[one.id].head], one.put.name, created=False)
 
