@@ -123,8 +123,7 @@ def reading_for(document: Document) -> Reading:
     return reading_of(document, serialise(document))
 
 
-    # First what this ask made: afterwards `one.old` is the new state, and all looks the same.
-    # First what this ask made: afterwards `one.old` is the new state, and everything looks the same.
+def answer_for(ledger: Ledger, one: Written, plans: list[Plan]) -> dict[str, Any]:
     for known in reversed(ledger.new_versions) if plans else ():
         if known.prompt_id == one.id and known.commit is plans[0].commit:
             return _saved(known, one.put.name, created=True)
