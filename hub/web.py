@@ -232,6 +232,8 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
         log.info("%s %s: %s %s", request.method, request.url.path, status, sentence)
     if request.url.path.startswith("/api/"):
         return problem(status, sentence, type(refusal or error).__name__, facts)
+    if request.method in SAFE and (moved := _moved_to(request, error)):
+        return Redirect(moved, status_code=301)
     if isinstance(refusal, Unknown) and request.method in SAFE:
         return go(f"/sign-in?next={quote(_asked(request), safe='/')}")
     if is_part(request):
@@ -241,6 +243,16 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
     if isinstance(error, PermissionDeniedException):
         _renew_token(request, answer)
     return answer
+
+
+def _moved_to(request: Ask, error: Exception) -> str | None:
+    """The address of what has another name now: the old one ends in the name it had."""
+    old, name = getattr(error, "old", None), getattr(error, "name", None)
+    path = request.url.path
+    if not isinstance(old, str) or not isinstance(name, str) or not path.endswith(f"/{old}"):
+        return None
+    query = request.url.query
+    return path.removesuffix(old) + name + (f"?{query}" if query else "")
 
 
 def _renew_token(request: Ask, answer: Response[Any]) -> None:

@@ -73,7 +73,7 @@ class Moved(NotFound):
 
     def __init__(self, old: str, name: str) -> None:
         super().__init__(f"{old} is called {name} now. Ask for it by that name.", name=name)
-        self.name = name
+        self.old, self.name = old, name
 
 
 class NoSuchPrompt(NotFound):

@@ -21,7 +21,6 @@ from hub.registry.saves import (
     Written,
     answer_for,
     check_free,
-    is_same,
     reading_for,
 )
 
@@ -143,7 +142,7 @@ class Restore(Ask):
         alive_now = held if held.deleted_at is None else None
         one = Written(Put(self.name, document, ANY), held.id, reading, alive_now)
         plans: list[Plan] = []
-        if not is_same(one):
+        if not one.same:
             change = Change(
                 names.path_of(self.name), old=alive_now.blob if alive_now else None,
                 new=blob_id(reading.data), data=reading.data, reading=reading,

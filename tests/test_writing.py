@@ -1,0 +1,198 @@
+"""Writing in the browser, as plain forms: draft, save, a colleague who saves meanwhile, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.cast import Browser, title
+
+BASE = "/clinic/prompts/support/triage"
+
+
+async def make(browser: Browser, name: str = "support/triage", text: str = "Be calm.") -> None:
+    answer = await browser.post_form("/clinic/new", {"name": name, "title": "Triage", "text": text})
+    assert answer.status_code == 303, answer.text
+
+
+def editor(page_text: str, *contents: str, **more: str) -> dict[str, Any]:
+    """The editor's form as the page holds it, with other message texts."""
+    import re
+
+    def hidden(name: str) -> str:
+        found = re.search(rf'name="{name}" value="([^"]*)"', page_text)
+        assert found, name
+        return found[1]
+
+    return {
+        "base": hidden("base"),
+        "base_version": hidden("base_version"),
+        "revision": hidden("revision"),
+        "title": "Triage",
+        "template": "jinja",
+        "origin": [str(at) for at in range(len(contents))],
+        "role": ["system", "user", "assistant"][: len(contents)],
+        "message_name": [""] * len(contents),
+        "content": list(contents),
+    } | more
+
+
+async def test_ana_makes_a_prompt_and_it_is_in_the_list(ana: Browser) -> None:
+    await make(ana)
+    listed = await ana.get("/clinic/prompts")
+    assert "support/triage" in listed.text
+    assert "First version of support/triage" in listed.text
+    page = await ana.get(BASE)
+    assert title(page) == "Triage"
+    assert "Be calm." in page.text
+
+
+async def test_a_name_that_cannot_be_is_refused_and_the_text_stays(ana: Browser) -> None:
+    typed = {"name": "Support/Triage", "text": "Half an hour of work", "message": "because"}
+    answer = await ana.post_form("/clinic/new", typed)
+    assert answer.status_code == 422
+    assert "small letters" in answer.text
+    assert "Half an hour of work" in answer.text
+    assert "because" in answer.text
+    assert "Support/Triage" in answer.text
+
+
+async def test_a_name_that_is_taken_is_refused(ana: Browser) -> None:
+    await make(ana)
+    answer = await ana.post_form("/clinic/new", {"name": "support/triage", "text": "other"})
+    assert answer.status_code == 409
+    assert "other" in answer.text
+
+
+async def test_a_draft_survives_and_becomes_a_version_with_a_reason(ana: Browser) -> None:
+    await make(ana)
+    page = await ana.get(BASE)
+    form = editor(page.text, "Be calm and brief.")
+    kept = await ana.send_form("PUT", "/clinic/draft/support/triage", form)
+    assert kept.status_code == 200, kept.text
+    assert kept.json()["revision"] == 1
+    page = await ana.get(BASE)
+    assert "Be calm and brief." in page.text
+    assert "is ahead of v1" in page.text
+
+    form = editor(page.text, "Be calm and brief.", action="save", message="Callers hung up")
+    saved = await ana.post_form(BASE, form)
+    assert saved.status_code == 303, saved.text
+    history = await ana.get("/clinic/history/support/triage")
+    assert "Callers hung up" in history.text
+    assert "Ana Oliveira" in history.text
+    assert "is ahead of" not in history.text
+
+
+async def test_saving_asks_why_and_keeps_what_was_typed(ana: Browser) -> None:
+    await make(ana)
+    page = await ana.get(BASE)
+    answer = await ana.post_form(BASE, editor(page.text, "New words", action="save"))
+    assert answer.status_code == 200
+    assert "Say why" in answer.text
+    assert "New words" in answer.text
+    assert (await ana.get("/clinic/version/1/support/triage")).status_code == 200
+    assert (await ana.get("/clinic/version/2/support/triage")).status_code == 404
+
+
+async def test_a_hostile_template_is_refused_with_a_sentence(ana: Browser) -> None:
+    await make(ana)
+    page = await ana.get(BASE)
+    bad = "{{ ''.__class__.__mro__ }}"
+    answer = await ana.post_form(BASE, editor(page.text, bad, action="save", message="try"))
+    assert answer.status_code == 422
+    assert "__class__" in answer.text
+    assert "Your text is kept" in answer.text or "your text is kept" in answer.text
+    again = await ana.get(BASE)
+    assert "__mro__" in again.text  # still there, as a draft
+
+
+async def test_buttons_without_javascript_add_and_move_messages(ana: Browser) -> None:
+    await make(ana)
+    page = await ana.get(BASE)
+    assert (await ana.post_form(BASE, editor(page.text, "one", action="add"))).status_code == 303
+    page = await ana.get(BASE)
+    assert page.text.count('name="content"') >= 2
+    form = editor(page.text, "one", "two", action="down:0")
+    assert (await ana.post_form(BASE, form)).status_code == 303
+    page = await ana.get(BASE)
+    assert page.text.index("\ntwo</textarea>") < page.text.index("\none</textarea>")
+
+
+async def test_two_people_change_different_messages_and_both_changes_are_saved(
+    ana: Browser, ben: Browser
+) -> None:
+    await make(ana, text="First sentence.\n\nSecond sentence.")
+    mine, theirs = await ana.get(BASE), await ben.get(BASE)
+    ben_form = editor(
+        theirs.text, "First sentence, by Ben.\n\nSecond sentence.", action="save", message="b"
+    )
+    assert (await ben.post_form(BASE, ben_form)).status_code == 303
+    ana_form = editor(
+        mine.text, "First sentence.\n\nSecond sentence, by Ana.", action="save", message="a"
+    )
+    answer = await ana.post_form(BASE, ana_form)
+    assert answer.status_code == 303
+    page = await ana.get(answer.headers["location"])
+    assert "First sentence, by Ben." in page.text
+    assert "Second sentence, by Ana." in page.text
+    assert "Ben Carter saved version 2 while you wrote" in page.text
+
+
+async def test_two_people_change_the_same_words_and_ana_sees_both_and_decides(
+    ana: Browser, ben: Browser
+) -> None:
+    await make(ana, text="Be calm.")
+    mine, theirs = await ana.get(BASE), await ben.get(BASE)
+    await ben.post_form(BASE, editor(theirs.text, "Be quick.", action="save", message="b"))
+    answer = await ana.post_form(BASE, editor(mine.text, "Be slow.", action="save", message="a"))
+    assert answer.headers["location"] == "/clinic/resolve/support/triage"
+    both = await ana.get(answer.headers["location"])
+    assert "Be quick." in both.text
+    assert "Be slow." in both.text
+    assert "<<<<" not in both.text
+    await ana.post_form("/clinic/resolve/support/triage", {"keep": "mine"})
+    page = await ana.get(BASE)
+    assert "Be slow." in page.text
+    saved = await ana.post_form(BASE, editor(page.text, "Be slow.", action="save", message="a"))
+    assert saved.status_code == 303
+    assert (await ana.get("/clinic/version/3/support/triage")).status_code == 200
+    assert "Be quick." in (await ana.get("/clinic/version/2/support/triage")).text
+
+
+async def test_a_forgotten_second_window_cannot_overwrite_newer_text(ana: Browser) -> None:
+    await make(ana)
+    page = await ana.get(BASE)
+    old = editor(page.text, "From the old window")
+    new = editor(page.text, "From the new window")
+    assert (await ana.send_form("PUT", "/clinic/draft/support/triage", new)).status_code == 200
+    refused = await ana.send_form("PUT", "/clinic/draft/support/triage", old)
+    assert refused.status_code == 409
+    assert "From the new window" in (await ana.get(BASE)).text
+
+
+async def test_discarding_a_draft_can_be_undone(ana: Browser) -> None:
+    await make(ana)
+    page = await ana.get(BASE)
+    await ana.send_form("PUT", "/clinic/draft/support/triage", editor(page.text, "Precious"))
+    answer = await ana.post_form("/clinic/discard/support/triage")
+    assert "Precious" not in (await ana.get(BASE)).text
+    assert answer.status_code == 303
+    await ana.post_form("/clinic/bring-back/support/triage")
+    assert "Precious" in (await ana.get(BASE)).text
+
+
+async def test_carla_reads_but_cannot_write(ana: Browser, carla: Browser) -> None:
+    await make(ana)
+    page = await carla.get(BASE)
+    assert page.status_code == 200
+    assert "<textarea" not in page.text
+    assert (await carla.post_form(BASE, {"content": "x"})).status_code == 403
+    assert (await carla.get("/clinic/new")).status_code == 403
+
+
+async def test_mallory_sees_nothing(ana: Browser, mallory: Browser) -> None:
+    await make(ana)
+    for address in (BASE, "/clinic/prompts", "/clinic/history/support/triage"):
+        answer = await mallory.get(address)
+        assert answer.status_code == 404
+        assert "triage" not in title(answer).lower()
