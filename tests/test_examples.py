@@ -11,17 +11,17 @@ DOCUMENT = {
     "name": "Triage",
     "messages": [
         {"role": "placeholder", "name": "history"},
-        {"role": "user", "content": "{{ caller }} ({{ age }}): {{ text }} {{ more }}"},
+        {"role": "user", "content": "{{ patient }} ({{ age }}): {{ text }} {{ more }}"},
     ],
     "variables": [
-        {"name": "caller"},
+        {"name": "patient"},
         {"name": "age", "type": "integer", "required": False},
         {"name": "text", "type": "long text", "example": "pain"},
         {"name": "tags", "type": "list", "required": False},
     ],
     "testData": [
-        {"caller": "Ana", "text": "refill", "expected": "This week"},
-        {"variables": {"caller": "Ben", "text": "cough"}, "name": "A cough"},
+        {"patient": "Ana", "text": "refill", "expected": "This week"},
+        {"variables": {"patient": "Ben", "text": "cough"}, "name": "A cough"},
         "no example",
     ],
 }
@@ -45,14 +45,14 @@ def typed(**values: str) -> dict[str, str]:
 
 async def test_ana_adds_changes_removes_and_brings_back_an_example(ana, triage):
     assert "No examples yet" in (await ana.get(URL)).text
-    added = await ana.post_form(URL, typed(caller="Tom", age="7", text="fever\r\nsince noon"))
+    added = await ana.post_form(URL, typed(patient="Tom", age="7", text="fever\r\nsince noon"))
     assert added.status_code == 303
     page = (await ana.get(URL)).text
-    assert "caller: Tom; age: 7" in page
+    assert "patient: Tom; age: 7" in page
     number = page.split("?edit=")[1].split('"')[0]
     form = (await ana.get(f"{URL}?edit={number}")).text
     assert "fever\nsince noon" in form
-    change = typed(caller="Tomás", age="8", text="fever") | {"id": number, "example_name": "Fever"}
+    change = typed(patient="Tomás", age="8", text="fever") | {"id": number, "example_name": "Fever"}
     await ana.post_form(URL, change | {"expected": "Today"})
     page = (await ana.get(URL)).text
     assert "Tomás" in page
@@ -78,19 +78,19 @@ async def test_what_the_file_holds_comes_in_once(ana, triage):
 
 
 async def test_what_cannot_be_kept_keeps_what_was_typed(ana, triage):
-    answer = await ana.post_form(URL, typed(caller="Tom", age="seven", tags="[1,"))
+    answer = await ana.post_form(URL, typed(patient="Tom", age="seven", tags="[1,"))
     assert answer.status_code == 422
     for text in ("not a number", "not JSON", "Tom", "seven"):
         assert text in answer.text
-    assert (await ana.post_form(URL, typed(caller=""))).status_code == 422
+    assert (await ana.post_form(URL, typed(patient=""))).status_code == 422
 
 
 async def test_who_may_keep_examples(ana, carla, mallory, triage):
-    await ana.post_form(URL, typed(caller="Tom", text="x"))
+    await ana.post_form(URL, typed(patient="Tom", text="x"))
     page = (await carla.get(URL)).text
     assert "Tom" in page
     assert "A new example" not in page
-    assert (await carla.post_form(URL, typed(caller="Eve", text="x"))).status_code == 403
+    assert (await carla.post_form(URL, typed(patient="Eve", text="x"))).status_code == 403
     assert (await mallory.get(URL)).status_code == 404
     assert (await mallory.post_form(URL, {"do": "remove", "id": "1"})).status_code == 404
     assert (await ana.post_form(URL, {"do": "remove", "id": "99"})).status_code == 404
@@ -99,10 +99,10 @@ async def test_who_may_keep_examples(ana, carla, mallory, triage):
 
 def test_fields_say_how_each_variable_is_typed():
     fields = {field.name: field for field in fields_of(DOCUMENT)}
-    assert [*fields] == ["history", "caller", "age", "text", "more", "tags"]
+    assert [*fields] == ["history", "patient", "age", "text", "more", "tags"]
     kinds = [field.control for field in fields.values()]
     assert kinds == ["turns", "text", "integer", "long", "text", "json"]
-    assert fields["caller"].required
+    assert fields["patient"].required
     assert not fields["history"].required
     values, wrong = read(
         list(fields.values()),
