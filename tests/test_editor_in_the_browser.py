@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -32,7 +32,7 @@ CONTEXT: dict[str, Any] = {
 
 def styleguide() -> str:
     environment = engine().engine
-    environment.globals["csrf_token"] = lambda: "token-of-the-form"
+    environment.globals["csrf_token"] = cast("Any", lambda: "token-of-the-form")
     return environment.get_template("styleguide.html").render(CONTEXT | {"now": datetime.now(UTC)})
 
 
