@@ -253,3 +253,16 @@ def test_any_message_and_name_comes_back_from_git_as_it_was_indexed(
     lines = head.split(b"\n")[2:]
     read = parse_commit("1" * 40, b"\n".join(lines) + b"\n\n" + text[: int(size)], [])
     assert read == written
+
+
+async def test_each_answer_is_of_its_own_save(shelf: Shelf):
+    first = await shelf.save("a", "One")
+    same, second = await all_of(
+        shelf.save("a", "One", base=first.hash), shelf.save("a", "Two", base=first.hash)
+    )
+    assert (same.version, same.created, same.commit) == (1, False, first.commit)
+    assert (second.version, second.created) == (2, True)
+    back = await versions.restore(shelf.publisher, shelf.workspace, "a", 1, actor=shelf.ana)
+    assert (back.version, back.created, back.hash) == (3, True, first.hash)
+    again = await versions.restore(shelf.publisher, shelf.workspace, "a", 3, actor=shelf.ana)
+    assert (again.version, again.created) == (3, False)

@@ -36,10 +36,13 @@ class Written(msgspec.Struct):
     old: Held | None
     same: bool = False
     """Nothing changed. Decided at once: `old` is the ledger's own and moves on with it."""
+    head: int = 0
+    """The newest version before."""
 
     def __post_init__(self) -> None:
         old = self.old
         self.same = old is not None and old.problem is None and old.hash == self.reading.hash
+        self.head = old.head if old else 0
 
 
 @dataclass(kw_only=True)
@@ -127,12 +130,8 @@ def answer_for(ledger: Ledger, one: Written, plans: list[Plan]) -> dict[str, Any
     for known in reversed(ledger.new_versions) if plans else ():
         if known.prompt_id == one.id and known.commit is plans[0].commit:
             return _saved(known, one.put.name, created=True)
-    if one.same:
-        assert one.old is not None
-        known = ledger.versions[one.id, one.old.head]
-        return _saved(known, one.put.name, created=False)
-    # A broken file mended to what it was: no new version.
-    return _saved(ledger.versions[one.id, ledger.prompts[one.id].head], one.put.name, created=False)
+    # Nothing had changed, or a broken file was mended to what it was: no new version.
+    return _saved(ledger.versions[one.id, one.head], one.put.name, created=False)
 
 
 def _saved(known: Known, name: str, *, created: bool) -> dict[str, Any]:
