@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, cast
 
-from sdk.errors import InvalidVariable, MissingVariables, TemplateError
+from sdk.errors import MissingVariables, PromptHubError, TemplateError
+from sdk.frozen import frozen, thawed
 from sdk.template import Kind, Text, compile_text
+from sdk.variables import by_name, check_kind, needed, turns
 
 Record = Mapping[str, Any]
-
-_NUMBERS = (int, float)
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "number": (_NUMBERS, "a number"),
-    "integer": ((int,), "a whole number"),
-    "boolean": ((bool,), "true or false"),
-    "list": ((list, tuple), "a list"),
-    "array": ((list, tuple), "a list"),
-    "object": ((dict, MappingProxyType), "a dictionary"),
-    "text": ((str, *_NUMBERS), "text"),
-    "long text": ((str, *_NUMBERS), "text"),
-    "string": ((str, *_NUMBERS), "text"),
-}
 
 
 class Prompt:
@@ -61,7 +49,7 @@ class Prompt:
     def __init__(self, record: Record, source: str, texts: tuple[Text | None, ...]) -> None:
         """Use `from_record`; `record` is frozen."""
         document = cast("Record", record["document"])
-        declared = _by_name(document.get("variables"))
+        declared = by_name(document.get("variables"))
         put = object.__setattr__
         put(self, "name", str(record["name"]))
         put(self, "id", str(record.get("id") or ""))
@@ -76,7 +64,7 @@ class Prompt:
         put(self, "_document", document)
         put(self, "_texts", texts)
         put(self, "_declared", declared)
-        put(self, "_needed", _needed(texts, declared))
+        put(self, "_needed", needed(texts, declared))
 
     @classmethod
     def from_record(cls, record: Record, source: str = "hub") -> Prompt:
@@ -86,13 +74,13 @@ class Prompt:
             TemplateError: a text is not a template this SDK renders.
             KeyError, TypeError, ValueError: the record is not one of a prompt.
         """
-        record = _frozen(record)
+        record = frozen(record)
         document = cast("Record", record["document"])
         kind: Kind = "plain" if document.get("template") == "plain" else "jinja"
         snippets = cast("Mapping[str, str]", record.get("snippets") or {})
         texts: list[Text | None] = []
         for number, message in enumerate(document["messages"], 1):
-            if message["role"] == "placeholder":
+            if message["role"] == "placeholder" and message["name"]:
                 texts.append(None)
                 continue
             try:
@@ -125,7 +113,7 @@ class Prompt:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Prompt.from_record, (_copy(self._record), self.source)
+        return Prompt.from_record, (thawed(self._record), self.source)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"A prompt is immutable; `{name}` cannot be set.")
@@ -155,7 +143,7 @@ class Prompt:
     def parameters(self) -> dict[str, Any]:
         """The settings (temperature, …) under an OpenAI-style client's names; a copy."""
         given = cast("Record", self._document.get("modelParameters") or {})
-        return {_snake(key): _copy(value) for key, value in given.items()}
+        return {_snake(key): thawed(value) for key, value in given.items()}
 
     def render(self, **variables: object) -> list[dict[str, Any]]:
         """The messages with the variables filled in, ready for a chat client.
@@ -173,9 +161,9 @@ class Prompt:
         out: list[dict[str, Any]] = []
         for message, text in zip(self._document["messages"], self._texts, strict=True):
             if text is None:
-                out += _turns(message["name"], values.get(message["name"]))
+                out += turns(message["name"], values.get(message["name"]))
                 continue
-            filled = {key: _copy(value) for key, value in message.items()}
+            filled = {key: thawed(value) for key, value in message.items()}
             filled["content"] = self._filled(text, values)
             out.append(filled)
         return out
@@ -196,7 +184,7 @@ class Prompt:
         if self.model:
             body["model"] = self.model
         if self._document.get("tools"):
-            body["tools"] = _copy(self._document["tools"])
+            body["tools"] = thawed(self._document["tools"])
         shape = self._document.get("responseFormat")
         if shape == "json_schema" and self._document.get("jsonSchema") is not None:
             body["response_format"] = {"type": shape, "json_schema": self._schema()}
@@ -209,8 +197,16 @@ class Prompt:
         if isinstance(schema, str):  # GitHub Models keeps it as JSON inside text
             from json import loads
 
-            schema = loads(schema)
-        schema = _copy(schema)
+            try:
+                schema = loads(schema)
+            except ValueError:
+                schema = None
+        if not isinstance(schema, Mapping):
+            raise PromptHubError(
+                f"{self.name} v{self.version}: the answer shape is not a JSON object. Correct "
+                "it in the hub."
+            )
+        schema = cast("dict[str, Any]", thawed(schema))
         if "schema" not in schema:
             schema = {"name": re.sub(r"\W", "_", self.name), "schema": schema}
         return schema
@@ -229,77 +225,11 @@ class Prompt:
         values = dict(given)
         for name, variable in self._declared.items():
             if name not in values:
-                values[name] = _copy(variable.get("default"))
-            elif variable.get("type") in _KINDS:
-                values[name] = self._typed(name, variable, values[name])
+                values[name] = thawed(variable.get("default"))
+            else:
+                check_kind(f"{self.name} v{self.version}", name, variable, values[name])
         return values
-
-    def _typed(self, name: str, variable: Record, value: object) -> object:
-        kinds, words = _KINDS[variable["type"]]
-        wrong_bool = isinstance(value, bool) and bool not in kinds
-        if value is None and variable.get("required") is False:
-            return value
-        if wrong_bool or not isinstance(value, kinds):
-            raise InvalidVariable(
-                name,
-                f"{self.name} v{self.version}: `{name}` must be {words}, "
-                f"not {type(value).__name__}.",
-            )
-        return value
-
-
-def _by_name(variables: object) -> dict[str, Record]:
-    if isinstance(variables, Mapping):
-        items = cast("Mapping[str, Any]", variables).items()
-        return {name: spec if isinstance(spec, Mapping) else {} for name, spec in items}
-    return {one["name"]: one for one in cast("list[Record]", variables or [])}
-
-
-def _needed(texts: tuple[Text | None, ...], declared: Mapping[str, Record]) -> tuple[str, ...]:
-    """Names that must be given: declared as required, or used by a plain text and not declared.
-
-    A name that is used under a condition only may be missing; the text itself says when it is not.
-    """
-    used = dict.fromkeys(
-        name for text in texts if text and text.plain_path for name in text.variables
-    )
-    needed = [name for name in used if name not in declared]
-    for name, variable in declared.items():
-        optional = variable.get("required") is False or variable.get("default") is not None
-        if not optional:
-            needed.append(name)
-    return tuple(needed)
-
-
-def _turns(name: str, value: object) -> list[dict[str, Any]]:
-    """The messages that stand in for a placeholder."""
-    if value is None:
-        return []
-    turns = cast("list[Any]", value) if isinstance(value, (list, tuple)) else None
-    if turns is None or not all(isinstance(one, Mapping) and "role" in one for one in turns):
-        raise InvalidVariable(
-            name, f"`{name}` must be a list of messages, each with a role and a content."
-        )
-    return [{key: _copy(part) for key, part in one.items()} for one in turns]
 
 
 def _snake(key: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
-
-
-def _frozen(value: Any) -> Any:
-    """The same data, through and through read-only."""
-    if isinstance(value, Mapping):
-        items = cast("Mapping[str, Any]", value).items()
-        return MappingProxyType({key: _frozen(one) for key, one in items})
-    if isinstance(value, (list, tuple)):
-        return tuple(_frozen(one) for one in cast("list[Any]", value))
-    return value
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copy(one) for key, one in cast("Mapping[str, Any]", value).items()}
-    if isinstance(value, (list, tuple)):
-        return [_copy(one) for one in cast("list[Any]", value)]
-    return value
