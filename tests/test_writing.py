@@ -1,4 +1,4 @@
-"""Writing in the browser, as plain forms: draft, save, a colleague who saves meanwhile, refusals."""
+"""Writing in the browser, as plain forms: drafts, saves, a colleague meanwhile, refusals."""
 
 from __future__ import annotations
 

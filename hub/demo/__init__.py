@@ -109,7 +109,7 @@ async def _examples(
         ids = dict(found.tuples().all())
         audit.record(db, OPERATOR, TOLD, workspace.slug, workspace.id)
         for name, story in stories.items():
-            for position, example in enumerate(story["examples"]):
+            for position, example in enumerate(story["examples"], 1):
                 db.add(
                     Example(
                         workspace_id=workspace.id,
