@@ -1,0 +1,87 @@
+"""The OpenAPI description of the REST interface, made from the very shapes that read and write it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar.openapi.spec import (
+    Components,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    RequestBody,
+)
+
+from hub.registry import bodies
+from hub.registry.record import Record
+
+_SHAPES = (
+    Record, bodies.SavedRecord, bodies.SaveVersion, bodies.MoveLabel, bodies.PromptList,
+    bodies.VersionList, bodies.LabelHistory, bodies.Released, bodies.Problem,
+)  # fmt: skip
+_REFS, _COMPONENTS = msgspec.json.schema_components(
+    _SHAPES, ref_template="#/components/schemas/{name}"
+)
+_BY_SHAPE: dict[type[msgspec.Struct], Any] = dict(zip(_SHAPES, _REFS, strict=True))
+_WHY = {
+    304: "It is what you have already.",
+    400: "The address or the JSON could not be read.",
+    401: "No key was sent, or it is unknown or revoked.",
+    403: "The key may not do this.",
+    404: "There is no such prompt, version or label; the sentence says which there are.",
+    409: "It changed since you looked; `current` says what is there now. Nothing was overwritten.",
+    413: "The request is larger than 2 MiB.",
+    422: "What was sent cannot be used; the sentence says why.",
+    503: "Something the hub leans on is down. Nothing was lost; try again.",
+}
+READS = (400, 401, 404, 422)
+WRITES = (400, 401, 403, 404, 409, 413, 422, 503)
+
+
+def components() -> Components:
+    """The shapes, for the app's OpenAPI document."""
+    return Components(schemas=_COMPONENTS)
+
+
+def described(
+    answer: type[msgspec.Struct] | None,
+    *,
+    body: type[msgspec.Struct] | None = None,
+    status: int = 200,
+    errors: tuple[int, ...] = READS,
+    said: str = "Done.",
+) -> type[Operation]:
+    """What a route takes and gives, to be its `operation_class`."""
+
+    @dataclass
+    class Described(Operation):
+        def __post_init__(self) -> None:
+            if body is not None:
+                content = {"application/json": _media(body)}
+                self.request_body = RequestBody(content=content, required=True)
+            good = None if answer is None else {"application/json": _media(answer)}
+            if answer is None and status == 200:
+                good = {"application/json": OpenAPIMediaType(schema=_schema({"type": "object"}))}
+            wrong = {"application/problem+json": _media(bodies.Problem)}
+            self.responses = {
+                str(status): OpenAPIResponse(description=said, content=good),
+                **{
+                    str(code): OpenAPIResponse(
+                        description=_WHY[code], content=None if code == 304 else wrong
+                    )
+                    for code in errors
+                },
+            }
+
+    return Described
+
+
+def _media(shape: type[msgspec.Struct]) -> OpenAPIMediaType:
+    return OpenAPIMediaType(schema=_schema(_BY_SHAPE[shape]))
+
+
+def _schema(plain: Any) -> Any:
+    """Litestar writes plain values out as they are."""
+    return plain
