@@ -78,7 +78,7 @@ class Watch:
                     self._told.add(event.id)
                     self._tell(event)
                 if event.at < settled:
-                    self._floor = event.id
+                    self._floor = max(self._floor, event.id)
             after = events[-1].id
         self._told = {number for number in self._told if number > self._floor}
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpx
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
+from hub.app import create_app
 from hub.db import now
 from hub.front import Front
 from hub.people import accounts
 from hub.people.backoff import Backoff, TooMany
 from hub.people.models import Account, AuditEntry, Member, SignIn, SignInLink
-from tests.cast import BASE, PASSWORD, Browser, Cast, on_both_engines, title
+from hub.settings import Settings
+from tests.cast import BASE, PASSWORD, Browser, Cast, make_cast, on_both_engines, title
 
 REFUSED = "That e-mail address and password do not go together."
 
@@ -336,3 +340,30 @@ async def test_mallory_cannot_claim_somebody_the_clinic_invited(
     async with hub.state.database.read() as db:
         query = select(Member.workspace_id).join(Account).where(Account.email == "dora@example.org")
         assert len(list(await db.scalars(query))) == 1
+
+
+# ── browsers that refuse Secure cookies on plain http ───────────────────────────────────────────
+
+
+async def test_without_secure_cookies_the_names_have_no_prefix(
+    settings: Settings, password_hash: str
+):
+    """Safari on plain http would drop `Secure` and `__Host-` cookies and never get in."""
+    plain = msgspec.structs.replace(settings, secure_cookies=False, public_url="http://hub.test")
+    app = create_app(plain)
+    async with app.lifespan():
+        await make_cast(app.state.database, password_hash)
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as browser:
+            await browser.get("/sign-in")
+            form = {"email": "ana@example.org", "password": PASSWORD}
+            form["_csrf_token"] = browser.cookies["csrf"]
+            assert (await browser.post("/sign-in", data=form)).status_code == 303
+            assert (await browser.get("/account")).status_code == 200
+            assert set(browser.cookies) == {"csrf", "session"}
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "…", "a" * 5000, "' OR 1=1 --"])
+async def test_nonsense_for_a_session_is_no_session(client: Browser, cookie: str):
+    answer = await client.get("/account", headers={"Cookie": f"__Host-session={cookie}".encode()})
+    assert answer.headers["location"] == "/sign-in?next=/account"
