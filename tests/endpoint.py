@@ -85,6 +85,9 @@ async def _answer(fake: FakeEndpoint, model: str, asked: Any, reader: Any, write
         case "e401" | "e404" | "e500":
             error = {"error": {"message": f"no {model[1:]}", "code": "nope"}}
             await _plain(writer, int(model[1:]), json.dumps(error))
+        case "tells":
+            error = {"error": {"message": f"Incorrect API key provided: {KEY}"}}
+            await _plain(writer, 401, json.dumps(error))
         case "e429" if fake.tries[model] == 1:
             await _plain(writer, 429, "{}", "Retry-After: 0.05\r\n")
         case "fussy" if "temperature" in asked:

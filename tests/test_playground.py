@@ -288,6 +288,39 @@ async def test_a_draft_is_run_before_it_is_a_version(ana, acme, triage, hub, cas
     assert "Draft says pain since noon" in text
 
 
+async def test_a_draft_that_is_not_valid_yet_breaks_no_page(ana, acme, triage, hub, cast):
+    from hub.registry import drafts
+
+    nonsense = (
+        {"messages": [{"role": "user"}, {"content": 3}, "x"], "variables": ["y", {"type": "text"}]},
+        {"messages": None, "modelParameters": [1], "variables": {"a": {}}},
+    )
+    for tree in nonsense:
+        async with hub.state.database.write() as db:
+            await drafts.put(
+                db, cast.workspace.id, cast.account_ids["ana"], triage.id, tree,
+                name="support/triage", base=triage.hash, base_version=2,
+            )  # fmt: skip
+        for page in ("try", "examples"):
+            assert (await ana.get(f"/clinic/{page}/support/triage")).status_code == 200
+        text = await over(ana, await run(ana, form(acme, "echo", source="draft")))
+        assert 'data-state="failed"' in text
+        assert "on our side" not in text
+
+
+async def test_the_form_asks_for_what_any_chosen_version_needs(ana, acme, triage, hub, cast):
+    changed = DOCUMENT | {"id": triage.id, "model": "gpt-nobody-has", "variables": []}
+    changed["messages"] = [{"role": "user", "content": "{{ language }}: {{ complaint }}"}]
+    await versions.save(
+        hub.state.publisher, cast.workspace, "support/triage", from_json(changed),
+        base=triage.hash, actor=_actor(cast), message="In a language",
+    )  # fmt: skip
+    page = (await ana.get("/clinic/try/support/triage")).text
+    assert 'name="v.language"' in page
+    assert 'name="v.complaint"' in page
+    assert "gpt-nobody-has" in page  # nothing here offers it, and the page says so
+
+
 async def test_what_ran_when_the_hub_was_killed_is_marked(ana, acme, triage, hub):
     address = await run(ana, form(acme, "echo"))
     await over(ana, address)

@@ -237,6 +237,11 @@ async def test_what_an_endpoint_does_wrong_is_a_sentence(fake, outbound, model, 
     assert sentence in (call.error or "")
 
 
+async def test_an_endpoint_that_repeats_the_key_is_not_quoted_on_that(fake, outbound):
+    call = await ask(fake, outbound, "tells")
+    assert "Incorrect API key provided: …" in (call.error or "")
+
+
 async def test_an_endpoint_that_dies_keeps_what_it_said(fake, outbound):
     call = await ask(fake, outbound, "dies")
     assert (call.state, call.output) == ("failed", "Well, then")

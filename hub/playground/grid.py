@@ -187,8 +187,9 @@ def _plan_one(
 
 def note(column: Json) -> str:
     """The second line of a column's head: "this machine · temperature 0.2"."""
-    saved = cast("Json", column["document"].get("modelParameters") or {})
-    said = {key: saved[key] for key in ("temperature", "seed") if key in saved} | column["settings"]
+    saved = column["document"].get("modelParameters")
+    known = cast("Json", saved) if isinstance(saved, dict) else {}
+    said = {key: known[key] for key in ("temperature", "seed") if key in known} | column["settings"]
     shown = [f"{key.replace('_', ' ')} {value}" for key, value in said.items()]
     where = "this machine" if column["where"] == THIS_MACHINE else column["where"]
     return " · ".join([where, *shown])

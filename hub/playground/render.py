@@ -18,6 +18,7 @@ import msgspec
 
 from hub.errors import Invalid, Unavailable
 from hub.playground.render_worker import render as render_here
+from hub.playground.values import dicts
 from hub.web import ROOT
 
 DEADLINE = 2.0
@@ -86,10 +87,9 @@ def is_simple(document: dict[str, Any]) -> bool:
     """Whether no text of the prompt holds more than `{{ name }}`, so that nothing can run wild."""
     if document.get("template") == "plain":
         return True
-    messages = cast("list[dict[str, Any]]", document.get("messages") or [])
     return not any(
         mark in _NAME.sub("", str(message.get("content") or ""))
-        for message in messages
+        for message in dicts(document.get("messages"))
         for mark in _MARKS
     )
 

@@ -38,7 +38,7 @@ def render(document: Json, snippets: dict[str, str], values: Json) -> Json:
         return {"error": "The prompt grows too large with these values. Shorten it."}
     except RecursionError:
         return {"error": "The prompt is nested too deeply. Make it simpler."}
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, LookupError):
         return {
             "error": "A variable's name, a value or the answer shape of this prompt cannot be "
             "used. Check them in Write."

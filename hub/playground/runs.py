@@ -46,6 +46,9 @@ async def perform(
         log.exception("a model call broke")
         call.end("failed", "Something broke on our side. What came is kept; run it again.")
     finally:
+        if endpoint.key and call.error:
+            # Some endpoints repeat the key they refuse.
+            call.error = call.error.replace(endpoint.key, "…")
         call.price(endpoint)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -33,10 +33,10 @@ _CONTROLS = {
 
 def fields_of(document: Json) -> list[Field]:
     """What can be filled in: declared variables, names used in the text, conversations."""
-    declared = {one["name"]: one for one in cast("list[Json]", document.get("variables") or [])}
+    declared = {one["name"]: one for one in dicts(document.get("variables")) if one.get("name")}
     turns = {
         str(message["name"])
-        for message in cast("list[Json]", document.get("messages") or [])
+        for message in dicts(document.get("messages"))
         if message.get("role") == "placeholder" and message.get("name")
     }
     return [
@@ -74,6 +74,21 @@ def show(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def dicts(value: object) -> list[Json]:
+    """The dictionaries in a list; a draft may hold anything."""
+    found = cast("list[Any]", value) if isinstance(value, list) else []
+    return [cast("Json", one) for one in found if isinstance(one, dict)]
+
+
+def merged(documents: Iterable[Json]) -> list[Field]:
+    """The fields of several versions: what any of them needs, the first one's word counts."""
+    found: dict[str, Field] = {}
+    for document in documents:
+        for field in fields_of(document):
+            found.setdefault(field.name, field)
+    return list(found.values())
+
+
 def _field(name: str, spec: Json, *, in_conversation: bool) -> Field:
     kind = str(spec.get("type") or "text")
     control = "turns" if in_conversation else _CONTROLS.get(kind, "text")
@@ -96,9 +111,9 @@ def _field(name: str, spec: Json, *, in_conversation: bool) -> Field:
 def _used(document: Json) -> list[str]:
     kind: Kind = "plain" if document.get("template") == "plain" else "jinja"
     names: list[str] = []
-    for message in cast("list[Json]", document.get("messages") or []):
+    for message in dicts(document.get("messages")):
         if message.get("role") == "placeholder":
-            names.append(str(message.get("name")))
+            names += [str(message["name"])] if message.get("name") else []
             continue
         try:
             names += compile_text(str(message.get("content") or ""), kind, None).variables

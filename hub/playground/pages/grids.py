@@ -20,7 +20,7 @@ from hub.playground.models import Grid, Run
 from hub.playground.pages.common import may_run, playground_of, plural
 from hub.playground.room import THIS_MACHINE
 from hub.playground.stream import partial, watch
-from hub.playground.values import show
+from hub.playground.values import dicts, show
 from hub.web import Ask, go, is_part, page
 
 PAGE = 30
@@ -152,7 +152,10 @@ def _shown(request: Ask, found: Grid, cells: Cells, live: LiveGrid | None) -> di
             "title": one["title"],
             "model": one["model"],
             "note": grid.note(one),
-            "messages": one["document"].get("messages") or [],
+            "messages": [
+                {"role": str(said.get("role")), "content": str(said.get("content") or "")}
+                for said in dicts(one["document"].get("messages"))
+            ],
         }
         for one in found.columns
     ]

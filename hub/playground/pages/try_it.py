@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import get, post
@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from hub.db import Database
-from hub.errors import HubError
+from hub.errors import Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.playground import connections, examples, grid, sources
 from hub.playground.grid import Column
@@ -26,9 +26,9 @@ from hub.playground.pages.common import (
     typed_values,
 )
 from hub.playground.room import Choice
-from hub.playground.values import Field, fields_of, read, show
+from hub.playground.values import Field, merged, read, show
 from hub.registry.pages.common import Heading, heading, named, prompt_page
-from hub.web import Ask, go
+from hub.web import Ask, as_refusal, go
 
 
 class Bench(msgspec.Struct, kw_only=True):
@@ -37,9 +37,9 @@ class Bench(msgspec.Struct, kw_only=True):
     about: Heading
     choices: list[Choice]
     offer: sources.Offer
-    document: dict[str, Any]
-    fields: list[Field]
     examples: list[Example]
+    loaded: dict[str, sources.Source] = {}
+    fields: list[Field] = []
     columns: list[Column] = []
     chosen: list[int] = []
     own: bool = False
@@ -62,6 +62,7 @@ async def try_page(
     if again is not None:
         async with database.read() as db:
             _as_in(bench, await grid.get(db, workspace.id, again))
+    await _load(bench, database, workspace, actor)
     return _page(request, bench)
 
 
@@ -77,15 +78,20 @@ async def try_form(
     bench = await _bench(request, database, workspace, actor, named(name))
     fields = await form_of(request)
     _take(bench, fields)
+    await _load(bench, database, workspace, actor)
     do = dict(fields).get("do", "run")
     try:
         if do == "run":
-            return await _run(request, bench, actor, workspace, database)
+            return await _run(request, bench, actor, workspace)
         if do == "keep":
             await _keep(bench, actor, workspace, database)
         else:
             _change(bench, do)
-    except HubError as refusal:
+    except Exception as error:
+        # Also a full disk: what was typed stays on the page.
+        refusal = as_refusal(error)
+        if refusal is None:
+            raise
         bench.error = refusal.sentence
         return _page(request, bench, status=refusal.status)
     return _page(request, bench)
@@ -98,24 +104,33 @@ async def _bench(
     async with database.read() as db:
         about = await heading(db, workspace, actor, name)
         offer = await sources.offer(db, workspace.id, about.id, actor.account_id)
-        loaded = await sources.load(
-            db, workspace.id, about.name, about.id, actor.account_id, [offer.first]
-        )
         choices = await playground.choices(await connections.listing(db, workspace.id))
         kept = await examples.listing(db, workspace.id, about.id)
-    document = loaded[offer.first].document if offer.first in loaded else {}
-    bench = Bench(
-        about=about, choices=choices, offer=offer, document=document,
-        fields=fields_of(document), examples=kept,
-    )  # fmt: skip
-    model = _model(bench, str(document.get("model") or ""))
-    bench.columns = [Column(source=offer.first, model=model)]
+    bench = Bench(about=about, choices=choices, offer=offer, examples=kept)
+    bench.columns = [Column(source=offer.first)]
     if offer.live:
-        bench.columns.append(Column(source=offer.live, model=model))
+        bench.columns.append(Column(source=offer.live))
     bench.chosen = [one.id for one in kept[:5]]
     bench.own = not kept
-    bench.typed = {field.name: field.example for field in bench.fields}
     return bench
+
+
+async def _load(bench: Bench, database: Database, workspace: WorkspaceRef, actor: Actor) -> None:
+    """The texts of the chosen columns: they say which values there are, and which model fits."""
+    values = [column.source for column in bench.columns]
+    prompt = bench.about.name, bench.about.id, actor.account_id
+    async with database.read() as db:
+        bench.loaded = await sources.load(db, workspace.id, *prompt, values)
+        # None of them is there any more: the form still shows the fields of what is.
+        shown = bench.loaded or await sources.load(db, workspace.id, *prompt, [bench.offer.first])
+    documents = [source.document for source in shown.values()]
+    bench.fields = merged(documents)
+    bench.typed = {field.name: field.example for field in bench.fields} | bench.typed
+    wanted = str(documents[0].get("model") or "") if documents else ""
+    bench.columns = [
+        column if column.model else msgspec.structs.replace(column, model=_model(bench, wanted))
+        for column in bench.columns
+    ]
 
 
 def _model(bench: Bench, wanted: str) -> str:
@@ -169,18 +184,11 @@ def _change(bench: Bench, do: str) -> None:
         columns.pop(at)
 
 
-async def _run(
-    request: Ask, bench: Bench, actor: Actor, workspace: WorkspaceRef, database: Database
-) -> Redirect:
+async def _run(request: Ask, bench: Bench, actor: Actor, workspace: WorkspaceRef) -> Redirect:
     own, bench.wrong = read(bench.fields, bench.typed) if bench.own else (None, {})
     if bench.wrong:
-        raise grid.Invalid("Some of the values cannot be used; see below.")
-    async with database.read() as db:
-        loaded = await sources.load(
-            db, workspace.id, bench.about.name, bench.about.id, actor.account_id,
-            [column.source for column in bench.columns],
-        )  # fmt: skip
-    columns = grid.plan(bench.columns, loaded, bench.choices)
+        raise Invalid("Some of the values cannot be used; see below.")
+    columns = grid.plan(bench.columns, bench.loaded, bench.choices)
     rows = grid.rows_of([one for one in bench.examples if one.id in bench.chosen], own)
     prompt = bench.about.id, bench.about.name
     made = await grid.create(
@@ -192,9 +200,9 @@ async def _run(
 async def _keep(bench: Bench, actor: Actor, workspace: WorkspaceRef, database: Database) -> None:
     values, bench.wrong = read(bench.fields, bench.typed)
     if bench.wrong:
-        raise grid.Invalid("Some of the values cannot be used; see below.")
+        raise Invalid("Some of the values cannot be used; see below.")
     if not values:
-        raise grid.Invalid("Fill in at least one value before you keep this as an example.")
+        raise Invalid("Fill in at least one value before you keep this as an example.")
     async with database.write() as db:
         kept = await examples.add(
             db, workspace.id, bench.about.id, name="", variables=values, expected=None, actor=actor
@@ -206,13 +214,16 @@ async def _keep(bench: Bench, actor: Actor, workspace: WorkspaceRef, database: D
 
 def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
     workspace, actor = request.state.workspace, request.state.actor
-    saved: dict[str, Any] = bench.document.get("modelParameters") or {}
+    first = next((one.document for one in bench.loaded.values()), {})
+    wanted, saved = str(first.get("model") or ""), first.get("modelParameters")
+    offered = any(choice.model == wanted for choice in bench.choices)
+    saved = cast("dict[str, Any]", saved) if isinstance(saved, dict) else {}
     shown = prompt_page(
         request, "playground/try.html", bench.about, tab="try",
         may_run=may_run(actor, workspace), choices=grouped(bench.choices),
         sources=bench.offer.options, columns=bench.columns, fields=bench.fields,
         typed=bench.typed, wrong=bench.wrong, own=bench.own, chosen=bench.chosen,
-        error=bench.error,
+        error=bench.error, unknown_model="" if offered else wanted,
         examples=[
             {"id": one.id, "name": one.name, "preview": preview(one.variables)}
             for one in bench.examples
