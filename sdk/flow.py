@@ -64,6 +64,8 @@ class Failed(NamedTuple):
 
     sentence: str
     wait: float = 0.0
+    silent: bool = False
+    """Nobody said anything in time, so it may be better not to wait again soon."""
 
 
 Said = Fresh | Same | Gone | Failed
@@ -99,7 +101,9 @@ def question(url: str, key: str, pin: Pin, name: str, etag: str = "") -> Ask:
 def reading(reply: Reply | Exception, pin: Pin, name: str) -> Said:
     """What an answer means for the prompt that was asked for."""
     if isinstance(reply, Exception):
-        return Failed(f"the hub did not answer ({type(reply).__name__})")
+        # Only the kind of error: its text may hold what was sent.
+        kind = type(reply).__name__
+        return Failed(f"the hub did not answer ({kind})", silent="Timeout" in kind)
     if reply.status == 304:
         return Same()
     body = _json(reply)

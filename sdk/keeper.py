@@ -68,7 +68,7 @@ class Keeper:
         """Seconds that a first read may wait now: `boot_wait` in all, not for each prompt.
 
         When it is over without a word from the hub, reads fail at once until it is time to try
-        again; any answer of the hub gives the next reader all of it.
+        again; any answer at all gives the next reader all of it.
         """
         with self._lock:
             now = monotonic()
@@ -159,6 +159,8 @@ class Keeper:
             transport.close()
 
     def _fetch(self, key: Key, transport: Transport) -> Said:
+        if self._closed:
+            return Failed("this connection to the hub was closed")
         try:
             ask = question(self._url, self._key, *key, self._etags.get(key, ""))
             reply: Reply | Exception = transport.get(ask)
@@ -174,6 +176,8 @@ class Keeper:
     def _keep(self, key: Key, said: Said) -> Said:
         if isinstance(said, Same) and key[1] not in self.rows.get(key[0], {}):
             said = Failed("the hub says that nothing changed, to a first question")
+        if not isinstance(said, Failed) or not said.silent:
+            self._patience_ends = float("-inf")
         if isinstance(said, Failed):
             self._not_before = max(self._not_before, monotonic() + said.wait)
             if key[1] not in self.rows.get(key[0], {}):
@@ -220,7 +224,6 @@ class Keeper:
 
     def _heard(self) -> None:
         """The hub is there."""
-        self._patience_ends = float("-inf")
         if self._failures:
             self._count(0)
             self._sooner(0)

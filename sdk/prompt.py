@@ -32,8 +32,8 @@ class Prompt:
     """
 
     __slots__ = (
-        "_declared", "_document", "_needed", "_record", "_texts", "commit", "hash", "id", "label",
-        "labels", "message", "name", "source", "version",
+        "_declared", "_document", "_needed", "_plan", "_record", "_texts", "commit", "hash", "id",
+        "label", "labels", "message", "name", "source", "version",
     )  # fmt: skip
 
     name: str
@@ -63,6 +63,7 @@ class Prompt:
         put(self, "_record", record)
         put(self, "_document", document)
         put(self, "_texts", texts)
+        put(self, "_plan", tuple(zip(map(_flat, document["messages"]), texts, strict=True)))
         put(self, "_declared", declared)
         put(self, "_needed", needed(texts, declared))
 
@@ -159,24 +160,21 @@ class Prompt:
         """`render` for variables in a mapping, whose names may be any text."""
         values = self._values(variables)
         out: list[dict[str, Any]] = []
-        for message, text in zip(self._document["messages"], self._texts, strict=True):
-            if text is None:
-                out += turns(message["name"], values.get(message["name"]))
-                continue
-            filled = {key: thawed(value) for key, value in message.items()}
-            filled["content"] = self._filled(text, values)
-            out.append(filled)
-        return out
-
-    def _filled(self, text: Text, values: Mapping[str, object]) -> str:
         try:
-            return text.render(values)
+            for message, text in self._plan:
+                if text is None:
+                    out += turns(message["name"], values.get(message["name"]))
+                    continue
+                filled = message.copy() if type(message) is dict else thawed(message)
+                filled["content"] = text.render(values)
+                out.append(filled)
         except MissingVariables as error:
             raise MissingVariables(f"{self.name} v{self.version}", error.names) from None
+        return out
 
     def text(self, **variables: object) -> str:
         """The finished text of all messages, a blank line between two."""
-        return "\n\n".join(str(message["content"]) for message in self.fill(variables))
+        return "\n\n".join([str(message.get("content")) for message in self.fill(variables)])
 
     def request(self, **variables: object) -> dict[str, Any]:
         """The body of an OpenAI-style call, `client.chat.completions.create(**body)`."""
@@ -217,9 +215,10 @@ class Prompt:
 
     def _values(self, given: Mapping[str, object]) -> Mapping[str, object]:
         """What the texts are rendered with: given values checked, defaults put in."""
-        missing = [name for name in self._needed if name not in given]
-        if missing:
-            raise MissingVariables(f"{self.name} v{self.version}", tuple(missing))
+        for name in self._needed:
+            if name not in given:
+                missing = tuple(name for name in self._needed if name not in given)
+                raise MissingVariables(f"{self.name} v{self.version}", missing)
         if not self._declared:
             return given
         values = dict(given)
@@ -229,6 +228,12 @@ class Prompt:
             else:
                 check_kind(f"{self.name} v{self.version}", name, variable, values[name])
         return values
+
+
+def _flat(message: Record) -> Record:
+    """A message without lists and dictionaries as a plain one, which is quick to copy."""
+    bare = not any(isinstance(value, (tuple, Mapping)) for value in message.values())
+    return dict(message) if bare else message
 
 
 def _snake(key: str) -> str:

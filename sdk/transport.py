@@ -57,21 +57,31 @@ class Transport:
                 host = self._url.partition("://")[2].partition("/")[0]
                 here = host.startswith(_LOOPBACK)
                 self._client = httpx.Client(
-                    timeout=httpx.Timeout(WAIT_S, connect=CONNECT_S), trust_env=not here
+                    timeout=httpx.Timeout(WAIT_S, connect=CONNECT_S),
+                    limits=httpx.Limits(keepalive_expiry=30),
+                    trust_env=not here,
                 )
                 _quieten(self._url)
             return self._client
 
 
+_quiet: set[str] = set()
+
+
 def _quieten(url: str) -> None:
     """httpx logs every request; the looks for new versions would fill the program's log."""
+    if url in _quiet:
+        return
+    _quiet.add(url)
     import logging
 
-    def ours(record: logging.LogRecord) -> bool:
-        args = record.args
-        return not (isinstance(args, tuple) and len(args) > 1 and str(args[1]).startswith(url))
+    ours = f"{url}/api/v1/prompts/"
 
-    logging.getLogger("httpx").addFilter(ours)
+    def others(record: logging.LogRecord) -> bool:
+        args = record.args
+        return not (isinstance(args, tuple) and len(args) > 1 and str(args[1]).startswith(ours))
+
+    logging.getLogger("httpx").addFilter(others)
 
 
 if hasattr(os, "register_at_fork"):

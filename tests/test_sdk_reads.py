@@ -162,6 +162,14 @@ def test_a_wrong_key_is_said(stand_in, connect):
         connect().get_prompt("support/triage")
 
 
+def test_every_prompt_is_told_why_not_only_the_first(stand_in, connect):
+    stand_in.mood = "wrong key"
+    hub = connect(refresh=30)
+    for name in ("a/b", "a/c", "a/d"):
+        with pytest.raises(sdk.PromptUnavailable, match="401"):
+            hub.get_prompt(name)
+
+
 def test_a_hundred_threads_ask_once(stand_in, connect):
     stand_in.slowly = 0.1
     hub = connect(refresh=60, boot_wait=5)
