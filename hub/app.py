@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 from litestar import Litestar, Request, Response, get
 from litestar.config.csrf import CSRFConfig
@@ -27,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import web
 from hub.assets import Assets
 from hub.db import Database
-from hub.front import Front
+from hub.front import App, Front
 from hub.outbox import Watch
 from hub.parts import open_parts
 from hub.people import member_routes, settings_routes
@@ -36,9 +37,18 @@ from hub.people.backoff import Backoff
 from hub.people.gate import check_routes, gate, provide_actor, provide_workspace
 from hub.people.keys import KeyTable
 from hub.people.policy import Need
+from hub.playground import api as playground_api
+from hub.playground import routes as playground
+from hub.playground.room import open_playground
+from hub.registry import api as registry_api
+from hub.registry import api_schema
+from hub.registry import routes as registry
 from hub.registry.models import Label
 from hub.registry.repository import Repository
 from hub.settings import Settings
+from hub.sync.delivery import Served
+
+log = logging.getLogger("hub")
 
 VERSION = version("prompthub")
 LARGEST = 2 * 1024 * 1024
@@ -53,6 +63,10 @@ def create_app(settings: Settings) -> Front:
             *people.ROUTES,
             *member_routes.ROUTES,
             *settings_routes.ROUTES,
+            *registry.ROUTES,
+            *registry_api.ROUTES,
+            *playground.ROUTES,
+            *playground_api.ROUTES,
             *([styleguide] if settings.debug else []),
         ],
         guards=[gate],
@@ -82,12 +96,16 @@ def from_environment() -> Front:
 
 
 @asynccontextmanager
-async def running(app: Litestar) -> AsyncGenerator[None]:
+async def running(app: Litestar) -> AsyncGenerator[App]:
     """Open everything in order, and close it in the opposite one."""
     state, settings = app.state, app.state.settings
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_parts(settings))
         state.database, state.publisher = parts.database, parts.publisher
+        state.playground = await stack.enter_async_context(
+            open_playground(settings, state.database)
+        )
+        state.engine, state.renderer = state.playground.engine, state.playground.renderer
         state.key_table = KeyTable(state.database)
         stack.push_async_callback(state.key_table.note_use)
         state.backoff = Backoff()
@@ -95,11 +113,13 @@ async def running(app: Litestar) -> AsyncGenerator[None]:
         state.labels_in_use = labels_in_use
         state.watch = Watch(state.database)
         state.watch.listen(state.key_table.on_event)
+        state.served = Served(state.database, state.key_table, state.watch)
+        stack.callback(state.served.close)
         await state.watch.start()
         await stack.enter_async_context(
             background(state.watch.run(), _note_key_use(state.key_table))
         )
-        yield
+        yield state.served.before(cast(App, app))
 
 
 @asynccontextmanager
@@ -138,7 +158,10 @@ async def labels_in_use(db: AsyncSession, workspace_id: int) -> list[RowMapping]
 async def _note_key_use(keys: KeyTable) -> None:
     while True:
         await asyncio.sleep(NOTE_KEY_USE_EVERY.total_seconds())
-        await keys.note_use()
+        try:
+            await keys.note_use()
+        except Exception:
+            log.exception("when keys were last used could not be noted; apps are not affected")
 
 
 @get("/healthz", needs=Need.PUBLIC, name="healthz")
@@ -198,6 +221,6 @@ def openapi() -> OpenAPIConfig:
         openapi_router=_SchemaOnly(
             "/api", route_handlers=[], include_in_schema=False, opt={"needs": Need.PUBLIC}
         ),
-        components=Components(security_schemes={"key": bearer}),
+        components=[Components(security_schemes={"key": bearer}), api_schema.components()],
         security=[{"key": []}],
     )

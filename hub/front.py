@@ -7,8 +7,8 @@ the security headers, and nothing with a foreign host name or a disguised path g
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from traceback import format_exc
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -24,7 +24,8 @@ from hub.web import SECURITY_HEADERS
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
-Running = Callable[[Litestar], AbstractAsyncContextManager[None]]
+Running = Callable[[Litestar], AbstractAsyncContextManager[App]]
+"""Opens what the hub needs; yields what requests go to: Litestar, or a quick way before it."""
 PORT = re.compile(r":\d+$")
 DISGUISES = (b"%2f", b"%5c", b"%00", b"//", b"/./", b"/../")
 WRONG_HOST = (
@@ -38,15 +39,13 @@ class Front:
     """The ASGI app that servers run; `litestar` is what lies behind it."""
 
     def __init__(
-        self, litestar: Litestar, settings: Settings, assets: Assets, running: Running,
-        fast: App | None = None,
-    ) -> None:  # fmt: skip
-        """`fast`: a raw ASGI app that sees requests first and hands on what it cannot answer."""
+        self, litestar: Litestar, settings: Settings, assets: Assets, running: Running
+    ) -> None:
         self.litestar = litestar
         self.state = litestar.state
         self._assets = assets
         self._running = running
-        self._fast = fast
+        self._behind = cast(App, litestar)
         self._hosts = allowed_hosts(settings)
         secure = settings.url.startswith("https://")
         extra = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
@@ -60,7 +59,7 @@ class Front:
             await self._live(receive, send)
             return
         if scope["type"] != "http":
-            await cast(Any, self.litestar)(scope, receive, send)
+            await self._behind(scope, receive, send)
             return
         guarded = self._guarded(send)
         if (refusal := self._refusal(scope)) is not None:
@@ -68,22 +67,26 @@ class Front:
         elif scope["path"].startswith("/static/"):
             await self._assets(scope, receive, guarded)
         else:
-            await cast(Any, self._fast or self.litestar)(scope, receive, guarded)
+            await self._behind(scope, receive, guarded)
 
-    def lifespan(self) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
         """Everything the hub needs open, opened; tests use it in place of a server."""
-        return self._running(self.litestar)
+        async with self._running(self.litestar) as self._behind:
+            yield
 
     async def _live(self, receive: Any, send: Any) -> None:
         """The lifespan protocol; a start that fails says why in one sentence."""
         await receive()
+        phase = "startup"
         try:
             async with self.lifespan():
                 await send({"type": "lifespan.startup.complete"})
+                phase = "shutdown"
                 await receive()
         except Exception as error:
             said = error.sentence if isinstance(error, HubError) else format_exc()
-            await send({"type": "lifespan.startup.failed", "message": said})
+            await send({"type": f"lifespan.{phase}.failed", "message": said})
             return
         await send({"type": "lifespan.shutdown.complete"})
 
