@@ -76,6 +76,7 @@ async def main(prompts: int, seconds: float) -> None:
     results = {
         "at": now().isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {platform.platform()}, git {version()}",
+        "load_average": [round(one, 1) for one in os.getloadavg()],
         "prompts": prompts,
         "floor_plain_git": floor,
         "alone": _beside(alone, floor),

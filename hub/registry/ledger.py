@@ -135,8 +135,11 @@ class Ledger:
         """Prompts by name (living and dead) or by id."""
         asked_names = {name for name in names if name not in self.live}
         asked_ids = {id for id in ids if id not in self.prompts}
+        # Two questions, since the index by name is one of the living and one of the dead.
         for part in _parts(asked_names):
-            self._load(db, Prompt.name.in_(part))
+            self._load(db, Prompt.deleted_at.is_(None) & Prompt.name.in_(part))
+        for part in _parts(name for name in asked_names if name not in self.live):
+            self._load(db, Prompt.deleted_at.is_not(None) & Prompt.name.in_(part))
         for part in _parts(asked_ids):
             self._load(db, Prompt.id.in_(part))
 
