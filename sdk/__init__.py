@@ -83,7 +83,11 @@ def get_prompt(
     name: str, label: str = "production", version: int | None = None, default: Default = None
 ) -> Prompt:
     """The prompt as released under `label`, or exactly `version`; see `Hub.get_prompt`."""
-    return (_hub or _default()).get_prompt(name, label, version, default)
+    hub = _hub or _default()
+    try:  # one call less than by the hub's own method, which is half of a warm read
+        return hub.keeper.rows[label if version is None else version][name]
+    except KeyError:
+        return hub.get_prompt(name, label, version, default)
 
 
 async def aget_prompt(

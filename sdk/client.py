@@ -41,7 +41,7 @@ class Hub:
         self._url = _address(url)
         if not refresh > 0 or not boot_wait >= 0:
             raise PromptHubError("`refresh` must be more than 0 seconds, `boot_wait` 0 or more.")
-        self._keeper = Keeper(self._url, key.strip(), refresh, boot_wait)
+        self.keeper = Keeper(self._url, key.strip(), refresh, boot_wait)
 
     def __repr__(self) -> str:
         return f"<Hub {self._url}>"
@@ -66,12 +66,12 @@ class Hub:
         """
         pin = label if version is None else version
         try:
-            return self._keeper.rows[pin][name]
+            return self.keeper.rows[pin][name]
         except KeyError:
             pass
         said = self._ask((pin, name))
         if isinstance(said, Answer):
-            said = said.said or said.wait(self._keeper.patience()) or self._slow()
+            said = said.said or said.wait(self.keeper.patience()) or self._slow()
         return _settle(said, (pin, name), default)
 
     async def aget_prompt(
@@ -84,12 +84,12 @@ class Hub:
         """`get_prompt` for event loops; it awaits only when the prompt was never read before."""
         pin = label if version is None else version
         try:
-            return self._keeper.rows[pin][name]
+            return self.keeper.rows[pin][name]
         except KeyError:
             pass
         said = self._ask((pin, name))
         if isinstance(said, Answer):
-            said = said.said or await said.arrive(self._keeper.patience()) or self._slow()
+            said = said.said or await said.arrive(self.keeper.patience()) or self._slow()
         return _settle(said, (pin, name), default)
 
     def close(self, timeout: float = 0.0) -> None:
@@ -98,14 +98,14 @@ class Hub:
         Args:
             timeout: seconds to wait for requests under way; they end on their own otherwise.
         """
-        self._keeper.close(timeout)
+        self.keeper.close(timeout)
 
     def _ask(self, key: Key) -> Answer | Said:
         sentence = impossible(*key)
-        return Gone(sentence) if sentence else self._keeper.ask(key)
+        return Gone(sentence) if sentence else self.keeper.ask(key)
 
     def _slow(self) -> Failed:
-        return Failed(f"the hub did not answer within {self._keeper.boot_wait:g} s")
+        return Failed(f"the hub did not answer within {self.keeper.boot_wait:g} s")
 
 
 def _address(url: str) -> str:

@@ -56,7 +56,7 @@ def test_a_warm_read_makes_no_request_and_takes_no_lock(connect, stand_in):
     hub = connect(refresh=60)
     hub.get_prompt("support/triage")
     before = stand_in.asked.total()
-    held = hub._keeper._lock
+    held = hub.keeper._lock
     with held:  # a reader that wanted it would wait for ever
         for _ in range(1000):
             prompt = hub.get_prompt("support/triage")
@@ -286,7 +286,7 @@ def test_the_key_is_sent_as_a_header_and_shown_nowhere(stand_in, connect, caplog
         hub.get_prompt("other/one")
     assert stand_in.headers[0]["authorization"] == f"Bearer {KEY}"
     seen = [repr(hub), repr(hub.__dict__), str(caught.value), caplog.text, *stand_in.paths]
-    seen += [repr(one) for one in vars(hub._keeper).values() if not isinstance(one, str)]
+    seen += [repr(one) for one in vars(hub.keeper).values() if not isinstance(one, str)]
     assert not any(KEY in one for one in seen)
     # Looking for new versions each few seconds does not fill the program's own log.
     assert "httpx" not in {r.name for r in caplog.records if r.levelno >= logging.INFO}
@@ -336,7 +336,7 @@ def test_configure_says_what_is_missing_and_replaces_the_hub(fresh_module, stand
     assert sdk.get_prompt("support/triage").version == 7
     second = sdk.configure(stand_in.url, KEY)
     assert first is not second
-    assert first._keeper._closed
+    assert first.keeper._closed
     assert sdk.get_prompt("support/triage").source == "hub"
 
 

@@ -202,7 +202,7 @@ def test_names_made_up_by_users_do_not_fill_the_memory(hub, monkeypatch):
     monkeypatch.setattr(keeping, "MOST_MISSES", 5)
     for number in range(12):
         hub.get_prompt(f"no/{number}", default="x")
-    assert len(hub._keeper._misses) <= 5
+    assert len(hub.keeper._misses) <= 5
 
 
 def test_a_worker_survives_an_answer_nobody_foresaw(stand_in, hub, monkeypatch):
@@ -254,7 +254,7 @@ def test_a_forked_child_is_kept_fresh_and_its_parent_unharmed(stand_in, hub):
 
     timer = threading.Timer(0.15, stand_in.put, ("a/b", 2, "Newer"))
     timer.start()
-    with hub._keeper._lock:  # held at the fork, as it may be
+    with hub.keeper._lock:  # held at the fork, as it may be
         assert in_a_child(child) == [1, True]
     timer.join()
     until(lambda: hub.get_prompt("a/b").version == 2)
