@@ -15,6 +15,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Whoever changes the values on the Try page means to run them.
+document.addEventListener("input", (event) => {
+  const { name, form } = event.target;
+  const own = name?.startsWith("v.") && form?.elements.namedItem("own");
+  if (own?.type === "checkbox") own.checked = true;
+});
+
 function show(picker) {
   const sheet = document.querySelector(".sheet");
   const column = Number(picker.value);
