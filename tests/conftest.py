@@ -8,17 +8,20 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from hub.app import create_app
 from hub.db import Database
 from hub.front import Front
 from hub.migrate import upgrade
+from hub.people import passwords
 from hub.people.policy import WorkspaceRef
 from hub.settings import Settings
 from tests.cast import (
@@ -33,6 +36,7 @@ from tests.cast import (
 from tests.serving import Server, browser_at, free_port, serve
 
 CI = os.environ.get("CI") == "true"
+passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -176,10 +180,19 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 # ── the hub in this process ─────────────────────────────────────────────────────────────────────
 
 
+@cache
+def one_app() -> Front:
+    return create_app(settings_for(Path("nowhere")))
+
+
 @pytest.fixture
 async def hub(settings: Settings) -> AsyncIterator[Front]:
-    """The whole app, started, in this process: `hub.state.database`, `hub.state.publisher`, …"""
-    app = create_app(settings)
+    """The whole app, started, in this process: `hub.state.database`, `hub.state.publisher`, …
+
+    The routes are put together once; what they lean on is opened anew for each test.
+    """
+    app = one_app()
+    app.state.settings = settings
     async with app.lifespan():
         yield app
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import httpx
@@ -270,6 +272,13 @@ async def test_ana_changes_her_password(client: Browser, browsers, passwords_set
     assert (await elsewhere.get("/account")).status_code == 303
     assert (await sign_in(elsewhere, "ana")).status_code == 422
     assert (await sign_in(elsewhere, "ana", "another sentence")).status_code == 303
+
+
+def test_passwords_are_kept_with_argon2id_at_full_cost():
+    """In a process of its own: the tests' own hasher is a cheap one."""
+    asked = "from hub.people.passwords import hasher as h; print(h.type.name, h.memory_cost)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=30)
+    assert done.stdout.split() == ["ID", "65536"]
 
 
 async def test_ana_changes_her_name(ana: Browser):
