@@ -71,11 +71,13 @@ async def test_nothing_acknowledged_is_lost(database: Database, settings, tmp_pa
     dice = random.Random(seed)
     acknowledged: list[list[str]] = []
     saver = Saver(data)
-    for turn in range(CYCLES):
-        # Half of the time git dies with the hub, half of the time it outlives it.
-        both = dice.random() < 0.5
-        acknowledged += saver.live_and_die(turn, dice.uniform(0, LONGEST), with_git=both)
-    saver.close()
+    try:
+        for turn in range(CYCLES):
+            # Half of the time git dies with the hub, half of the time it outlives it.
+            both = dice.random() < 0.5
+            acknowledged += saver.live_and_die(turn, dice.uniform(0, LONGEST), with_git=both)
+    finally:
+        saver.close()
     with recover.hold(data):
         assert await recover.at_start(database, data / "repositories") == []
     await assert_all_there(shelf, acknowledged)
