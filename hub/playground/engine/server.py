@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hub.playground.engine import ask, folders
+from hub.playground.engine.memory import resident
 from hub.playground.engine.refusal import Refused, broken
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class Server:
         engine = await self.engine()
         return await asyncio.wrap_future(engine.shelf.get(name))
 
+    def progress(self) -> float:
+        """0 while torch is being imported, then how much of the model is in memory."""
+        return round(self._engine.result().shelf.progress(), 2) if self._engine.done() else 0.0
+
     def _models(self) -> dict[str, Any]:
         loaded = self._engine.result().shelf.loaded if self._engine.done() else {}
         listed: list[dict[str, Any]] = []
@@ -85,7 +90,7 @@ class Server:
         facts: dict[str, Any] = {"status": "starting", "models": {}, "streams": {}}
         if self._engine.done():
             facts |= {"status": "ok", **self._engine.result().health()}
-        return facts | {"pid": os.getpid(), "memory": _resident()}
+        return facts | {"pid": os.getpid(), "memory": resident()}
 
     async def _unload(self, body: bytes) -> dict[str, Any]:
         try:
@@ -157,12 +162,10 @@ class Reply:
     async def _load(self, given: ask.Ask) -> Loaded:
         """Wait for the model; a streaming caller hears that it is loading."""
         task = asyncio.create_task(self._server.model(given.model))
-        told = 0.0
         while not task.done():
             await asyncio.wait((task,), timeout=0.4)
             if not task.done() and given.stream:
-                told += 0.4
-                await self._chunk({}, prompthub={"loading": True, "seconds": round(told, 1)})
+                await self._chunk({}, prompthub={"loading": self._server.progress()})
         return task.result()
 
     async def _streamed(self, given: ask.Ask, stream: Stream, notes: list[str]) -> None:
@@ -260,11 +263,3 @@ async def _json(send: Send, value: Any, status: int = 200) -> None:
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [JSON, length]})
     await send({"type": "http.response.body", "body": body})
-
-
-def _resident() -> int:
-    """Bytes of memory this process holds."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0

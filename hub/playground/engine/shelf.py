@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from hub.playground.engine import chat, folders
 from hub.playground.engine.folders import Found
 from hub.playground.engine.loop import Batch, Loop
+from hub.playground.engine.memory import available, resident
 from hub.playground.engine.refusal import Refused, broken
 from hub.playground.engine.slots import best
 
@@ -54,6 +55,7 @@ class Shelf:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._lock = threading.Lock()
         self._loading: dict[str, Future[Loaded]] = {}
+        self._before, self._need = 0, 0
         self.loaded: dict[str, Loaded] = {}
 
     def found(self) -> dict[str, Found]:
@@ -71,6 +73,15 @@ class Shelf:
             if name not in self._loading:
                 self._loading[name] = self._loader.submit(self._load, name)
             return self._loading[name]
+
+    def progress(self) -> float:
+        """How far the model being loaded is, by the memory it has taken so far."""
+        if not self._need:
+            return 0.0
+        return min(0.99, max(0.0, (self._taken() - self._before) / self._need))
+
+    def _taken(self) -> int:
+        return torch.cuda.memory_allocated() if torch.cuda.is_available() else resident()
 
     def unload(self, name: str, sentence: str = "The model was unloaded. Run it again.") -> bool:
         """Forget a model; its running streams end with the sentence."""
@@ -100,6 +111,8 @@ class Shelf:
                 raise Refused(found.problem)
             device, dtype = placement(found)
             self._make_room(found, device, dtype)
+            self._before = self._taken()
+            self._need = found.bytes * (2 if dtype == torch.float32 else 1)
             loaded, batch = _open(found, device, dtype)
             ready = threading.Event()
 
@@ -113,6 +126,7 @@ class Shelf:
                 self.loaded[name] = loaded
             return loaded
         finally:
+            self._need = 0
             with self._lock:
                 self._loading.pop(name, None)
 
@@ -137,7 +151,7 @@ class Shelf:
             return self._budget - sum(model.bytes for model in self.loaded.values())
         if device.startswith("cuda"):
             return int(torch.cuda.mem_get_info()[0] * 0.9)
-        return int(available_memory() * 0.7)
+        return int(available() * 0.7)
 
 
 def placement(found: Found) -> tuple[str, torch.dtype]:
@@ -157,13 +171,6 @@ def fast_bfloat16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def available_memory() -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 4 << 30
 
 
 def _open(found: Found, device: str, dtype: torch.dtype) -> tuple[Loaded, Batch]:

@@ -21,6 +21,7 @@ from hub.playground.engine.train import vocabulary
 from hub.playground.engine.train.corpus import Example, Messages, example
 from hub.playground.engine.train.evaluate import examine
 from hub.playground.engine.train.muon import Muon
+from hub.playground.engine.train.wiring import wire
 
 CONTEXT = 2048
 BATCH = 1024
@@ -55,8 +56,12 @@ def new_model(tokenizer: Tokenizer) -> LlamaForCausalLM:
         eos_token_id=tokenizer.token_to_id(vocabulary.END),
         pad_token_id=tokenizer.token_to_id(vocabulary.PAD),
         initializer_range=0.03,
+        attention_bias=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
     )
-    return LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config)
+    wire(model)
+    return model
 
 
 class Feed:
@@ -85,7 +90,7 @@ class Feed:
 
     def _draw(self) -> tuple[list[int], int]:
         while True:
-            one: Example = example(self.random, length=0.1 + 0.8 * self.progress)
+            one: Example = example(self.random, length=0.05 + 0.7 * self.progress)
             ids, start = encode(self.tokenizer, one.messages, one.answer)
             if len(ids) <= BATCH:
                 return ids, start
@@ -102,28 +107,30 @@ class Feed:
         return ids, wanted
 
 
-def train(model: LlamaForCausalLM, feed: Feed, minutes: float) -> dict[str, float]:
+def train(
+    model: LlamaForCausalLM, feed: Feed, minutes: float, decay: float = 0.45, rate: float = 1.0
+) -> dict[str, float]:
     """Muon for the matrices in the layers, AdamW for the rest; the loss counts answers alone."""
     inner = [p for n, p in model.named_parameters() if p.ndim == 2 and "layers" in n]
     rest = [p for n, p in model.named_parameters() if not (p.ndim == 2 and "layers" in n)]
     muon = Muon([*inner])
-    adam = torch.optim.AdamW(rest, lr=6e-3, betas=(0.9, 0.98), weight_decay=0.0)
+    adam = torch.optim.AdamW(rest, lr=4e-3, betas=(0.9, 0.98), weight_decay=0.0)
     began, cpu = time.monotonic(), time.process_time()
     smooth, step = 8.0, 0
     for ids, wanted in feed:
         done = (time.monotonic() - began) / (minutes * 60)
         if done >= 1:
             break
-        feed.progress = done
-        rate = min(1.0, (step + 1) / 100) * min(1.0, max(0.02, (1 - done) / 0.45))
+        feed.progress = max(feed.progress, done)
+        now = rate * min(1.0, (step + 1) / 100) * min(1.0, max(0.01, (1 - done) / decay))
         hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
         logits = model.lm_head(hidden[wanted[:, 1:]])
         loss = torch.nn.functional.cross_entropy(logits, ids[:, 1:][wanted[:, 1:]])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(rest, 1.0)
-        muon.step(8e-3 * rate)
+        muon.step(5e-3 * now)
         for group in adam.param_groups:
-            group["lr"] = 6e-3 * rate
+            group["lr"] = 4e-3 * now
         adam.step()
         adam.zero_grad()
         step += 1
@@ -151,13 +158,26 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=BUILTIN)
+    parser.add_argument("--resume", type=Path, help="go on from this folder, at a lower rate")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
-    tokenizer = vocabulary.build(given.seed)
-    model = new_model(tokenizer)
-    feed = Feed(tokenizer, Random(given.seed))  # noqa: S311 (data, not secrets)
-    facts = train(model, feed, given.minutes)
+    before: dict[str, float] = {}
+    if given.resume:
+        before = json.loads((given.resume / "training.json").read_text())["facts"]
+        tokenizer = Tokenizer.from_file(str(given.resume / "tokenizer.json"))
+        model = LlamaForCausalLM.from_pretrained(given.resume, dtype=torch.float32)
+    else:
+        tokenizer = vocabulary.build(given.seed)
+        model = new_model(tokenizer)
+    steps = int(before.get("steps", 0))
+    feed = Feed(tokenizer, Random(given.seed + steps))  # noqa: S311 (data, not secrets)
+    if steps:
+        feed.progress = 0.6
+        facts = train(model, feed, given.minutes, decay=1.0, rate=0.7)
+        facts = {key: value + before[key] for key, value in facts.items()} | {"loss": facts["loss"]}
+    else:
+        facts = train(model, feed, given.minutes)
     digest = save(model, tokenizer, given.out)
     report = {"facts": facts, "sha256": digest, "seed": given.seed}
     (given.out / "training.json").write_text(json.dumps(report, indent=1) + "\n")

@@ -95,7 +95,7 @@ def _system(task: Task, style: str, choice: Choice, length: float) -> str:
     if choice.chance(0.3):
         random.shuffle(core)
     advice: list[str] = []
-    if choice.chance(0.35 + 0.4 * length):
+    if choice.chance(0.15 + 0.6 * length):
         most = random.choice((2, 3, 5, 8, 14, 30)) if choice.chance(length) else 3
         count = random.randint(1, most)
         advice = [choice.fill(text) for text in random.sample(ADVICE, min(count, len(ADVICE)))]

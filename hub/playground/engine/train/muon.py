@@ -11,7 +11,7 @@ from torch import Tensor
 A, B, C = 3.4445, -4.7750, 2.0315
 
 
-def orthogonal(matrices: Tensor, steps: int = 4) -> Tensor:
+def orthogonal(matrices: Tensor, steps: int = 3) -> Tensor:
     """The nearest orthogonal matrix of each, roughly; `matrices` is [count, rows, columns]."""
     x = matrices
     tall = x.size(1) > x.size(2)
