@@ -27,6 +27,7 @@ from hub.registry.models import Prompt
 STORIES = Path(__file__).parent / "stories"
 SLUG, NAME = "demo", "Harbour Clinic"
 TOLD = "demo.told"
+SAVE, RELEASE = "1-save", "2-release"  # in this order within one minute
 
 
 async def tell(parts: Parts, workspace: WorkspaceRef) -> int:
@@ -39,38 +40,40 @@ async def tell(parts: Parts, workspace: WorkspaceRef) -> int:
     documents: dict[str, dict[str, Any]] = {name: {} for name in stories}
     numbers: dict[tuple[str, str], int | None] = {}
     for at, kind, name, step, number in sorted(_steps(stories), key=lambda step: step[:2]):
-        actor = _actor(step["by"])
-        if kind == "1-save":
+        if kind == SAVE:
             documents[name] |= step["document"]
-            saved = await versions.save(
-                parts.publisher,
-                workspace,
-                name,
-                from_json(documents[name]),
-                base=hashes[name],
-                actor=actor,
-                message=step["why"],
-                request_id=f"demo:{name}:{number}",
-                at=at,
+            hashes[name] = await _save(
+                parts, workspace, name, documents[name], hashes[name], step, at, number
             )
-            hashes[name] = saved.hash
         else:
-            label = step["label"]
-            await labels.move(
-                parts.publisher,
-                workspace,
-                label,
-                name,
-                step["version"],
-                expected=numbers.get((label, name)),
-                actor=actor,
-                reason=step["why"],
-                request_id=f"demo:{name}:{label}:{number}",
-                at=at,
-            )
-            numbers[label, name] = step["version"]
+            place = step["label"], name
+            await _release(parts, workspace, place, numbers.get(place), step, at, number)
+            numbers[place] = step["version"]
     await _examples(parts, workspace, stories)
     return len(stories)
+
+
+async def _save(
+    parts: Parts, workspace: WorkspaceRef, name: str, document: dict[str, Any], base: str | None,
+    step: dict[str, Any], at: datetime, number: int,
+) -> str:  # fmt: skip
+    saved = await versions.save(
+        parts.publisher, workspace, name, from_json(document), base=base, actor=_actor(step["by"]),
+        message=step["why"], request_id=f"demo:{name}:{number}", at=at,
+    )  # fmt: skip
+    return saved.hash
+
+
+async def _release(
+    parts: Parts, workspace: WorkspaceRef, place: tuple[str, str], expected: int | None,
+    step: dict[str, Any], at: datetime, number: int,
+) -> None:  # fmt: skip
+    label, name = place
+    await labels.move(
+        parts.publisher, workspace, label, name, step["version"], expected=expected,
+        actor=_actor(step["by"]), reason=step["why"], request_id=f"demo:{label}:{name}:{number}",
+        at=at,
+    )  # fmt: skip
 
 
 def story_name(path: Path) -> str:
@@ -87,7 +90,7 @@ def _steps(
     """Every save and release of every story, with its moment; snippets come before their users."""
     today = datetime.now(UTC).replace(hour=9, minute=12, second=0, microsecond=0)
     for place, (name, story) in enumerate(stories.items()):
-        for kind, steps in (("1-save", story["versions"]), ("2-release", story["releases"])):
+        for kind, steps in ((SAVE, story["versions"]), (RELEASE, story["releases"])):
             for number, step in enumerate(steps):
                 at = today - timedelta(days=step["days_ago"], minutes=-7 * place)
                 yield at, kind, name, step, number
