@@ -17,7 +17,6 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.response import Template
 from litestar.router import Router
@@ -41,8 +40,8 @@ from hub.playground import api as playground_api
 from hub.playground import routes as playground
 from hub.playground.room import open_playground
 from hub.registry import api as registry_api
-from hub.registry import api_schema
 from hub.registry import routes as registry
+from hub.registry.api_schema import JsonSchema
 from hub.registry.models import Label
 from hub.registry.repository import Repository
 from hub.settings import Settings
@@ -217,10 +216,10 @@ def openapi() -> OpenAPIConfig:
         version=VERSION,
         description="Prompts, versions and labels of a workspace. The key says which workspace.",
         path="/api",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        render_plugins=[JsonSchema(path="/openapi.json")],
         openapi_router=_SchemaOnly(
             "/api", route_handlers=[], include_in_schema=False, opt={"needs": Need.PUBLIC}
         ),
-        components=[Components(security_schemes={"key": bearer}), api_schema.components()],
+        components=Components(security_schemes={"key": bearer}),
         security=[{"key": []}],
     )

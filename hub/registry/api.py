@@ -199,7 +199,7 @@ async def get_label(
         QueryParameter(description="A moment (ISO 8601; UTC if it names no zone): what was live?"),
     ] = None,
 ) -> Response[bytes]:  # fmt: skip
-    """Every move on this prompt, the newest first: who, when, why. With `at`: what was live then."""
+    """Every move on this prompt, the newest first; with `at`, what was live then."""
     names.check_label(label)
     about = await about_prompt(db, workspace, name)
     moves = await labels.history(db, workspace.id, label, about.id)

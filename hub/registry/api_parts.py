@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -59,15 +60,21 @@ async def pointed(
 
 
 def document_of(given: dict[str, Any] | str) -> Document:
-    """The document, from its JSON form or from the text of its file."""
-    return parse(given.encode("utf-8", "replace")) if isinstance(given, str) else from_json(given)
+    """The document, from its JSON form or from the text of its file.
+
+    What is made here is a template unless it says otherwise; of a file the text decides.
+    """
+    if isinstance(given, str):
+        return parse(given.encode("utf-8", "replace"))
+    return from_json({"template": "jinja"} | given)
 
 
 def moment_of(typed: str) -> datetime:
     """A moment as people write it; UTC if it names no zone."""
     try:
         # A plus sign in a query arrives as a space.
-        moment = datetime.fromisoformat(typed.strip().replace(" +", "+").replace("Z", "+00:00"))
+        typed = re.sub(r" (?=\d\d:?\d\d$)", "+", typed.strip()) if "T" in typed else typed
+        moment = datetime.fromisoformat(typed)
     except ValueError:
         raise Invalid("`at` must be a moment such as 2026-05-03T14:00:00Z.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

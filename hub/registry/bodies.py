@@ -1,4 +1,4 @@
-"""What the REST interface takes and gives: shapes, and a reader of JSON that lets nothing odd in."""
+"""What the REST interface takes and gives, and a reader of JSON that lets nothing odd in."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Base, Database, now
 from hub.errors import Conflict
+from hub.outbox import Event
 from hub.registry import ledger_rows, search
 from hub.registry.commits import Commit
 from hub.registry.follow import (
@@ -151,6 +152,8 @@ async def reindex(database: Database, repository: Repository, workspace_id: int)
         for ref in REFS:
             if ref in at:
                 _follow(db, repository, workspace_id, ref, None, at[ref], announce=False)
+        told = {"workspace_id": workspace_id, "kind": "index.rebuilt", "subject": "", "payload": {}}
+        db.execute(insert(Event).values(**told, at=now()))
 
     await database.write_at_once(build)
 

@@ -43,7 +43,8 @@ class Quick:
 
     def __init__(self, database: Database) -> None:
         path = database.url.partition(":///")[2].partition("?")[0]
-        self._connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
+        address = f"file:{quote(path)}?mode=ro"
+        self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
         self._connection.execute("PRAGMA busy_timeout=0")
         self._connection.execute("PRAGMA query_only=ON")
         self._version = self._data_version()
