@@ -1,5 +1,6 @@
 """An administrator connects model endpoints; nobody ever sees the key again."""
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -8,13 +9,12 @@ from hub.playground.connections import Wrong, models_text, parse_models
 from hub.playground.models import Connection
 from hub.playground.secrets_box import KeyLost, seal, unseal
 from hub.settings import Secret
-from tests.cast import settings_for
 from tests.endpoint import KEY, MODELS, running_endpoint
 
 
 @pytest.fixture
 def settings(settings):
-    return settings_for(settings.data, private_hosts="127.0.0.1")
+    return msgspec.structs.replace(settings, private_hosts="127.0.0.1")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import re
 
 import httpx
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
@@ -11,7 +12,7 @@ from hub.playground.live import RESTARTED, settle
 from hub.playground.models import Connection, Grid, Run
 from hub.registry import labels, versions
 from hub.registry.document import from_json
-from tests.cast import settings_for
+from tests.cast import on_both_engines
 from tests.endpoint import KEY, running_endpoint
 
 DOCUMENT = {
@@ -28,7 +29,7 @@ DOCUMENT = {
 @pytest.fixture
 def settings(settings):
     """The hub of these tests may talk to the endpoint on loopback."""
-    return settings_for(settings.data, private_hosts="127.0.0.1")
+    return msgspec.structs.replace(settings, private_hosts="127.0.0.1")
 
 
 @pytest.fixture
@@ -102,6 +103,7 @@ async def over(who, address) -> str:
     return page.text
 
 
+@on_both_engines
 async def test_ana_compares_what_is_live_with_the_latest_on_a_remote_model(ana, acme, triage, fake):
     page = await ana.get("/clinic/try/support/triage")
     assert page.status_code == 200
@@ -160,6 +162,7 @@ async def test_who_may_run(ana, carla, mallory, client, acme, triage, read_key, 
     assert (await client.get(f"/api/v1/grids/{number}", headers=rival_key)).status_code == 404
 
 
+@on_both_engines
 async def test_stopping_one_cell_reaches_the_endpoint_and_keeps_what_came(
     ana, acme, triage, fake, hub
 ):
@@ -343,8 +346,7 @@ async def test_a_connection_that_was_removed_fails_its_column_with_a_sentence(
     assert "connection Acme was removed" in await over(ana, again.headers["location"])
 
 
-async def test_the_whole_way_over_real_sockets_stays_live(ana, acme, triage, hub, fake):
-    """Two pages watch one grid: both get every word, and a late one starts with what is there."""
+async def test_three_pages_watch_one_grid_and_the_late_one_misses_nothing(ana, acme, triage, hub):
     address = await run(ana, form(acme, "slow"))
     grid = hub.state.playground.live.get(int(address.rsplit("/", 1)[1]))
     watchers = [asyncio.create_task(ana.get(f"{address}/events")) for _ in range(2)]
