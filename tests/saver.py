@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from hub.db import Database
+from hub.lock import hold
 from hub.people.policy import Actor, WorkspaceRef
 from hub.registry import labels, recover, versions
 from hub.registry.publish import Publisher
@@ -23,7 +24,7 @@ ANA = Actor(kind="operator", name="Ana Oliveira", email="ana@example.org")
 
 async def main(data: Path, clients: int, turn: str) -> None:
     database = Database(f"sqlite+aiosqlite:///{data}/hub.db")
-    with recover.hold(data):
+    with hold(data):
         assert await recover.at_start(database, data / "repositories") == []
         publisher = Publisher(database, data / "repositories")
         workspace = WorkspaceRef(1, "ward", "Ward")

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.db import Database
+from hub.lock import hold
 from hub.registry import index, recover
 from hub.registry.models import Intent, LabelMove, Version
 from tests.shelf import Shelf, make_shelf
@@ -78,7 +79,7 @@ async def test_nothing_acknowledged_is_lost(database: Database, settings, tmp_pa
             acknowledged += saver.live_and_die(turn, dice.uniform(0, LONGEST), with_git=both)
     finally:
         saver.close()
-    with recover.hold(data):
+    with hold(data):
         assert await recover.at_start(database, data / "repositories") == []
     await assert_all_there(shelf, acknowledged)
     assert len(acknowledged) >= CYCLES

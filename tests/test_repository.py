@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from hub.db import Database, now
 from hub.errors import HubError, Unavailable
+from hub.lock import hold
 from hub.registry import batch, doctor, index, labels, publish, recover, versions
 from hub.registry.asks import Saved
 from hub.registry.git_terms import MAIN, SETTINGS, RefMove, RefMoved, RepositoryFull
@@ -247,9 +248,9 @@ async def test_what_a_crash_left_is_swept_at_start(shelf: Shelf, tmp_path: Path)
         await shelf.save("b", "x")
     levels = {one.level for one in await doctor.examine(shelf.database, tmp_path / "repositories")}
     assert "error" in levels
-    with recover.hold(tmp_path):
+    with hold(tmp_path):
         assert await recover.at_start(shelf.database, tmp_path / "repositories") == []
-        with pytest.raises(Unavailable, match="Another Prompt Hub"), recover.hold(tmp_path):
+        with pytest.raises(Unavailable, match="already running"), hold(tmp_path):
             pass
     assert not any((path / name).exists() for name in left)
     assert shelf.repository.tips() == {MAIN: saved.commit}

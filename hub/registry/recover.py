@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
-import os
 import shutil
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select, update
 
 from hub.db import Database, now
-from hub.errors import HubError, Unavailable
+from hub.errors import HubError
 from hub.people.models import Workspace
 from hub.registry import batch, index
 from hub.registry.git_terms import RefMove
@@ -30,31 +26,8 @@ KEEP_REQUESTS = timedelta(days=30)
 """How long a request with an Idempotency-Key is remembered."""
 
 
-@contextmanager
-def hold(data: Path) -> Generator[None]:
-    """This process alone serves `data`; the lock ends with the process, however it ends.
-
-    Raises:
-        Unavailable: another process serves it.
-    """
-    data.mkdir(parents=True, exist_ok=True)
-    handle = os.open(data / "hub.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise Unavailable(
-            f"Another Prompt Hub serves the folder {data} already. Stop that one first, or "
-            "give this one another folder with --data."
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(handle)
-
-
 async def at_start(database: Database, repositories: Path) -> list[str]:
-    """Put every workspace in order; call it while holding the data folder (`hold`).
+    """Put every workspace in order; call it while holding the data folder (`hub.lock.hold`).
 
     Returns what an operator should read; a workspace that needs a person does not stop the others.
     """
