@@ -346,6 +346,13 @@ async def test_a_connection_that_was_removed_fails_its_column_with_a_sentence(
     assert "connection Acme was removed" in await over(ana, again.headers["location"])
 
 
+async def test_a_grid_stopped_at_once_is_stopped(ana, acme, triage, hub):
+    live = hub.state.playground.live
+    started, live.start = live.start, lambda *given: (started(*given), live.stop(given[0]))
+    text = await over(ana, await run(ana, form(acme, "slow", "echo")))
+    assert text.count('data-state="stopped"') == 2
+
+
 async def test_three_pages_watch_one_grid_and_the_late_one_misses_nothing(ana, acme, triage, hub):
     address = await run(ana, form(acme, "slow"))
     grid = hub.state.playground.live.get(int(address.rsplit("/", 1)[1]))

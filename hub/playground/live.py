@@ -126,6 +126,9 @@ class Live:
         while pending:
             _, pending = await asyncio.wait(pending, timeout=KEEP_EVERY)
             await self._save(grid, runs, kept)
+        for call in grid.calls.values():
+            if not call.over:  # stopped before its task had begun
+                call.end("stopped")
         for _ in range(KEEP_TRIES):
             if await self._save(grid, runs, kept, ended=True):
                 break
