@@ -91,7 +91,7 @@ def key() -> None:
 @click.option("--name", default="", help="The app that will use it.")
 def key_create(data: Path | None, workspace: str, scope: str, name: str) -> None:
     """Make a key and print it, and nothing else; it cannot be shown again."""
-    name = name or f"made at the command line, {secrets.token_hex(3)}"
+    name = name or f"command line {secrets.token_hex(3)}"
     settings = read_settings(data=data)
     click.echo(run(settings, lambda parts: operating.make_key(parts, workspace, name, scope)))
 

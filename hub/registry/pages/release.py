@@ -152,7 +152,7 @@ async def labels_page(
             moment = datetime.fromisoformat(at)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             live = await labels.as_of(db, workspace.id, label, moment, about.name)
-            said = _was_live(label, at, live[0].version if live else 0)
+            said = _was_live(label, moment, live[0].version if live else 0)
         except ValueError:
             error = "Write the moment as a date and a time, such as 2026-05-03 14:00."
     return prompt_page(
@@ -162,11 +162,11 @@ async def labels_page(
     )  # fmt: skip
 
 
-def _was_live(label: str, at: str, version: int) -> str:
-    when = at.replace("T", " ")
+def _was_live(label: str, moment: datetime, version: int) -> str:
+    when = f"On {moment.day} {moment:%B %Y} at {moment:%H:%M} (UTC)"
     if version:
-        return f"On {when} (UTC), {label} was at version {version}."
-    return f"On {when} (UTC), nothing was live under {label}."
+        return f"{when}, {label} was at version {version}."
+    return f"{when}, nothing was live under {label}."
 
 
 ROUTES: list[Any] = [release_sheet, release, put_back, labels_page]
