@@ -143,7 +143,7 @@ def _items(value: object) -> list[tuple[str, Any]]:
 
 
 def _join(value: object, d: object = "", attribute: object = None) -> str:
-    listed = _listed(value) if attribute is None else _map(value, attribute)
+    listed = _listed(value) if attribute is None else _map(value, attribute=attribute)
     size, items = 0, list[str]()
     for one in listed:
         items.append(show(one))
@@ -158,7 +158,7 @@ def _length(value: object) -> int:
     return len(value) if isinstance(value, str) else len(_listed(value))
 
 
-def _map(value: object, attribute: object) -> list[Any]:
+def _map(value: object, *, attribute: object) -> list[Any]:
     return [_plucked(one, attribute) for one in _listed(value)]
 
 
@@ -275,6 +275,9 @@ OURS: dict[str, Callable[..., object]] = {
 
 FREE = frozenset("count d default first last length".split())
 """Filters whose work does not grow with the value."""
+
+HEAVY = frozenset("sort unique".split())
+"""Filters that do several times as much for each item."""
 
 TESTS: dict[str, Callable[[object], bool]] = {
     "boolean": lambda value: isinstance(value, bool),

@@ -10,6 +10,8 @@ from jinja2.exceptions import TemplateSyntaxError
 from sdk.errors import TemplateError
 from sdk.machine import ENVIRONMENT
 
+# Opened by the very last characters: the only unclosed marks that Jinja lets pass, and drops.
+_LEFT_OPEN = re.compile(r"(\{#[-+]?|\{%[-+]?\s*raw\s*-?%\}\s*)\Z")
 _OPENING = re.compile(r"\{[{%#]")
 _CLOSING = {"{": "}}", "%": "%}", "#": "#}"}
 
@@ -25,6 +27,9 @@ def parse(source: str) -> nodes.Template:
         raise TemplateError(_syntax(error.message or ""), error.lineno) from None
     except ValueError:
         raise TemplateError("A number in this text is too long to be read.") from None
+    if open_end := _LEFT_OPEN.search(source):
+        said = "end of comment" if open_end[0].startswith("{#") else "end of raw"
+        raise TemplateError(_syntax(said), source.count("\n", 0, open_end.start()) + 1)
     if crlf or mark:
         old, new = (mark, "\r") if mark else ("\n", "\r\n")
         for data in tree.find_all(nodes.TemplateData):

@@ -20,6 +20,8 @@ from sdk.errors import InvalidVariable, TemplateError
 DEEPEST_VALUE = 32
 MOST_OUTPUT = 1024 * 1024
 _LARGEST_NUMBER_BITS = 1024
+EACH = 4
+"""What an item of a list weighs beside its text; working on one takes its time, too."""
 
 
 def check(name: str, value: object, depth: int = 0) -> Any:
@@ -86,7 +88,8 @@ def show(value: object) -> str:
     if type(value) is str:
         return value
     weigh(value, MOST_OUTPUT)
-    return dumps(value, ensure_ascii=False)
+    # All is JSON but for what is missing in a template; `str` of that raises, and names it.
+    return dumps(value, ensure_ascii=False, default=str)
 
 
 def weigh(value: object, most: int) -> int:
@@ -102,11 +105,11 @@ def weigh(value: object, most: int) -> int:
     elif isinstance(value, (list, tuple)):
         weight = 1
         for one in cast("list[object]", value):
-            weight += weigh(one, most - weight)
+            weight += EACH + weigh(one, most - weight)
     elif isinstance(value, dict):
         weight = 1
         for key, one in cast("dict[str, object]", value).items():
-            weight += len(key) + weigh(one, most - weight - len(key))
+            weight += EACH + len(key) + weigh(one, most - weight - len(key))
     else:
         weight = 1
     if weight > most:
