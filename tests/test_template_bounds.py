@@ -131,7 +131,8 @@ def test_a_long_ward_list_with_many_columns_is_ordinary():
         "{% for row in rows | sort(attribute='bed', reverse=true) %}\n"
         "{{ loop.index }}/{{ rows | length }} {{ row.name | upper | truncate(30) }}\n"
         "{% for note in row.notes %}{{ note | capitalize | trim }}"
-        "{% if not loop.last %}, {% endif %}{% endfor %}\n{% endfor %}{{ text | indent(2) }}{{ rows | tojson }}"
+        "{% if not loop.last %}, {% endif %}{% endfor %}\n"
+        "{% endfor %}{{ text | indent(2) }}{{ rows | tojson }}"
     )
     text = compile_text(source).render({"rows": rows, "text": "a long history\n" * 10_000})
     assert text.startswith("1/400 PATIENT 399\nAte, Slept")
