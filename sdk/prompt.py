@@ -14,6 +14,15 @@ from sdk.variables import by_name, check_kind, needed, turns
 Record = Mapping[str, Any]
 
 
+SAMPLING = frozenset(
+    "temperature top_p top_k min_p max_tokens max_completion_tokens stop seed n presence_penalty "
+    "frequency_penalty repetition_penalty logit_bias logprobs top_logprobs tool_choice "
+    "parallel_tool_calls reasoning_effort verbosity".split()
+)
+"""Settings that `request` hands on. A prompt is data: it must not bring an address, a key or a
+header (`extra_headers`, `base_url`, …) into an application's call."""
+
+
 class Prompt:
     """An immutable version; `source` says where it came from, so a stale answer is no secret.
 
@@ -178,7 +187,8 @@ class Prompt:
 
     def request(self, **variables: object) -> dict[str, Any]:
         """The body of an OpenAI-style call, `client.chat.completions.create(**body)`."""
-        body: dict[str, Any] = {"messages": self.fill(variables), **self.parameters}
+        body: dict[str, Any] = {"messages": self.fill(variables)}
+        body |= {key: value for key, value in self.parameters.items() if key in SAMPLING}
         if self.model:
             body["model"] = self.model
         if self._document.get("tools"):

@@ -294,3 +294,13 @@ def test_settings_of_any_json_come_back_as_they_were(value):
     made = prompt("x", modelParameters={"extra": value}, tools=[value])
     assert made.parameters == {"extra": value}
     assert made.request()["tools"] == [value]
+
+
+def test_a_prompt_brings_no_address_key_or_header_into_a_call() -> None:
+    hostile = {"temperature": 0.2, "base_url": "http://evil", "extraHeaders": {"a": "b"}, "user": 1}
+    document = {"messages": [{"role": "user", "content": "x"}], "modelParameters": hostile}
+    prompt = Prompt.from_record({"name": "a", "version": 1, "document": document})
+    assert prompt.request() == {
+        "messages": [{"role": "user", "content": "x"}],
+        "temperature": 0.2,
+    }
