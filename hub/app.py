@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import web
 from hub.assets import Assets
 from hub.db import Database
-from hub.front import App, Front
+from hub.front import App, Behind, Front, security_headers
 from hub.outbox import Watch
 from hub.parts import open_parts
 from hub.people import member_routes, settings_routes
@@ -95,7 +95,7 @@ def from_environment() -> Front:
 
 
 @asynccontextmanager
-async def running(app: Litestar) -> AsyncGenerator[App]:
+async def running(app: Litestar) -> AsyncGenerator[Behind]:
     """Open everything in order, and close it in the opposite one."""
     state, settings = app.state, app.state.settings
     async with AsyncExitStack() as stack:
@@ -112,13 +112,15 @@ async def running(app: Litestar) -> AsyncGenerator[App]:
         state.labels_in_use = labels_in_use
         state.watch = Watch(state.database)
         state.watch.listen(state.key_table.on_event)
-        state.served = Served(state.database, state.key_table, state.watch)
+        state.served = Served(
+            state.database, state.key_table, state.watch, security_headers(settings)
+        )
         stack.callback(state.served.close)
         await state.watch.start()
         await stack.enter_async_context(
             background(state.watch.run(), _note_key_use(state.key_table))
         )
-        yield state.served.before(cast(App, app))
+        yield Behind(state.served.before(cast(App, app)), state.served.answer)
 
 
 @asynccontextmanager

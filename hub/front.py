@@ -6,6 +6,7 @@ the security headers, and nothing with a foreign host name or a disguised path g
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,16 +24,28 @@ from hub.settings import Settings
 from hub.web import SECURITY_HEADERS
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Quick = Callable[[Scope], tuple[Message, Message] | None]
+Headers = list[tuple[bytes, bytes]]
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
-Running = Callable[[Litestar], AbstractAsyncContextManager[App]]
-"""Opens what the hub needs; yields what requests go to: Litestar, or a quick way before it."""
 PORT = re.compile(r":\d+$")
-DISGUISES = (b"%2f", b"%5c", b"%00", b"//", b"/./", b"/../")
+DISGUISES = re.compile(rb"%2f|%5c|%00|//|/\.{1,2}(?:/|$)", re.IGNORECASE)
 WRONG_HOST = (
     "This hub does not answer to that host name. The operator can add it with "
     "PROMPTHUB_PUBLIC_URL or PROMPTHUB_ALLOWED_HOSTS."
 )
 WRONG_PATH = "Write names in addresses with plain slashes; this address cannot be used."
+
+
+class Behind(msgspec.Struct, frozen=True):
+    """What requests go to."""
+
+    app: App
+    quick: Quick | None = None
+    """Whole answers to GET requests, at once and with `security_headers`; None: ask the app."""
+
+
+Running = Callable[[Litestar], AbstractAsyncContextManager[Behind]]
+"""Opens what the hub needs, and closes it."""
 
 
 class Front:
@@ -45,29 +58,27 @@ class Front:
         self.state = litestar.state
         self._assets = assets
         self._running = running
-        self._behind = cast(App, litestar)
+        self._behind = Behind(cast(App, litestar))
         self._hosts = allowed_hosts(settings)
-        secure = settings.url.startswith("https://")
-        extra = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
-        self._headers = [
-            (name.lower().encode(), value.encode())
-            for name, value in (SECURITY_HEADERS | extra).items()
-        ]
+        self._known_hosts: set[bytes] = set()
+        self._headers = security_headers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if cast(str, scope["type"]) == "lifespan":
             await self._live(receive, send)
             return
+        app, quick = self._behind.app, self._behind.quick
         if scope["type"] != "http":
-            await self._behind(scope, receive, send)
-            return
-        guarded = self._guarded(send)
-        if (refusal := self._refusal(scope)) is not None:
-            await _refuse(refusal, guarded)
+            await app(scope, receive, send)
+        elif (refusal := self._refusal(scope)) is not None:
+            await _refuse(refusal, self._guarded(send))
         elif scope["path"].startswith("/static/"):
-            await self._assets(scope, receive, guarded)
+            await self._assets(scope, receive, self._guarded(send))
+        elif quick and scope["method"] == "GET" and (answer := quick(scope)) is not None:
+            await send(answer[0])
+            await send(answer[1])
         else:
-            await self._behind(scope, receive, guarded)
+            await app(scope, receive, self._guarded(send))
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
@@ -81,6 +92,9 @@ class Front:
         phase = "startup"
         try:
             async with self.lifespan():
+                # What is loaded now stays: the garbage collector need not walk it again and again.
+                gc.collect()
+                gc.freeze()
                 await send({"type": "lifespan.startup.complete"})
                 phase = "shutdown"
                 await receive()
@@ -104,14 +118,28 @@ class Front:
         return out
 
     def _refusal(self, scope: Scope) -> str | None:
-        headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        if host not in self._hosts and PORT.sub("", host) not in self._hosts:
-            return WRONG_HOST
+        sent = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                sent = value
+        if sent not in self._known_hosts:
+            host = sent.decode("latin-1").lower()
+            if host not in self._hosts and PORT.sub("", host) not in self._hosts:
+                return WRONG_HOST
+            if len(self._known_hosts) < 100:
+                self._known_hosts.add(sent)
         raw = scope.get("raw_path") or scope["path"].encode()
-        if raw.endswith((b"/.", b"/..")) or any(part in raw.lower() for part in DISGUISES):
-            return WRONG_PATH
-        return None
+        return WRONG_PATH if DISGUISES.search(raw) else None
+
+
+def security_headers(settings: Settings) -> Headers:
+    """What every answer carries."""
+    secure = settings.url.startswith("https://")
+    extra = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
+    return [
+        (name.lower().encode(), value.encode())
+        for name, value in (SECURITY_HEADERS | extra).items()
+    ]
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str]:

@@ -103,7 +103,7 @@ async def test_the_same_request_twice_is_done_once(client: Browser, write_key: d
 
 
 async def test_a_file_as_text_is_taken_as_it_is(client: Browser, write_key: dict[str, str]):
-    file = "name: Ticket triage\nmodel: tiny\nmessages:\n- role: system\n  content: |\n    Sort  \n\n"
+    file = "name: Ticket triage\nmodel: tiny\nmessages:\n- role: system\n  content: |\n    Sort  \n"
     made = await client.post(f"{API}/versions/t", headers=write_key, json={"document": file})
     document = made.json()["document"]
     assert (made.status_code, document["name"], document["model"]) == (201, "Ticket triage", "tiny")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from hub.db import Database
-from hub.front import Front
+from hub.front import Behind, Front
 from hub.people import keys
 from hub.people.policy import Actor
 from hub.registry import index, labels, versions
@@ -41,7 +41,8 @@ def behind(hub: Front, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         passed += 1
         await litestar(scope, receive, send)
 
-    monkeypatch.setattr(hub, "_behind", hub.state.served.before(counted))
+    served = hub.state.served
+    monkeypatch.setattr(hub, "_behind", Behind(served.before(counted), served.answer))
 
     def since() -> int:
         nonlocal passed

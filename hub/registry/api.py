@@ -61,7 +61,7 @@ async def list_prompts(
     cursor: Annotated[str, QueryParameter(description="`next` of the page before.")] = "",
     limit: Annotated[int, QueryParameter(description="1 to 200.")] = 50,
 ) -> Response[bytes]:
-    """By name, or the best first if `q` is given; a search shows its best 300."""
+    """By name, or the best first if `q` is given; a search shows its best 200."""
     found = await catalog.find(
         db, workspace.id, q=q, folder=folder, tag=tag, label=label, cursor=cursor, limit=limit
     )

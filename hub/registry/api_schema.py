@@ -42,7 +42,7 @@ WRITES = (400, 401, 403, 404, 409, 413, 422, 503)
 
 
 class JsonSchema(JsonRenderPlugin):
-    """The app's OpenAPI document with our shapes in it; Litestar keeps only those it made itself."""
+    """The app's OpenAPI document with our shapes in it; Litestar keeps only its own."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         held = openapi_schema.setdefault("components", {}).setdefault("schemas", {})

@@ -7,19 +7,19 @@ search is ranked, so it goes on by position, within its best `BEST` hits.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Invalid
 from hub.registry import list_sql, search
-from hub.registry.list_sql import LIVE, Asked
+from hub.registry.list_sql import DOCUMENT, LABEL, LIVE, TOTAL, VERSION, Asked
 from hub.registry.search import Snippet
 
-BEST = 300
+BEST = 200
 MOST = 200
 
 
@@ -82,62 +82,43 @@ async def find(
     if asked.q:
         return await _search(db, workspace_id, asked, _position(cursor), limit)
     after = _after(cursor)
-    sqlite = _is_sqlite(db)
+    sqlite = list_sql.is_sqlite(db)
     where, values = list_sql.conditions(asked, sqlite=sqlite)
     values |= {"workspace": workspace_id, "after": after, "limit": limit + 1}
-    statement = list_sql.typed(list_sql.list_sql(where, paged=bool(after), sqlite=sqlite))
-    rows = (await db.execute(statement, values)).all()
-    if not rows and after:
-        return Listing([], None, 0)
+    rows = await list_sql.rows(
+        db, list_sql.list_sql(where, paged=bool(after), sqlite=sqlite), values
+    )
     items = _items(rows)
     more = len(items) > limit
     items = items[:limit]
-    return Listing(items, _cursor(items[-1].name) if more else None, rows[0][-1] if rows else 0)
+    return Listing(items, _cursor(items[-1].name) if more else None, _total(rows))
 
 
 async def _search(
     db: AsyncSession, workspace_id: int, asked: Asked, position: int, limit: int
 ) -> Listing:
-    sqlite = _is_sqlite(db)
+    sqlite = list_sql.is_sqlite(db)
     questions = search.ask(asked.q, sqlite=sqlite)
     if questions is None:
         return Listing([], None, 0)
     where, values = list_sql.conditions(asked, sqlite=sqlite)
     values |= {f"ask_{tier}": question for tier, question in questions.items()}
     values |= {"workspace": workspace_id, "limit": limit + 1, "offset": position, "best": BEST}
-    statement = list_sql.typed(list_sql.search_sql(where, sqlite=sqlite))
-    rows = (await db.execute(statement, values)).all()
-    tiers = {row.id: row.tier for row in rows}
+    rows = await list_sql.rows(db, list_sql.search_sql(where, sqlite=sqlite), values)
+    texts = {row[0]: _TEXTS.decode(row[DOCUMENT]).all for row in rows if row[DOCUMENT]}
     items = _items(rows)
     more = len(items) > limit
-    items = await _with_hits(db, workspace_id, asked.q, items[:limit], tiers)
-    total = rows[0][-1] if rows else 0
-    return Listing(items, _cursor(position + limit) if more else None, total)
-
-
-async def _with_hits(
-    db: AsyncSession, workspace_id: int, typed: str, items: list[Item], tiers: dict[str, int]
-) -> list[Item]:
-    """Show the words in their context where the name and title do not have them."""
-    wanted = {item.hash for item in items if tiers[item.id] >= search.TIERS.index("about")}
-    if not wanted:
-        return items
-    keys = [f"h{number}" for number in range(len(wanted))]
-    sql = (
-        "SELECT hash, document FROM contents WHERE workspace_id = :workspace AND hash IN "
-        f"({', '.join(':' + key for key in keys)})"
-    )
-    values: dict[str, Any] = dict(zip(keys, sorted(wanted), strict=True))
-    texts = {
-        digest: _TEXTS.decode(bytes(document))
-        for digest, document in await db.execute(text(sql), values | {"workspace": workspace_id})
-    }
-    return [
-        msgspec.structs.replace(item, hit=search.snippet(typed, texts[item.hash].all))
-        if item.hash in texts
+    items = [
+        msgspec.structs.replace(item, hit=search.snippet(asked.q, texts[item.id]))
+        if item.id in texts
         else item
-        for item in items
+        for item in items[:limit]
     ]
+    return Listing(items, _cursor(position + limit) if more else None, _total(rows))
+
+
+def _total(rows: Sequence[Sequence[Any]]) -> int:
+    return rows[0][TOTAL] if rows else 0
 
 
 class _Message(msgspec.Struct):
@@ -156,14 +137,14 @@ class _Texts(msgspec.Struct):
 _TEXTS = msgspec.json.Decoder(_Texts)
 
 
-def _items(rows: Any) -> list[Item]:
+def _items(rows: Sequence[Sequence[Any]]) -> list[Item]:
     """Rows come once per label of a prompt."""
     labels: dict[str, list[ItemLabel]] = {}
-    first: dict[str, Any] = {}
+    first: dict[str, Sequence[Any]] = {}
     for row in rows:
         first.setdefault(row[0], row)
-        if row[11] is not None:
-            labels.setdefault(row[0], []).append(ItemLabel(row[11], row[12]))
+        if row[LABEL] is not None:
+            labels.setdefault(row[0], []).append(ItemLabel(row[LABEL], row[VERSION]))
     return [
         Item(
             id=id, name=row[1], title=row[2], description=row[3], tags=row[4], version=row[5],
@@ -205,7 +186,3 @@ def _refuse_cursor() -> NoReturn:
 
 def _storable(text: str | None) -> str:
     return (text or "").encode("utf-8", "ignore").decode().replace("\0", "")
-
-
-def _is_sqlite(db: AsyncSession) -> bool:
-    return db.get_bind().dialect.name == "sqlite"

@@ -4,19 +4,20 @@
                    |               | no: one SELECT (SQLite), then kept --> 200 or 304
                    +---- no -------+---- anything unusual --------------> the app behind
 
-The table holds finished bytes. It forgets a prompt when the outbox says that something happened to
-it: SQLite is asked before every answer whether anybody has committed (3 us), so an answer is never
-older than the last commit of any process; Postgres is asked after each of our own writes, and twice
-a second for those of others.
+The table holds finished answers. It forgets a prompt when the outbox says that something happened
+to it. SQLite is asked in every turn of the event loop whether any process has committed (5 us);
+Postgres is asked after each of our own writes, and twice a second for those of others. So whoever
+got an answer to a write from this process reads what they wrote.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from litestar.types import Message, Receive, Scope, Send
 
@@ -30,21 +31,49 @@ log = logging.getLogger("hub")
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Key = tuple[int, str, str | None, int | None]
-Answer = tuple[bytes, bytes, list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]
-"""Entity tag, body, headers of a 200 and of a 304."""
+Headers = list[tuple[bytes, bytes]]
 
 PREFIX = "/api/v1/prompts/"
 REBUILT = "index.rebuilt"
 MOST_BYTES = 64 * 1024 * 1024
+_EMPTY: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_OVERHEAD = 1200
+_PLAIN = re.compile(rb"[a-z0-9._-]+")
+_OVERHEAD = 2500
 """Bytes of memory an answer takes beside its body, about."""
 
 
-class Served:
-    """The table, and the ASGI app in front of `behind` that answers from it."""
+class Answer:
+    """A prompt as it is sent: the messages of ASGI, made once."""
 
-    def __init__(self, database: Database, keys: KeyTable, watch: Watch) -> None:
+    __slots__ = ("body", "same", "size", "start", "tag")
+
+    def __init__(self, etag: str, body: bytes, always: Headers) -> None:
+        self.tag = etag.encode()
+        headers = [
+            (b"etag", self.tag),
+            (b"cache-control", b"private, no-cache"),
+            (b"vary", b"Authorization"),
+            *always,
+        ]
+        self.same = _start(304, headers)
+        length = (b"content-length", b"%d" % len(body))
+        self.start = _start(200, [*headers, (b"content-type", b"application/json"), length])
+        self.body: Message = {"type": "http.response.body", "body": body, "more_body": False}
+        self.size = len(body) + _OVERHEAD
+
+
+def _start(status: int, headers: Headers) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+class Served:
+    """The table of answers."""
+
+    def __init__(
+        self, database: Database, keys: KeyTable, watch: Watch, always: Headers
+    ) -> None:
+        """`always`: headers that every answer carries."""
         self.epoch = 0
         """Counts what was forgotten: an answer read before that must not be kept after it."""
         self._keys = keys
@@ -52,6 +81,8 @@ class Served:
         self._answers: dict[Key, Answer] = {}
         self._by_name: dict[str, set[Key]] = {}
         self._bytes = 0
+        self._always = always
+        self._looked = False
         self._quick = Quick(database) if database.sqlite else None
         watch.listen(self.on_event)
 
@@ -68,15 +99,15 @@ class Served:
         """Answer with these bytes from now on, if nothing happened since `epoch` was read."""
         if epoch != self.epoch:
             return
-        self._put((workspace_id, name, label or None, version), _answer(etag, body))
+        answer = Answer(etag, body, self._always)
+        self._put((workspace_id, name, label or None, version), answer)
 
     def _put(self, key: Key, answer: Answer) -> None:
         if key in self._answers:
             return
-        self._bytes += len(answer[1]) + _OVERHEAD
-        if self._bytes > MOST_BYTES:
+        if self._bytes + answer.size > MOST_BYTES:
             self._forget_all()
-            self._bytes = len(answer[1]) + _OVERHEAD
+        self._bytes += answer.size
         self._answers[key] = answer
         self._by_name.setdefault(key[1], set()).add(key)
 
@@ -84,8 +115,7 @@ class Served:
         """Read the prompts of that name anew, in every workspace, when they are next asked for."""
         self.epoch += 1
         for key in self._by_name.pop(name, ()):
-            answer = self._answers.pop(key)
-            self._bytes -= len(answer[1]) + _OVERHEAD
+            self._bytes -= self._answers.pop(key).size
 
     def _forget_all(self) -> None:
         self.epoch += 1
@@ -104,62 +134,67 @@ class Served:
                 if isinstance(name := payload.get(field), str):
                     self.forget(name)
 
-    # ── in front of the app ─────────────────────────────────────────────────────────────────────
+    # ── requests ────────────────────────────────────────────────────────────────────────────────
 
-    def before(self, behind: App) -> App:
-        """The ASGI app that answers what it can and hands on the rest."""
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope.get("method") == "GET":
-                found = None
-                if scope["path"].startswith(PREFIX):
-                    try:
-                        found = self._find(scope)
-                    except sqlite3.Error:
-                        log.exception("the quick way is closed for this request")
-                if found is not None:
-                    await _send(found, scope, send)
-                    return
-            elif self._quick is None and scope.get("method") not in SAFE:
-                send = self._after_writing(send)
-            await behind(scope, receive, send)
-
-        return app
-
-    def _find(self, scope: Scope) -> Answer | None:
-        """The answer, if the key is known and nothing about the request is unusual."""
-        grant = label = version = None
+    def answer(self, scope: Scope) -> tuple[Message, Message] | None:
+        """The whole answer, if the key is known and nothing about the request is unusual."""
+        if not scope["path"].startswith(PREFIX):
+            return None
+        token = if_none_match = None
         for name, value in scope["headers"]:
             if name == b"authorization":
-                if grant is not None or value[:7] not in (b"Bearer ", b"bearer "):
+                if token is not None or value[:7] not in (b"Bearer ", b"bearer "):
                     return None
-                grant = self._keys.peek(value[7:].decode("latin-1"))
-                if grant is None:
-                    return None
-        if grant is None:
+                token = value[7:].decode("latin-1")
+            elif name == b"if-none-match":
+                if_none_match = value
+        if token is None:
             return None
-        if query := scope["query_string"]:
-            asked = _asked(query)
-            if asked is None:
-                return None
-            label, version = asked
-        if self._quick is not None and self._quick.changed():
-            self._catch_up(self._quick)
-            grant = self._keys.peek(_token(scope))
-            if grant is None:
-                return None
-        key = (grant.workspace.id, scope["path"][len(PREFIX) :], label, version)
+        try:
+            answer = self._find(token, scope["path"][len(PREFIX) :], scope["query_string"])
+        except sqlite3.Error:
+            log.exception("the quick way is closed for this request")
+            return None
+        if answer is None:
+            return None
+        if if_none_match is not None and _among(answer.tag, if_none_match):
+            return answer.same, _EMPTY
+        return answer.start, answer.body
+
+    def _find(self, token: str, name: str, query: bytes) -> Answer | None:
+        if self._quick is not None and not self._looked:
+            self._looked = True
+            asyncio.get_running_loop().call_soon(self._look_again)
+            if self._quick.changed():
+                for event in self._quick.news():
+                    self.on_event(*event)
+        grant, asked = self._keys.peek(token), _asked(query)
+        if grant is None or asked is None:
+            return None
+        key = (grant.workspace.id, name, *asked)
         answer = self._answers.get(key)
         if answer is None and self._quick is not None:
             body = self._quick.read(*key)
             if body is not None:
-                answer = _answer(etag_of(body), body)
+                answer = Answer(etag_of(body), body, self._always)
                 self._put(key, answer)
         return answer
 
-    def _catch_up(self, quick: Quick) -> None:
-        for kind, subject, payload in quick.news():
-            self.on_event(kind, subject, payload)
+    def _look_again(self) -> None:
+        self._looked = False
+
+    # ── around the app ──────────────────────────────────────────────────────────────────────────
+
+    def before(self, app: App) -> App:
+        """`app`, whose writes are noticed before they are answered."""
+        if self._quick is not None:
+            return app
+
+        async def noticing(scope: Scope, receive: Receive, send: Send) -> None:
+            writes = scope["type"] == "http" and scope["method"] not in SAFE
+            await app(scope, receive, self._after_writing(send) if writes else send)
+
+        return noticing
 
     def _after_writing(self, send: Send) -> Send:
         """Look at the outbox before a write is answered: who wrote reads what they wrote."""
@@ -177,51 +212,19 @@ class Served:
 
 
 def _asked(query: bytes) -> tuple[str | None, int | None] | None:
-    """Label or version; None: something else is in the query."""
-    if query[:6] == b"label=" and query[6:].isalnum():
-        return query[6:].decode("ascii"), None
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    if len(pairs) != 1:
-        return None
-    name, value = pairs[0]
-    if name == "label" and value and value.isascii():
-        return value, None
-    if name == "version" and value.isascii() and value.isdigit() and len(value) < 10:
+    """Label and version; None: something else is in the query."""
+    if not query:
+        return None, None
+    name, _, value = query.partition(b"=")
+    if name == b"label" and _PLAIN.fullmatch(value):
+        return value.decode("ascii"), None
+    if name == b"version" and value.isdigit() and len(value) < 10:
         return None, int(value)
     return None
 
 
-def _token(scope: Scope) -> str:
-    value = next(value for name, value in scope["headers"] if name == b"authorization")
-    return value[7:].decode("latin-1")
-
-
-def _answer(etag: str, body: bytes) -> Answer:
-    tag = etag.encode()
-    same = [
-        (b"etag", tag),
-        (b"cache-control", b"private, no-cache"),
-        (b"vary", b"Authorization"),
-    ]
-    whole = [
-        *same,
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    return tag, body, whole, same
-
-
-async def _send(answer: Answer, scope: Scope, send: Send) -> None:
-    tag, body, whole, same = answer
-    for name, value in scope["headers"]:
-        if name == b"if-none-match" and (value == tag or _among(tag, value)):
-            await send({"type": "http.response.start", "status": 304, "headers": [*same]})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-    await send({"type": "http.response.start", "status": 200, "headers": [*whole]})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _among(tag: bytes, value: bytes) -> bool:
-    tags = [one.strip().removeprefix(b"W/") for one in value.split(b",")]
+def _among(tag: bytes, sent: bytes) -> bool:
+    if sent == tag:
+        return True
+    tags = [one.strip().removeprefix(b"W/") for one in sent.split(b",")]
     return tag in tags or b"*" in tags

@@ -47,6 +47,7 @@ class Quick:
         self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
         self._connection.execute("PRAGMA busy_timeout=0")
         self._connection.execute("PRAGMA query_only=ON")
+        self._connection.execute("PRAGMA mmap_size=1073741824")  # no system call for a page
         self._version = self._data_version()
         newest = self._connection.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
         self._seen: int = newest[0]
