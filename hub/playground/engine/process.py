@@ -67,6 +67,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._deaths: deque[float] = deque(maxlen=TRIES)
         self._socket = ""
+        self._http: httpx.AsyncClient | None = None
         self._stopping = False
         self.state = OFF
         self.restarts = 0
@@ -119,9 +120,10 @@ class Engine:
 
     async def health(self) -> dict[str, Any]:
         """What the child says of itself; empty when it is off or does not answer."""
+        if self._http is None:
+            return {}
         try:
-            async with self.client(timeout=5) as client:
-                return (await client.get("/health")).json()
+            return (await self._http.get("/health", timeout=5)).json()
         except (httpx.HTTPError, ValueError):
             return {}
 
@@ -133,11 +135,10 @@ class Engine:
     async def _alive(self) -> bool:
         """Whether the child answers: that it was killed shows here before its exit is noticed."""
         child = self._child
-        if child is None or child.returncode is not None:
+        if child is None or child.returncode is not None or self._http is None:
             return False
         try:
-            async with self.client(timeout=5) as client:
-                await client.get("/health")
+            await self._http.get("/health", timeout=5)
         except httpx.TimeoutException:
             return True  # busy, or stuck; the heartbeat decides which
         except httpx.HTTPError:
@@ -147,10 +148,13 @@ class Engine:
 
     async def _spawn(self) -> None:
         # A Unix socket's path may hold some 100 bytes; the data folder's may be longer.
+        await self._kill()
         if self._socket:
             shutil.rmtree(Path(self._socket).parent, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._socket = str(Path(tempfile.mkdtemp(prefix="prompthub-engine-")) / "s")
+        # One client for all heartbeats: making one takes tens of milliseconds.
+        self._http = self.client()
         command = [sys.executable, "-m", "hub.playground.engine", "--socket", self._socket]
         command += ["--threads", str(self._threads)]
         command += ["--budget", str(self._budget)] if self._budget is not None else []
@@ -172,6 +176,8 @@ class Engine:
             "HF_HOME": str(self._folder),
             "HF_HUB_OFFLINE": "1",
             "TRANSFORMERS_OFFLINE": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "TRANSFORMERS_VERBOSITY": "error",
             "TOKENIZERS_PARALLELISM": "false",
             "OMP_WAIT_POLICY": "PASSIVE",
             "OMP_NUM_THREADS": str(self._threads),
@@ -222,6 +228,9 @@ class Engine:
                 return
 
     async def _kill(self) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
         child, self._child = self._child, None
         if child is None:
             return

@@ -173,7 +173,7 @@ def main() -> None:
     steps = int(before.get("steps", 0))
     feed = Feed(tokenizer, Random(given.seed + steps))  # noqa: S311 (data, not secrets)
     if steps:
-        feed.progress = 0.6
+        feed.progress = 0.3
         facts = train(model, feed, given.minutes, decay=1.0, rate=0.7)
         facts = {key: value + before[key] for key, value in facts.items()} | {"loss": facts["loss"]}
     else:

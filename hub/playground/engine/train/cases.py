@@ -245,4 +245,4 @@ I have a small question|it would be nice to have dark mode|there is a typo on th
     "priority",
     ordered=True,
 )
-SORTINGS = (TRIAGE, TRIAGE, ROUTING, SENTIMENT, CLAUSE, URGENCY, TONGUE)
+SORTINGS = (TRIAGE,) * 4 + (ROUTING,) * 3 + (SENTIMENT,) * 2 + (CLAUSE, URGENCY, TONGUE)
