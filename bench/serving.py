@@ -146,11 +146,11 @@ def uvicorn(
         process.wait(20)
 
 
-def wrk(url: str, asks: Path, key: str, seconds: float, connections: int = 32) -> dict[str, float]:
+def wrk(url: str, asks: Path, key: str, seconds: int, connections: int = 32) -> dict[str, float]:
     """Requests per second, latency in ms, and how many answers were errors."""
     done = subprocess.run(
         [
-            "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s",
+            "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
             str(HERE / "fetch.lua"), url, "--", str(asks), key,
         ],
         capture_output=True, text=True, check=True, timeout=120,
@@ -242,7 +242,7 @@ def paths(made: Filled, folder: Path, url: str) -> dict[str, Path]:
     return files
 
 
-def over_http(made: Filled, folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
+def over_http(made: Filled, folder: Path, rounds: int, seconds: int) -> dict[str, Any]:
     url, bare_url = f"http://127.0.0.1:{made.settings.port}", "http://127.0.0.1:8489"
     env = {
         "PROMPTHUB_DATA": str(made.settings.data), "PROMPTHUB_SECRET_KEY": "0" * 64,
@@ -326,7 +326,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--prompts", type=int, default=10_000)
     ask.add_argument("--rounds", type=int, default=5)
-    ask.add_argument("--seconds", type=float, default=2)
+    ask.add_argument("--seconds", type=int, default=2, help="of each round")
     given = ask.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed (Debian: apt-get install wrk)")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Text, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Invalid, NotFound
@@ -113,7 +114,9 @@ async def get(
             deleted=True,
         )
     if not living and dead is None:
-        raise NoSuchPrompt(f"There is no prompt called {_shown(name)} here. Look for it in the list.")
+        raise NoSuchPrompt(
+            f"There is no prompt called {_shown(name)} here. Look for it in the list."
+        )
     one = living[0] if living else dead
     assert one is not None
     return About(**one, labels=await labels_of(db, workspace_id, one["id"]))
@@ -218,10 +221,16 @@ async def count(db: AsyncSession, workspace_id: int) -> int:
 
 async def tags(db: AsyncSession, workspace_id: int) -> list[tuple[str, int]]:
     """Every tag in use and on how many prompts, by name."""
-    query = select(Prompt.tags).where(
-        Prompt.workspace_id == workspace_id, Prompt.deleted_at.is_(None)
+    as_text = cast(Prompt.tags, Text)  # counted where it lies: few lists of tags are many prompts
+    query = (
+        select(as_text, func.count())
+        .where(Prompt.workspace_id == workspace_id, Prompt.deleted_at.is_(None))
+        .group_by(as_text)
     )
-    found = Counter(tag for tags in await db.scalars(query) for tag in set(tags))
+    found: Counter[str] = Counter()
+    for written, number in await db.execute(query):
+        for tag in set(json.loads(written)):
+            found[tag] += number
     return sorted(found.items(), key=lambda pair: pair[0].casefold())
 
 

@@ -31,7 +31,7 @@ class Prompt(Base):
     __table_args__ = (
         UniqueConstraint("workspace_id", "id"),
         Index("ix_prompts_listing", "workspace_id", "deleted_at", "name"),
-        Index("ix_prompts_folder", "workspace_id", "folder", "name"),
+        Index("ix_prompts_folder", "workspace_id", "folder", "name", "deleted_at"),
     )
 
     row: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)

@@ -294,7 +294,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("workspace_id", "id", name="uq_prompts_workspace_id_id"),
     )
     op.create_index(
-        "ix_prompts_folder", "prompts", ["workspace_id", "folder", "name"], unique=False
+        "ix_prompts_folder",
+        "prompts",
+        ["workspace_id", "folder", "name", "deleted_at"],
+        unique=False,
     )
     op.create_index(
         "ix_prompts_listing", "prompts", ["workspace_id", "deleted_at", "name"], unique=False
