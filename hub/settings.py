@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 PREFIX = "PROMPTHUB_"
-# The SDK's own names; an app and its hub may share an environment.
-SDK_NAMES = frozenset({"PROMPTHUB_URL", "PROMPTHUB_KEY"})
+# Names of the SDK and of scripts/setup; an app, the hub and its setup may share an environment.
+OTHERS_NAMES = frozenset({"PROMPTHUB_URL", "PROMPTHUB_KEY", "PROMPTHUB_TORCH_INDEX"})
 
 
 class Secret(str):
@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ours = {
             key[len(PREFIX) :].lower(): value
             for key, value in environ.items()
-            if key.startswith(PREFIX) and key not in SDK_NAMES
+            if key.startswith(PREFIX) and key not in OTHERS_NAMES
         }
         ours |= {key: value for key, value in given.items() if value is not None}
         return msgspec.convert(ours, cls, strict=False, dec_hook=_construct)
@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return self.secret_key
         path = self.data / "secret.key"
         if not path.exists():
-            self.data.mkdir(parents=True, exist_ok=True)
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(32))
         return Secret(path.read_text().strip())
