@@ -121,6 +121,8 @@ class Front:
         sent = b""
         for name, value in scope["headers"]:
             if name == b"host":
+                if sent:  # a proxy may have judged by one and we by the other
+                    return WRONG_HOST
                 sent = value
         if sent not in self._known_hosts:
             host = sent.decode("latin-1").lower()

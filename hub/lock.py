@@ -22,7 +22,8 @@ def hold(data: Path) -> Generator[None]:
     Raises:
         DataInUse: another process holds it.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    # Drafts, sessions and sealed keys are nobody else's; a folder that is there keeps its rights.
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "hub.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,6 +10,7 @@ import base64
 import errno
 import json
 import logging
+import re
 import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -27,11 +28,11 @@ from litestar.middleware.csrf import generate_csrf_hash
 from litestar.params import URLEncodedBody
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import HubError, Unavailable, Unknown
+from hub.errors import HubError, NotFound, Unavailable, Unknown
 
 log = logging.getLogger("hub")
 
@@ -203,7 +204,12 @@ def as_refusal(error: Exception) -> HubError | None:
         )
     if isinstance(error, OperationalError):
         return Unavailable("The hub's database does not answer just now. Try again in a moment.")
+    if isinstance(error, OverflowError | DBAPIError) and _BEYOND.search(text):
+        return NotFound("Nothing here has a number that large. Check the address.")
     return None
+
+
+_BEYOND = re.compile(r"too large to convert to SQLite INTEGER|value out of int\d+ range")
 
 
 _SENTENCES = {

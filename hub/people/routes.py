@@ -103,7 +103,8 @@ async def choose_theme(
     request: Ask, data: Form, actor: NamedDependency[Actor], db: NamedDependency[AsyncSession]
 ) -> Redirect:
     """Light, dark or as the system; kept with the account and for pages before signing in."""
-    theme = data.get("theme", "auto")
+    theme = data.get("theme", "")
+    theme = theme if theme in accounts.THEMES else "auto"
     await accounts.choose_theme(db, actor.account_id or 0, theme)
     answer = go(_came_from(request))
     secure = request.app.state.settings.secure_cookies

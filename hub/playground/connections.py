@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -82,13 +83,14 @@ async def check(fields: Fields, outbound: Outbound) -> Checked:
         base_url = await outbound.check(fields.base_url)
     except Invalid as refusal:
         raise Wrong("base_url", refusal.sentence) from None
-    if not fields.concurrency.isdecimal() or not 1 <= int(fields.concurrency) <= MOST_AT_ONCE:
+    at_once = int(fields.concurrency) if re.fullmatch(r"\d{1,4}", fields.concurrency) else 0
+    if not 1 <= at_once <= MOST_AT_ONCE:
         raise Wrong("concurrency", f"Choose a number from 1 to {MOST_AT_ONCE}.")
     if len(key) > 1000 or not key.isascii() or not key.isprintable():
         raise Wrong("key", "This does not look like a key: it holds signs that keys do not have.")
     return Checked(
         name=name, base_url=base_url, key=key, models=parse_models(fields.models),
-        concurrency=int(fields.concurrency), forget_key=bool(fields.forget_key),
+        concurrency=at_once, forget_key=bool(fields.forget_key),
     )  # fmt: skip
 
 

@@ -238,7 +238,7 @@ def _number(at: int, what: str, text: str, least: float, most: float) -> float |
 def _whole(at: int, what: str, text: str, least: int, most: int) -> int | None:
     if not text.strip():
         return None
-    if not text.strip().isdecimal() or not least <= int(text) <= most:
+    if not text.strip().isdecimal() or len(text) > 20 or not least <= int(text) <= most:
         raise Wrong(
             at, f"Column {at + 1}: {what} has to be a whole number from {least} to {most:,}."
         )

@@ -20,6 +20,8 @@ from hub.playground.wire.events import Event, Failed
 log = logging.getLogger("hub.playground")
 
 LONGEST_ANSWER = 1024 * 1024
+MOST_BYTES = 64 * 1024 * 1024
+"""Of one answer on the wire: reasoning and tool calls are not shown while they come."""
 TRIES = 3
 
 
@@ -158,7 +160,7 @@ async def events(response: httpx.Response, patience: Patience) -> AsyncIterator[
         return
     reader = openai_chat.Reader(streamed="application/json" not in kind)
     chunks = response.aiter_bytes()
-    begun = False
+    begun, came = False, 0
     try:
         while not reader.over:
             try:
@@ -168,7 +170,10 @@ async def events(response: httpx.Response, patience: Patience) -> AsyncIterator[
                 break
             except TimeoutError:
                 raise _Silent from None
-            begun = True
+            begun, came = True, came + len(chunk)
+            if came > MOST_BYTES:
+                yield Failed("It sent more than 64 MiB and was stopped.")
+                return
             for event in reader.feed(chunk):
                 yield event
     except httpx.HTTPError:

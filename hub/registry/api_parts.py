@@ -75,9 +75,9 @@ def moment_of(typed: str) -> datetime:
         # A plus sign in a query arrives as a space.
         typed = re.sub(r" (?=\d\d:?\d\d$)", "+", typed.strip()) if "T" in typed else typed
         moment = datetime.fromisoformat(typed)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Invalid("`at` must be a moment such as 2026-05-03T14:00:00Z.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def has_tag(if_none_match: str, etag: str) -> bool:

@@ -77,7 +77,7 @@ def parse(data: bytes) -> Pointer | None:
 def _instant(value: object) -> datetime:
     try:
         return datetime.fromisoformat(str(value)).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return datetime.fromtimestamp(0, UTC)
 
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
+
+from hub.registry.yaml_read import DEEPEST
 
 Fields = Mapping[str, Sequence[str]]
 Tree = dict[str, Any]
@@ -63,7 +65,7 @@ def act(tree: Tree, action: str) -> bool:
     """
     verb, _, number = action.partition(":")
     messages: list[Tree] = tree["messages"]
-    at = int(number) if number.isdigit() else -1
+    at = -1 if (found := whole(number)) is None else found
     if verb == "add":
         last = messages[-1]["role"] if messages else ""
         role = "system" if not messages else "assistant" if last == "user" else "user"
@@ -91,7 +93,8 @@ def _messages(fields: Fields, stored: Sequence[Tree]) -> list[Tree]:
     messages: list[Tree] = []
     for at, role in enumerate(roles):
         origin = _nth(origins, at)
-        was = stored[int(origin)] if origin.isdigit() and int(origin) < len(stored) else {}
+        place = whole(origin)
+        was = stored[place] if place is not None and place < len(stored) else {}
         content = _nth(contents, at)
         if _as_a_browser_sends(str(was.get("content", ""))) == _line_ends(content) and was:
             content = str(was.get("content", ""))
@@ -128,10 +131,7 @@ def _typed(text: str, kind: str) -> Any:
     """A default or example as its type says, or as typed when it is not one."""
     if not text or kind in ("text", "long text", "string"):
         return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    return _json(text)
 
 
 def _parameters(fields: Fields, stored: Tree) -> Tree:
@@ -176,9 +176,27 @@ def _json(text: str) -> Any:
     if not text.strip():
         return None
     try:
-        return json.loads(text)
-    except ValueError:
+        found = json.loads(text)
+        dumped = json.dumps(found, ensure_ascii=False)
+        dumped.encode()  # half characters cannot be stored, nor shown on a page again
+    except (ValueError, RecursionError):
         return text
+    return text if "\\u0000" in dumped or _deep(found) else found
+
+
+def _deep(value: Any, depth: int = 0) -> bool:
+    """Whether it is nested deeper than a document may be; whoever walks it would not come back."""
+    if depth > DEEPEST:
+        return True
+    if isinstance(value, dict):
+        value = list(cast("Tree", value).values())
+    inner = cast("list[Any]", value) if isinstance(value, list) else []
+    return any(_deep(one, depth + 1) for one in inner)
+
+
+def whole(text: str | None) -> int | None:
+    """A whole number as forms and addresses carry it; None: it is none that we gave out."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _line_ends(text: str) -> str:

@@ -16,6 +16,8 @@ NOT_THIS_DIALECT = (
     "it usually ends in /v1."
 )
 CUT_OFF = "The connection broke in the middle of the answer. What came is kept; run it again."
+MOST_TOKENS = 2**31 - 1
+"""More than that is no count; a database could not keep it, and the run would be lost."""
 WEB_PAGE = (
     "It answered with a web page instead of a model's answer. Check the base URL; "
     "it usually ends in /v1."
@@ -219,7 +221,8 @@ def _usage(value: Any) -> Usage | None:
     told = cast("dict[str, Any]", value)
     numbers = [told.get(key) for key in ("prompt_tokens", "completion_tokens")]
     clean = [
-        n if isinstance(n, int) and not isinstance(n, bool) and n >= 0 else None for n in numbers
+        n if isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= MOST_TOKENS else None
+        for n in numbers
     ]
     return Usage(*clean) if any(n is not None for n in clean) else None
 

@@ -15,6 +15,7 @@ from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import catalog, drafts, history, versions
 from hub.registry.diff import compare
 from hub.registry.document import Document, from_json, to_json
+from hub.registry.form import whole
 from hub.registry.pages.common import Heading, heading, named, prompt_page
 from hub.registry.publish import Publisher
 from hub.registry.shown import settings, shown
@@ -130,9 +131,9 @@ async def _side(
         if draft is None:
             raise Conflict("You have no draft of this prompt; it may have been saved meanwhile.")
         return from_json(draft.document), ""
-    if not side.isdigit():
+    if (number := whole(side)) is None:
         raise Invalid("Choose two versions by number, or `draft` for what you are writing.")
-    view = await catalog.version(db, workspace.id, about.name, int(side))
+    view = await catalog.version(db, workspace.id, about.name, number)
     return view.document, f"{view.author}: {view.message}"
 
 

@@ -16,6 +16,7 @@ from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import catalog, labels
 from hub.registry.diff import Change, compare
+from hub.registry.form import whole
 from hub.registry.names import check_label
 from hub.registry.pages.common import Heading, heading, named, prompt_page
 from hub.registry.pages.sheets import Sheet, sheet_page
@@ -106,9 +107,9 @@ async def release(
 def _number(text: str | None) -> int | None:
     if not text:
         return None
-    if not text.isdigit():
+    if (number := whole(text)) is None:
         raise Invalid("Choose a version by its number.")
-    return int(text)
+    return number
 
 
 @post(
@@ -150,10 +151,10 @@ async def labels_page(
     if at:
         try:
             moment = datetime.fromisoformat(at)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
             live = await labels.as_of(db, workspace.id, label, moment, about.name)
             said = _was_live(label, moment, live[0].version if live else 0)
-        except ValueError:
+        except (ValueError, OverflowError):
             error = "Write the moment as a date and a time, such as 2026-05-03 14:00."
     return prompt_page(
         request, "registry/labels.html", about, label, label=label, moves=moves, at_typed=at,

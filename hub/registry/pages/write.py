@@ -11,7 +11,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import HubError
+from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import catalog, drafts, form
 from hub.registry.document import InvalidDocument, from_json
@@ -121,6 +121,8 @@ async def autosave(
 async def _fields(request: Ask) -> dict[str, list[str]]:
     """The form with every repeated field, in order."""
     data = await request.form()
+    if not data:
+        raise Invalid("Nothing of the form arrived, so your draft is as it was. Try again.")
     return {key: [str(value) for value in data.getall(key)] for key in data}
 
 
@@ -139,12 +141,10 @@ async def _keep(
     tree = form.from_form(fields, held.document if held else latest.tree)
     form.act(tree, action)
     base = _one(fields, "base") or (held.base if held else latest.hash)
-    number = _one(fields, "base_version")
-    revision = _one(fields, "revision")
     return await drafts.put(
         db, workspace.id, account, about.id, tree, name=about.name, base=base,
-        base_version=int(number) if number.isdigit() else latest.number,
-        revision=int(revision) if revision.isdigit() else None,
+        base_version=form.whole(_one(fields, "base_version")) or latest.number,
+        revision=form.whole(_one(fields, "revision")),
     )  # fmt: skip
 
 
