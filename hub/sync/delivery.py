@@ -32,39 +32,18 @@ log = logging.getLogger("hub")
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Key = tuple[int, str, str | None, int | None]
 Headers = list[tuple[bytes, bytes]]
+Answer = tuple[bytes, bytes]
+"""Entity tag and body: tuples of bytes, since the garbage collector soon leaves those alone."""
 
 PREFIX = "/api/v1/prompts/"
 REBUILT = "index.rebuilt"
 MOST_BYTES = 64 * 1024 * 1024
 _EMPTY: Message = {"type": "http.response.body", "body": b"", "more_body": False}
+_JSON = (b"content-type", b"application/json")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PLAIN = re.compile(rb"[a-z0-9._-]+")
-_OVERHEAD = 2500
+_OVERHEAD = 700
 """Bytes of memory an answer takes beside its body, about."""
-
-
-class Answer:
-    """A prompt as it is sent: the messages of ASGI, made once."""
-
-    __slots__ = ("body", "same", "size", "start", "tag")
-
-    def __init__(self, etag: str, body: bytes, always: Headers) -> None:
-        self.tag = etag.encode()
-        headers = [
-            (b"etag", self.tag),
-            (b"cache-control", b"private, no-cache"),
-            (b"vary", b"Authorization"),
-            *always,
-        ]
-        self.same = _start(304, headers)
-        length = (b"content-length", b"%d" % len(body))
-        self.start = _start(200, [*headers, (b"content-type", b"application/json"), length])
-        self.body: Message = {"type": "http.response.body", "body": body, "more_body": False}
-        self.size = len(body) + _OVERHEAD
-
-
-def _start(status: int, headers: Headers) -> Message:
-    return {"type": "http.response.start", "status": status, "headers": headers}
 
 
 class Served:
@@ -79,9 +58,11 @@ class Served:
         self._keys = keys
         self._watch = watch
         self._answers: dict[Key, Answer] = {}
-        self._by_name: dict[str, set[Key]] = {}
+        self._by_name: dict[str, tuple[Key, ...]] = {}
         self._bytes = 0
-        self._always = always
+        self._headers: Headers = [
+            (b"cache-control", b"private, no-cache"), (b"vary", b"Authorization"), *always
+        ]  # fmt: skip
         self._looked = False
         self._quick = Quick(database) if database.sqlite else None
         watch.listen(self.on_event)
@@ -99,23 +80,23 @@ class Served:
         """Answer with these bytes from now on, if nothing happened since `epoch` was read."""
         if epoch != self.epoch:
             return
-        answer = Answer(etag, body, self._always)
-        self._put((workspace_id, name, label or None, version), answer)
+        self._put((workspace_id, name, label or None, version), (etag.encode(), body))
 
     def _put(self, key: Key, answer: Answer) -> None:
         if key in self._answers:
             return
-        if self._bytes + answer.size > MOST_BYTES:
+        size = len(answer[1]) + _OVERHEAD
+        if self._bytes + size > MOST_BYTES:
             self._forget_all()
-        self._bytes += answer.size
+        self._bytes += size
         self._answers[key] = answer
-        self._by_name.setdefault(key[1], set()).add(key)
+        self._by_name[key[1]] = (*self._by_name.get(key[1], ()), key)
 
     def forget(self, name: str) -> None:
         """Read the prompts of that name anew, in every workspace, when they are next asked for."""
         self.epoch += 1
         for key in self._by_name.pop(name, ()):
-            self._bytes -= self._answers.pop(key).size
+            self._bytes -= len(self._answers.pop(key)[1]) + _OVERHEAD
 
     def _forget_all(self) -> None:
         self.epoch += 1
@@ -157,9 +138,14 @@ class Served:
             return None
         if answer is None:
             return None
-        if if_none_match is not None and _among(answer.tag, if_none_match):
-            return answer.same, _EMPTY
-        return answer.start, answer.body
+        tag, body = answer
+        headers = [(b"etag", tag), *self._headers]
+        if if_none_match is not None and _among(tag, if_none_match):
+            return {"type": "http.response.start", "status": 304, "headers": headers}, _EMPTY
+        headers.append(_JSON)
+        headers.append((b"content-length", b"%d" % len(body)))
+        start: Message = {"type": "http.response.start", "status": 200, "headers": headers}
+        return start, {"type": "http.response.body", "body": body, "more_body": False}
 
     def _find(self, token: str, name: str, query: bytes) -> Answer | None:
         if self._quick is not None and not self._looked:
@@ -176,7 +162,7 @@ class Served:
         if answer is None and self._quick is not None:
             body = self._quick.read(*key)
             if body is not None:
-                answer = Answer(etag_of(body), body, self._always)
+                answer = (etag_of(body).encode(), body)
                 self._put(key, answer)
         return answer
 
