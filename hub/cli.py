@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import sys
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ import msgspec
 from hub import __version__, operating
 from hub.errors import HubError
 from hub.parts import Parts, open_parts
-from hub.settings import Settings
+from hub.settings import PREFIX, Settings
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def prompthub() -> None:
 def serve(data: Path | None, host: str | None, port: int | None, demo: bool) -> None:
     """Start the hub; the first start makes what it needs."""
     settings = read_settings(data=data, host=host, port=port)
-    said = run(settings, lambda parts: operating.prepare(parts, demo=demo), guest=False)
+    said = run(settings, lambda parts: operating.prepare(parts, demo=demo), makes=True, guest=False)
     for line in said:
         click.echo(line)
     operating.listen(settings)
@@ -53,7 +54,8 @@ def serve(data: Path | None, host: str | None, port: int | None, demo: bool) -> 
 @click.option("--demo", is_flag=True, help="Make the demo workspace too.")
 def init(data: Path | None, demo: bool) -> None:
     """Make the data folder, its tables and the first workspace; safe to repeat."""
-    for line in run(read_settings(data=data), lambda parts: operating.prepare(parts, demo=demo)):
+    settings = read_settings(data=data)
+    for line in run(settings, lambda parts: operating.prepare(parts, demo=demo), makes=True):
         click.echo(line)
 
 
@@ -141,9 +143,9 @@ def reindex(data: Path | None, workspace: str | None) -> None:
 @data_option
 def doctor(data: Path | None) -> None:
     """Look at repositories, index, locks and settings; exit code 1 if something needs a person."""
-    findings = run(read_settings(data=data), operating.examine)
+    findings = run(read_settings(data=data), operating.examine, look=True)
     for finding in findings:
-        click.echo(f"{finding.level}: {finding.sentence}")
+        click.echo(f"{finding.level}: {finding.where}: {finding.sentence}")
     if not findings:
         click.echo("Everything is in order.")
     sys.exit(1 if any(finding.level == "error" for finding in findings) else 0)
@@ -154,14 +156,40 @@ def read_settings(**given: Any) -> Settings:
     try:
         return Settings.from_environment(**given)
     except msgspec.ValidationError as error:
-        raise click.ClickException(f"A setting cannot be used: {error}.") from None
+        raise click.ClickException(_wrong_setting(str(error))) from None
 
 
-def run(settings: Settings, work: Callable[[Parts], Awaitable[T]], *, guest: bool = True) -> T:
+def _wrong_setting(said: str) -> str:
+    """The sentence about the setting that cannot be used, by the name that an operator gave it."""
+    if unknown := re.search(r"unknown field `(\w+)`", said):
+        known = ", ".join(PREFIX + name.upper() for name in Settings.__struct_fields__)
+        return f"{PREFIX}{unknown[1].upper()} is not a setting. There are: {known}."
+    where = re.search(r" - at `\$\.(\w+)`", said)
+    name = PREFIX + where[1].upper() if where else "A setting"
+    wanted = {"int": "a whole number", "bool": "true or false", "float": "a number"}
+    kind = re.search(r"Expected `(\w+)`", said)
+    asked = wanted.get(kind[1]) if kind else None
+    return f"{name} cannot be used: it has to be {asked}." if asked else f"{name}: {said}."
+
+
+def run(
+    settings: Settings,
+    work: Callable[[Parts], Awaitable[T]],
+    *,
+    makes: bool = False,
+    guest: bool = True,
+    look: bool = False,
+) -> T:
     """Do `work` with the data folder open; a refusal is a sentence and exit code 1."""
+    file = settings.data if settings.database_url else settings.data / "hub.db"
+    if not makes and not file.exists():
+        raise click.ClickException(
+            f"There is no hub in the folder {settings.data.resolve()}. Give the right one with "
+            "--data, or make one: prompthub init --data FOLDER."
+        )
 
     async def inside() -> T:
-        async with open_parts(settings, guest=guest) as parts:
+        async with open_parts(settings, guest=guest, look=look) as parts:
             for trouble in parts.troubles:
                 click.echo(trouble, err=True)
             return await work(parts)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FIRST_ADMIN = "admin@localhost"
 FIRST_WORKSPACE = ("main", "Prompts")
+ADDRESS_FILE = "hub.url"
 
 
 async def prepare(parts: Parts, *, demo: bool) -> list[str]:
@@ -68,12 +69,21 @@ async def _first_workspace(
     return workspace
 
 
+def address(settings: Settings) -> str:
+    """Where the hub of this data folder is: as set, else where it was last started."""
+    noted = settings.data / ADDRESS_FILE
+    if settings.public_url or not noted.exists():
+        return settings.url
+    return noted.read_text(encoding="utf-8").strip()
+
+
 def listen(settings: Settings) -> None:
     """Serve until stopped. uvloop is not optional: see `--loop` in docs/ARCHITECTURE.md."""
     import uvicorn
 
     from hub.app import create_app
 
+    (settings.data / ADDRESS_FILE).write_text(settings.url, encoding="utf-8")
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
@@ -106,7 +116,7 @@ async def add_person(parts: Parts, slug: str, email: str, name: str, role: str) 
     async with parts.database.write() as db:
         account = await workspaces.add(db, workspace, email, name, role, actor=OPERATOR)
         token = await accounts.make_link(db, account)
-    return f"{parts.settings.url}/sign-in/{token}"
+    return f"{address(parts.settings)}/sign-in/{token}"
 
 
 async def make_key(parts: Parts, slug: str, name: str, scope: str) -> str:
@@ -119,7 +129,7 @@ async def make_workspace(parts: Parts, slug: str, name: str) -> str:
     async with parts.database.write() as db:
         workspace = await workspaces.create(db, slug, name, actor=OPERATOR, account_id=None)
     await parts.publisher.ensure(workspace)
-    return f"{parts.settings.url}/{workspace.slug}"
+    return f"{address(parts.settings)}/{workspace.slug}"
 
 
 @dataclass(frozen=True)
@@ -147,7 +157,7 @@ async def import_folder(parts: Parts, slug: str, path: Path, folder: str, messag
     refused = len(found) - len(good)
     lines.append(
         f"{len(good)} prompts read, {new} new or changed, {len(good) - new} as they were"
-        + (f", {refused} files left out" if refused else "")
+        + (f", {refused} left out" if refused else "")
         + "."
     )
     return Report(lines, len(saved))
@@ -185,4 +195,4 @@ async def reindex(parts: Parts, slug: str | None) -> list[str]:
 async def examine(parts: Parts) -> list[Finding]:
     from hub.registry import doctor
 
-    return await doctor.examine(parts.database, parts.settings)
+    return await doctor.examine(parts.database, parts.settings.repositories)

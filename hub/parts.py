@@ -26,23 +26,19 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, *, guest: bool = False) -> AsyncGenerator[Parts]:
+async def open_parts(
+    settings: Settings, *, guest: bool = False, look: bool = False
+) -> AsyncGenerator[Parts]:
     """Open the data folder: tables brought up to date, what a crash left settled.
 
     `guest`: if a hub serves the folder already, join it instead of refusing; the running hub owns
-    the tables, the recovery and SQLite's checkpoints.
+    the tables, the recovery and SQLite's checkpoints. `look`: mend nothing, whoever owns it.
 
     Raises:
         DataInUse: another process owns the folder, and `guest` was not asked for.
     """
     async with AsyncExitStack() as stack:
-        owner = True
-        try:
-            stack.enter_context(hold(settings.data))
-        except DataInUse:
-            if not guest:
-                raise
-            owner = False
+        owner = not look and _own(stack, settings, guest)
         settings.repositories.mkdir(parents=True, exist_ok=True)
         if owner:
             await upgrade(settings.database)
@@ -54,3 +50,14 @@ async def open_parts(settings: Settings, *, guest: bool = False) -> AsyncGenerat
         if owner:
             troubles = await recover.at_start(database, settings.repositories)
         yield Parts(settings, database, publisher, tuple(troubles))
+
+
+def _own(stack: AsyncExitStack, settings: Settings, guest: bool) -> bool:
+    """Take the data folder for ourselves; False: a hub has it, and a guest may join."""
+    try:
+        stack.enter_context(hold(settings.data))
+    except DataInUse:
+        if not guest:
+            raise
+        return False
+    return True

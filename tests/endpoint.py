@@ -6,8 +6,9 @@ Real sockets, so that what is tested is what happens: refusing, hanging, dying i
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +57,29 @@ async def running_endpoint() -> AsyncIterator[FakeEndpoint]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def endpoint_in_a_thread() -> Iterator[FakeEndpoint]:
+    """The same with a loop of its own, for tests that have none to lend."""
+    ready, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    made: list[FakeEndpoint] = []
+
+    async def run() -> None:
+        async with running_endpoint() as endpoint:
+            made.append(endpoint)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    ready.wait(10)
+    try:
+        yield made[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
 
 
 async def _serve(fake: FakeEndpoint, reader: Any, writer: Any) -> None:

@@ -109,7 +109,7 @@ async def _examples(
         found = await db.execute(
             select(Prompt.name, Prompt.id).where(Prompt.workspace_id == workspace.id)
         )
-        ids = dict(found.tuples().all())
+        ids = {row.name: row.id for row in found}
         audit.record(db, OPERATOR, TOLD, workspace.slug, workspace.id)
         for name, story in stories.items():
             for position, example in enumerate(story["examples"], 1):

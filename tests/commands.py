@@ -1,0 +1,71 @@
+"""The command `prompthub` as an operator types it: once, or as a hub that goes on running."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.serving import free_port, wait_until_ready
+
+COMMAND = [sys.executable, "-c", "from hub.cli import main; main()"]
+
+
+def surroundings(**more: str) -> dict[str, str]:
+    """The environment without anything of ours, and `more`."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PROMPTHUB_")}
+    return kept | more
+
+
+def prompthub(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own and wait for it."""
+    return subprocess.run(
+        [*COMMAND, *words], env=surroundings(**environment), text=True, capture_output=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+
+
+@dataclass
+class Hub:
+    """A hub that `prompthub serve` started."""
+
+    url: str
+    data: Path
+    said: str
+    """What it printed when it started."""
+
+    @property
+    def link(self) -> str:
+        """The one-time sign-in link among it."""
+        found = re.search(r"http\S+/sign-in/\S+", self.said)
+        assert found, self.said
+        return found[0]
+
+    def key(self, scope: str) -> str:
+        made = prompthub(
+            "key", "create", "--data", str(self.data), "--workspace", "demo", "--scope", scope
+        )
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
+
+
+@contextmanager
+def serving(data: Path, *words: str, **environment: str) -> Iterator[Hub]:
+    """`prompthub serve`, stopped at the end as an operator would, with SIGTERM."""
+    port = free_port()
+    printed = data.with_name(data.name + "-said.txt")
+    command = [*COMMAND, "serve", "--data", str(data), "--port", str(port), *words]
+    with printed.open("w") as file:
+        env = surroundings(**environment)
+        process = subprocess.Popen(command, env=env, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}", process, 60)
+        yield Hub(f"http://127.0.0.1:{port}", data, printed.read_text())
+    finally:
+        process.terminate()
+        process.wait(20)
