@@ -90,6 +90,7 @@ async def test_her_key_is_not_told_what_an_entity_tag_of_the_clinic_means(
         address = f"/api/v1/prompts/ward/note{query}"
         for _ in range(2):  # the second is answered by the quick way
             ours = await client.get(address, headers=read_key)
+        assert ours.headers["x-content-type-options"] == "nosniff"
         tag = {"If-None-Match": ours.headers["etag"]}
         assert (await client.get(address, headers=read_key | tag)).status_code == 304
         assert (await client.get(address, headers=rival_key | tag)).status_code == 404
