@@ -196,3 +196,38 @@ async def test_mallory_sees_nothing(ana: Browser, mallory: Browser) -> None:
         answer = await mallory.get(address)
         assert answer.status_code == 404
         assert "triage" not in title(answer).lower()
+
+
+async def test_a_refused_save_says_once_what_is_wrong(ana: Browser) -> None:
+    await make(ana)
+    page = await ana.get(BASE)
+    form = editor(page.text, "{% if x %} never closed", action="save", message="Because")
+    answer = await ana.post_form(BASE, form)
+    assert answer.status_code == 422
+    assert answer.text.count("Something that was opened is never closed") == 1
+    assert "Not saved yet; your text is kept as a draft" in answer.text
+    assert "`" not in answer.text.partition("Not saved yet")[2].partition("</div>")[0]
+
+
+async def test_carla_reads_where_the_conversation_goes(ana: Browser, carla: Browser) -> None:
+    await make(ana)
+    page = await ana.get(BASE)
+    form = editor(page.text, "Be calm.", "", action="save", message="With the talk so far")
+    form |= {"role": ["system", "placeholder"], "message_name": ["", "history"]}
+    assert (await ana.post_form(BASE, form)).status_code == 303
+    for path in (BASE, "/clinic/version/2/support/triage"):
+        seen = (await carla.get(path)).text
+        assert "The conversation so far goes here" in seen
+        assert "data-editor" not in seen
+    change = (await carla.get("/clinic/diff/1/2/support/triage")).text
+    assert "placeholder" not in change.partition("<main")[2]
+
+
+async def test_a_deleted_prompt_offers_one_thing(ana: Browser) -> None:
+    await make(ana)
+    await ana.post_form("/clinic/delete/support/triage", {"reason": "Not used"})
+    page = await ana.get("/clinic/history/support/triage")
+    assert "Bring it back" in page.text
+    assert 'href="/clinic/try/support/triage"' not in page.text
+    assert (await ana.post_form("/clinic/undelete/support/triage")).status_code == 303
+    assert "Be calm." in (await ana.get(BASE)).text
