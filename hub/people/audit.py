@@ -25,9 +25,14 @@ SAID = {
     "connection.removed": "removed the connection",
     "key.created": "made the key",
     "key.revoked": "revoked the key",
+    "label.moved": "moved the label",
     "member.added": "added",
     "member.changed": "changed the role of",
     "member.removed": "removed",
+    "prompt.deleted": "deleted",
+    "prompt.renamed": "renamed",
+    "version.restored": "restored a version of",
+    "version.saved": "saved a version of",
     "workspace.created": "made the workspace",
 }
 """How an action reads between the person and the subject; an unknown one is shown as it is."""

@@ -187,8 +187,9 @@ async def new(
     publisher: Publisher = request.app.state.publisher
     name = typed["name"].strip().strip("/")
     try:
+        first = _first(typed)
         saved = await versions.save(
-            publisher, workspace, name, _first(typed), base=None, actor=actor,
+            publisher, workspace, name, first, base=None, actor=actor,
             message=typed["message"] or f"First version of {name}",
         )  # fmt: skip
     except HubError as refused:
@@ -198,7 +199,10 @@ async def new(
             request, "registry/new.html", section="prompts", status=refused.status, typed=typed,
             errors=errors,
         )  # fmt: skip
-    return go(f"/{workspace.slug}/prompts/{saved.name}", f"Made {saved.name}, version 1.")
+    said = f"Made {saved.name}, version 1."
+    if first.template == "plain":
+        said += " Some braces in it are not ours, so all are kept as plain text; see Settings."
+    return go(f"/{workspace.slug}/prompts/{saved.name}", said)
 
 
 def _first(typed: dict[str, str]) -> Document:

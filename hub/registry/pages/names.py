@@ -32,6 +32,7 @@ def _sheet(kind: str, workspace: WorkspaceRef, about: Heading) -> Sheet:
     text = TEXTS[kind]
     if kind == "delete" and live:
         text += f" It is live in {live}: applications that ask for it will find nothing."
+        text += " Bringing it back does not put it live again; that has to be done anew."
     return Sheet(
         kind=kind,
         title=f"{kind.capitalize()} {about.title or about.name}",
@@ -172,7 +173,8 @@ async def undelete(
         request.app.state.publisher, workspace, about.name, about.head, actor=actor,
         message="Bring it back",
     )  # fmt: skip
-    return go(f"/{workspace.slug}/prompts/{saved.name}", f"{saved.name} is back.")
+    said = f"{saved.name} is back, but not live anywhere. Put it live again if apps use it."
+    return go(f"/{workspace.slug}/prompts/{saved.name}", said)
 
 
 ROUTES: list[Any] = [
