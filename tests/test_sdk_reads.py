@@ -12,7 +12,7 @@ import pytest
 import sdk
 from tests.stand_in import KEY, NONSENSE, StandIn, until
 
-WAIT = 0.3
+WAIT = 1.0  # long enough for a loaded machine, short enough to wait for
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_two_event_loops_one_after_the_other(connect):
 
 async def test_who_is_cancelled_takes_nothing_from_the_others(stand_in, connect):
     stand_in.slowly = 0.2
-    hub = connect(boot_wait=5)
+    hub = connect(refresh=60, boot_wait=5)
     first, second = (asyncio.create_task(hub.aget_prompt("support/triage")) for _ in range(2))
     await asyncio.sleep(0.05)
     first.cancel()
@@ -306,8 +306,8 @@ def test_two_hubs_share_nothing(stand_in, connect):
     other = StandIn()
     other.put("support/triage", 1, "Of the other hub")
     try:
-        assert connect().get_prompt("support/triage").version == 7
-        assert connect(other.url).get_prompt("support/triage").version == 1
+        assert connect(boot_wait=5).get_prompt("support/triage").version == 7
+        assert connect(other.url, boot_wait=5).get_prompt("support/triage").version == 1
     finally:
         other.stop()
 
