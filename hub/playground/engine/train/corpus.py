@@ -15,9 +15,9 @@ from hub.playground.engine.train.words import each
 
 Messages = list[dict[str, str]]
 TASKS: tuple[tuple[Callable[[Choice], Task], int], ...] = (
-    (sorting, 44), (texts.look_up, 14), (texts.extract, 11), (texts.polite, 5), (texts.numbers, 5),
-    (texts.translate, 6), (texts.teach, 5), (letters.hand_over, 4), (letters.reply, 5),
-    (letters.title, 4), (letters.persona, 3), (letters.sums, 1), (letters.unknown, 3),
+    (sorting, 36), (texts.look_up, 24), (texts.extract, 14), (texts.polite, 6), (texts.numbers, 4),
+    (texts.translate, 8), (texts.teach, 4), (letters.hand_over, 3), (letters.reply, 4),
+    (letters.title, 5), (letters.persona, 3), (letters.sums, 2), (letters.unknown, 3),
 )  # fmt: skip
 
 ADVICE = each(

@@ -40,7 +40,7 @@ def sorting(choice: Choice) -> Task:
     frame = choice.any(kind.frames)
     rules: list[str] = []
     right = index
-    if kind is cases.TRIAGE and choice.chance(0.3):
+    if kind is cases.TRIAGE and choice.chance(0.45):
         frame, right = _rule(choice, labels, index, phrase, frame, rules)
     message = choice.fill(frame, x=phrase)
     message = _chatter(choice, message)

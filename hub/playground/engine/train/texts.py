@@ -15,7 +15,7 @@ EXACT = each("plain|plain|plain|json|caps|prefix|bold|polite|sentence|pirate")
 
 def look_up(choice: Choice) -> Task:
     """Find a name in a list; with "ignore case" any spelling will do, without it none but the exact."""
-    kind = choice.any(("room", "phone", "ward", "desk", "doctor", "team"))
+    kind = choice.any(("room", "room", "phone", "ward", "desk", "doctor", "team"))
     value: Callable[[], str] = {
         "room": lambda: f"room {choice.random.randint(1, 40)}",
         "phone": lambda: str(choice.random.randint(100, 999)),
@@ -49,7 +49,7 @@ def look_up(choice: Choice) -> Task:
         name="look up", role=choice.fill(choice.wording(LOOK_UP_ROLES)),
         ask=ask, content=at_once.replace("{x}", asked), answer=answer or missing, key=kind,
         rules=(*rule, told, f"The list:\n{listed}" if "\n" in listed else f"List: {listed}."),
-        shapes=EXACT,
+        shapes=("plain", "plain", "plain", *EXACT),
     )  # fmt: skip
 
 
