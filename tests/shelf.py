@@ -124,9 +124,7 @@ class Clone:
 
     async def arrives(self) -> None:
         """The hub takes notice."""
-        await index.catch_up(
-            self.shelf.database, self.shelf.repository, self.shelf.workspace.id
-        )
+        await index.catch_up(self.shelf.database, self.shelf.repository, self.shelf.workspace.id)
 
     def pull(self) -> None:
         self.git("pull", "-q", "--ff-only")

@@ -189,5 +189,3 @@ async def test_what_was_typed_since_stays_a_draft(shelf: Shelf, people: Cast):
     draft = await kept(shelf, people.account_ids["ana"], one.id)
     assert draft is not None
     assert draft.document == tree("Three")
-
-

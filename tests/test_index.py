@@ -281,7 +281,7 @@ async def rich_history(shelf: Shelf, tmp_path: Path) -> None:
     await clone.arrives()
     await versions.restore(publisher, workspace, "care/triage", 1, actor=ana)
     await versions.restore(publisher, workspace, "pushed/two", 1, actor=ana)
-    await versions.delete(publisher, workspace, "care/triage", actor=ana, message="Gone")
+    await versions.delete(publisher, workspace, "care/triage", actor=shelf.ben, message="Gone")
     await shelf.save("care/triage", "A new one under the old name")
     await versions.save_many(
         publisher, workspace,

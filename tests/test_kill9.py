@@ -91,9 +91,7 @@ async def test_nothing_acknowledged_is_lost(database: Database, settings, tmp_pa
 async def assert_all_there(shelf: Shelf, acknowledged: list[list[str]]) -> None:
     assert not await index.catch_up(shelf.database, shelf.repository, shelf.workspace.id)
     async with shelf.database.read() as db:
-        rows = await db.execute(
-            select(Version.name, Version.number, Version.hash, Version.commit)
-        )
+        rows = await db.execute(select(Version.name, Version.number, Version.hash, Version.commit))
         saved = {(row.name, row.number): (row.hash, row.commit) for row in rows}
         moved = set(await db.scalars(select(LabelMove.commit)))
         assert not list(await db.scalars(select(Intent).where(Intent.state == "open")))

@@ -116,7 +116,7 @@ async def test_labels_go_with_a_rename_and_away_with_a_delete(shelf: Shelf):
         "production/care/triage.yml", "staging/care/triage.yml",
     ]  # fmt: skip
     assert (await shelf.dump()).count("label_moves:") == 2
-    await versions.delete(shelf.publisher, shelf.workspace, "care/triage", actor=shelf.ana)
+    await versions.delete(shelf.publisher, shelf.workspace, "care/triage", actor=shelf.ben)
     assert shelf.git("ls-tree", "-r", "--name-only", "deploy") == ""
     dump = await shelf.assert_rebuilds()
     assert dump.count("label_moves:") == 4

@@ -170,9 +170,7 @@ async def test_a_repeated_request_is_done_once(shelf: Shelf):
 async def test_rename_delete_restore(shelf: Shelf):
     first = await shelf.save("old/name", "One")
     await shelf.save("old/name", "Two", base=first.hash)
-    await versions.rename(
-        shelf.publisher, shelf.workspace, "old/name", "new/name", actor=shelf.ana
-    )
+    await versions.rename(shelf.publisher, shelf.workspace, "old/name", "new/name", actor=shelf.ana)
     dump = await shelf.dump()
     assert "old_names: workspace_id=1 name='old/name'" in dump
     assert "kind='renamed' old='old/name' new='new/name'" in dump
@@ -180,9 +178,7 @@ async def test_rename_delete_restore(shelf: Shelf):
     await versions.delete(shelf.publisher, shelf.workspace, "new/name", actor=shelf.ana)
     with pytest.raises(NotFound, match="was deleted"):
         await shelf.save("new/name", "x", base=first.hash)
-    back = await versions.restore(
-        shelf.publisher, shelf.workspace, "new/name", 1, actor=shelf.ana
-    )
+    back = await versions.restore(shelf.publisher, shelf.workspace, "new/name", 1, actor=shelf.ana)
     assert (back.version, back.hash, back.id) == (3, first.hash, first.id)
     with pytest.raises(NotFound, match="no version 9"):
         await versions.restore(shelf.publisher, shelf.workspace, "new/name", 9, actor=shelf.ana)

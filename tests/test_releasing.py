@@ -132,12 +132,16 @@ async def test_a_deleted_prompt_can_be_brought_back(ana: Browser, ben: Browser) 
     await put_live(ben, 2)
     sheet = await ana.get("/clinic/delete/support/triage")
     assert "live in production (v2)" in sheet.text
-    assert (await ana.post_form("/clinic/delete/support/triage")).status_code == 303
+    refused = await ana.post_form("/clinic/delete/support/triage")
+    assert refused.status_code == 403  # an editor cannot take away what is live
+    assert "A reviewer or an administrator" in refused.text
+    assert (await ben.post_form("/clinic/delete/support/triage")).status_code == 303
     assert "support/triage" not in (await ana.get("/clinic/prompts")).text.split("flashes")[0]
     gone = await ana.get(BASE, follow_redirects=True)
     assert "Deleted" in gone.text
-    assert (await ana.post_form("/clinic/undelete/support/triage")).status_code == 303
+    assert (await ben.post_form("/clinic/undelete/support/triage")).status_code == 303
     back = await ana.get(BASE)
+    assert "Live v2" in back.text  # undo puts it back into production too
     assert title(back) == "Triage"
     assert "Be calm and brief." in back.text
 

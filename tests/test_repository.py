@@ -287,9 +287,7 @@ async def test_half_of_a_double_swap_is_completed(shelf: Shelf, tmp_path: Path):
     assert not await open_intents(shelf)
 
 
-async def test_a_damaged_pack_is_found_and_what_is_indexed_still_read(
-    shelf: Shelf, tmp_path: Path
-):
+async def test_a_damaged_pack_is_found_and_what_is_indexed_still_read(shelf: Shelf, tmp_path: Path):
     await shelf.save("a", noise(2000))
     before = await shelf.dump()
     for pack in (shelf.repository.path / "objects/pack").glob("*.pack"):

@@ -184,9 +184,7 @@ async def test_two_workspaces_with_the_same_name_for_a_prompt(
 ):
     for key, text in ((write_key, "Ours"), (rival_key, "Theirs")):
         body = {"document": {"messages": [{"role": "user", "content": text}]}}
-        assert (
-            await client.post(f"{API}/versions/a", headers=key, json=body)
-        ).status_code == 201
+        assert (await client.post(f"{API}/versions/a", headers=key, json=body)).status_code == 201
     for _ in range(2):
         for key, text in ((write_key, "Ours"), (rival_key, "Theirs")):
             answer = await fetch(client, key)

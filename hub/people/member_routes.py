@@ -61,9 +61,7 @@ async def add_person(
         return await _people_page(request, db, workspace, added=account, link=_link(request, token))
 
 
-@post(
-    "/{slug:str}/settings/people/{account_id:int}/role", needs=Need.ADMIN, name="settings:role"
-)
+@post("/{slug:str}/settings/people/{account_id:int}/role", needs=Need.ADMIN, name="settings:role")
 async def change_role(
     request: Ask,
     account_id: FromPath[int],
@@ -97,9 +95,7 @@ async def remove_person(
     return go(here, f"{name} was removed; what they saved stays.", undo=undo)
 
 
-@post(
-    "/{slug:str}/settings/people/{account_id:int}/back", needs=Need.ADMIN, name="settings:back"
-)
+@post("/{slug:str}/settings/people/{account_id:int}/back", needs=Need.ADMIN, name="settings:back")
 async def put_back(
     account_id: FromPath[int],
     actor: NamedDependency[Actor],
@@ -110,9 +106,7 @@ async def put_back(
     return go(f"/{workspace.slug}/settings", f"{name} is back, with the same role.")
 
 
-@post(
-    "/{slug:str}/settings/people/{account_id:int}/link", needs=Need.ADMIN, name="settings:link"
-)
+@post("/{slug:str}/settings/people/{account_id:int}/link", needs=Need.ADMIN, name="settings:link")
 async def make_link(
     request: Ask,
     account_id: FromPath[int],

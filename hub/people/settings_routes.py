@@ -75,9 +75,7 @@ async def create_key(
         return await _keys_page(request, db, workspace, made=made)
 
 
-@post(
-    "/{slug:str}/settings/keys/{key_id:str}/revoke", needs=Need.ADMIN, name="settings:revoke"
-)
+@post("/{slug:str}/settings/keys/{key_id:str}/revoke", needs=Need.ADMIN, name="settings:revoke")
 async def revoke_key(
     request: Ask,
     key_id: FromPath[str],

@@ -133,9 +133,7 @@ async def list_versions(
 ) -> Response[bytes]:  # fmt: skip
     """The newest first, without their texts."""
     about = await about_prompt(db, workspace, name)
-    lines = await history.versions(
-        db, workspace.id, about.id, before=cursor, limit=limit + 1
-    )
+    lines = await history.versions(db, workspace.id, about.id, before=cursor, limit=limit + 1)
     items = [
         bodies.ListedVersion(
             version=one.number, hash=one.hash, commit=one.commit, name=one.name,
@@ -145,9 +143,7 @@ async def list_versions(
     ]  # fmt: skip
     more = str(items[-1].version) if len(lines) > limit else None
     return as_json(
-        bodies.VersionList(
-            name=about.name, id=about.id, items=items, next=more, total=about.head
-        )
+        bodies.VersionList(name=about.name, id=about.id, items=items, next=more, total=about.head)
     )
 
 
@@ -212,9 +208,7 @@ async def get_label(
         version, digest = (live[0].version, live[0].hash) if live else (None, None)
     items = [_move(move) for move in moves]
     return as_json(
-        bodies.LabelHistory(
-            name=about.name, label=label, version=version, hash=digest, items=items
-        )
+        bodies.LabelHistory(name=about.name, label=label, version=version, hash=digest, items=items)
     )
 
 

@@ -30,9 +30,7 @@ class Batch:
     ledger: Ledger
     tips: dict[str, str]
     id: str = ""
-    settled: list[tuple[Waiting, Settled]] = field(
-        default_factory=list[tuple[Waiting, Settled]]
-    )
+    settled: list[tuple[Waiting, Settled]] = field(default_factory=list[tuple[Waiting, Settled]])
     twins: list[tuple[asyncio.Future[Answer], Settled]] = field(
         default_factory=list[tuple["asyncio.Future[Answer]", Settled]]
     )
@@ -157,9 +155,7 @@ def _load(db: Connection, ledger: Ledger, asks: list[Ask]) -> None:
     ledger.load_versions(
         db, set[tuple[str, int]]().union(*(ask.versions_wanted(ledger) for ask in asks))
     )
-    ledger.load_contents(
-        db, set[str]().union(*(ask.contents_wanted(ledger) for ask in asks))
-    )
+    ledger.load_contents(db, set[str]().union(*(ask.contents_wanted(ledger) for ask in asks)))
 
 
 def _answered_before(

@@ -90,9 +90,7 @@ _LABEL = ("label", "version", "hash", "moved_at", "moved_by", "reason")
 _LABEL_COLUMNS = [getattr(Label, name) for name in _LABEL]
 
 
-async def get(
-    db: AsyncSession, workspace_id: int, name: str, *, deleted: bool = False
-) -> About:
+async def get(db: AsyncSession, workspace_id: int, name: str, *, deleted: bool = False) -> About:
     """The prompt of that name; `deleted`: a deleted one will do, if no other has the name.
 
     Raises:
@@ -163,9 +161,7 @@ async def get_by_id(db: AsyncSession, workspace_id: int, prompt_id: str) -> Abou
     row = (await db.execute(query)).one_or_none()
     if row is None:
         raise NoSuchPrompt("There is no such prompt here. Look for it in the list.")
-    return About(
-        **_named(row, _ABOUT), labels=await labels_of(db, workspace_id, prompt_id)
-    )
+    return About(**_named(row, _ABOUT), labels=await labels_of(db, workspace_id, prompt_id))
 
 
 async def _raise_if_moved(db: AsyncSession, workspace_id: int, name: str) -> None:

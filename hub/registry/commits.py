@@ -1,7 +1,7 @@
 """Commits as values: what git says about one, and how we ask git to write some. Pure.
 
-    plans --- stream() --> bytes for `git fast-import` --> commits in the repository
-    Commit <-- parse_commit(), parse_log() --- what `git cat-file` and `git log --raw -z` print
+plans --- stream() --> bytes for `git fast-import` --> commits in the repository
+Commit <-- parse_commit(), parse_log() --- what `git cat-file` and `git log --raw -z` print
 """
 
 from __future__ import annotations

@@ -120,7 +120,8 @@ async def put(
             raise StaleDraft(await get(db, workspace_id, account_id, prompt_id)) from None
     else:
         where = (*_at(workspace_id, account_id, prompt_id), Draft.revision == held.revision)
-        done = await db.execute(update(Draft).where(*where).values(**values).returning(Draft.revision))
+        change = update(Draft).where(*where).values(**values)
+        done = await db.execute(change.returning(Draft.revision))
         if done.first() is None:
             raise StaleDraft(await get(db, workspace_id, account_id, prompt_id))
     created = held.created_at if held else moment
@@ -203,12 +204,8 @@ def _at(workspace_id: int, account_id: int, prompt_id: str) -> tuple[Any, ...]:
     )
 
 
-async def _rekey(
-    db: AsyncSession, workspace_id: int, account_id: int, old: str, new: str
-) -> None:
-    await db.execute(
-        update(Draft).where(*_at(workspace_id, account_id, old)).values(prompt_id=new)
-    )
+async def _rekey(db: AsyncSession, workspace_id: int, account_id: int, old: str, new: str) -> None:
+    await db.execute(update(Draft).where(*_at(workspace_id, account_id, old)).values(prompt_id=new))
 
 
 def _aside(prompt_id: str) -> str:

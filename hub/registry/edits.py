@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from hub.errors import Conflict, NotFound
+from hub.errors import Conflict, Forbidden, NotFound
+from hub.people.policy import Need, allows
 from hub.registry import deploy_file, names
 from hub.registry.asks import Ask, Later, NoSuchPrompt, Settled, alive, newest_dead
 from hub.registry.commits import Change, Plan
@@ -90,14 +91,16 @@ class Delete(Ask):
 
     def settle(self, ledger: Ledger) -> Settled:
         held = alive(ledger, self.name)
+        labels = [label for label, _ in labels_and_versions(ledger, held)]
+        if labels and not allows(self.actor, Need.RELEASE, ledger.workspace_id):
+            raise Forbidden(
+                f"{self.name} is live ({', '.join(sorted(labels))}), and deleting it would take it "
+                "away from the applications that use it. A reviewer or an administrator can."
+            )
         said = f"Delete {self.name}"
         gone = [Change(names.path_of(self.name), old=held.blob)]
         plans = [self.plan(MAIN, said, gone, Prompt=self.name)]
-        files = [
-            file
-            for label, _ in labels_and_versions(ledger, held)
-            for file in label_gone(ledger, held, label)
-        ]
+        files = [file for label in labels for file in label_gone(ledger, held, label)]
         if files:
             plans.append(self.plan(DEPLOY, said, files, Prompt=self.name))
         return Settled(plans, lambda: {"name": self.name, "id": held.id})
@@ -177,4 +180,3 @@ def label_gone(ledger: Ledger, held: Held, label: str) -> list[Change]:
         Change(deploy_file.path_of(label, name), old="-", old_data=old)
         for name in [held.name, *ledger.former_names(held.id)]
     ]
-

@@ -223,9 +223,7 @@ def _version(ledger: Ledger, commit: Commit, held: Held, reading: Reading) -> No
 
 
 def _event(ledger: Ledger, commit: Commit, held: Held, kind: str, old: str, new: str) -> None:
-    ledger.events.append(
-        Happened(prompt_id=held.id, kind=kind, old=old, new=new, commit=commit)
-    )
+    ledger.events.append(Happened(prompt_id=held.id, kind=kind, old=old, new=new, commit=commit))
 
 
 def _stamp(held: Held, commit: Commit) -> None:
@@ -251,9 +249,7 @@ def follow_deploy(ledger: Ledger, commit: Commit) -> None:
             _point(ledger, commit, key, known)
 
 
-def _pointers(
-    commit: Commit, *, old: bool
-) -> list[tuple[tuple[str, str], deploy_file.Pointer]]:
+def _pointers(commit: Commit, *, old: bool) -> list[tuple[tuple[str, str], deploy_file.Pointer]]:
     """Label and prompt id of every deploy file the commit touched, before or after it."""
     found: list[tuple[tuple[str, str], deploy_file.Pointer]] = []
     for change in sorted(commit.changes, key=lambda change: change.path):

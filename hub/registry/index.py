@@ -158,9 +158,7 @@ async def reindex(database: Database, repository: Repository, workspace_id: int)
     await database.write_at_once(build)
 
 
-def _remember_requests(
-    db: Connection, workspace_id: int, ref: str, commits: list[Commit]
-) -> None:
+def _remember_requests(db: Connection, workspace_id: int, ref: str, commits: list[Commit]) -> None:
     """A request that was answered before the index was lost must not be done twice after."""
     ids = {c.trailers["Request-Id"]: c for c in commits if "Request-Id" in c.trailers}
     if not ids:

@@ -159,12 +159,23 @@ async def history(
     return list(await db.scalars(query.order_by(LabelMove.id.desc())))
 
 
-async def previous(
-    db: AsyncSession, workspace_id: int, label: str, prompt_id: str
-) -> int | None:
+async def previous(db: AsyncSession, workspace_id: int, label: str, prompt_id: str) -> int | None:
     """The version to roll back to: where the label was before it came to where it is."""
     moves = await history(db, workspace_id, label, prompt_id)
     return moves[0].old if moves else None
+
+
+async def lost(
+    db: AsyncSession, workspace_id: int, prompt_id: str, deleted_at: datetime
+) -> list[tuple[str, int]]:
+    """Labels and versions that went away when the prompt was deleted."""
+    query = select(LabelMove.label, LabelMove.old).where(
+        LabelMove.workspace_id == workspace_id,
+        LabelMove.prompt_id == prompt_id,
+        LabelMove.at == deleted_at,
+        LabelMove.new.is_(None),
+    )
+    return [(label, old) for label, old in await db.execute(query) if old is not None]
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):

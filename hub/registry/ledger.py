@@ -129,9 +129,7 @@ class Ledger:
 
     # --- from the tables ---------------------------------------------------------------------
 
-    def load_prompts(
-        self, db: Connection, names: Iterable[str], ids: Iterable[str]
-    ) -> None:
+    def load_prompts(self, db: Connection, names: Iterable[str], ids: Iterable[str]) -> None:
         """Prompts by name (living and dead) or by id."""
         asked_names = {name for name in names if name not in self.live}
         asked_ids = {id for id in ids if id not in self.prompts}
@@ -193,9 +191,7 @@ class Ledger:
             )
             self._load_versions(db, query)
 
-    def load_versions_by_hash(
-        self, db: Connection, wanted: Iterable[tuple[str, str]]
-    ) -> None:
+    def load_versions_by_hash(self, db: Connection, wanted: Iterable[tuple[str, str]]) -> None:
         for part in _parts(wanted):
             query = _versions(self.workspace_id).where(
                 or_(*(and_(Version.prompt_id == id, Version.hash == h) for id, h in part))

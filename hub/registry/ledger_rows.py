@@ -157,9 +157,7 @@ def _write_labels(db: Connection, ledger: Ledger) -> None:
         key = {"workspace_id": ledger.workspace_id, "label": label, "prompt_id": id}
         to = ledger.labels.get((label, id))
         if to is None:
-            db.execute(
-                delete(_LABELS).where(*(_LABELS.c[name] == key[name] for name in key))
-            )
+            db.execute(delete(_LABELS).where(*(_LABELS.c[name] == key[name] for name in key)))
         else:
             values = {name: getattr(to, name) for name in to.__struct_fields__}
             set_.append(key | values)

@@ -1,7 +1,7 @@
 """Tables of the registry.
 
-Index (rebuilt from git by `prompthub reindex`): Prompt, OldName, Content, Version, PromptEvent, Label,
-LabelMove, IndexedRef. People's work in progress (in SQL alone): Draft. Bookkeeping: Intent.
+Index (rebuilt from git by `prompthub reindex`): Prompt, OldName, Content, Version, PromptEvent,
+Label, LabelMove, IndexedRef. People's work in progress (in SQL alone): Draft. Bookkeeping: Intent.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Prompt(Base):
     hash: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the latest version's file."""
     blob: Mapped[str] = mapped_column(String(40))
-    """Git's id of the file on main's tip; it differs from the latest good version's if `problem`."""
+    """Git's id of the file on main's tip; not the latest good version's if there is a `problem`."""
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     changed_by: Mapped[str] = mapped_column(String(120))
@@ -87,9 +87,7 @@ class Version(Base):
     __tablename__ = "versions"
     __table_args__ = (
         ForeignKeyConstraint(["workspace_id", "hash"], ["contents.workspace_id", "contents.hash"]),
-        ForeignKeyConstraint(
-            ["workspace_id", "prompt_id"], ["prompts.workspace_id", "prompts.id"]
-        ),
+        ForeignKeyConstraint(["workspace_id", "prompt_id"], ["prompts.workspace_id", "prompts.id"]),
         Index("ix_versions_hash", "workspace_id", "hash"),
         Index("ix_versions_commit", "workspace_id", "commit"),
     )

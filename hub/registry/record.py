@@ -1,7 +1,7 @@
 """One version as an application receives it: the record, and its exact bytes.
 
-    {name, id, version, commit, hash, label, labels, document, snippets, author, message,
-     created_at}
+{name, id, version, commit, hash, label, labels, document, snippets, author, message,
+ created_at}
 """
 
 from __future__ import annotations
@@ -152,9 +152,7 @@ def _query(
     return query.where(Version.number == (Prompt.head if number is None else number))
 
 
-async def _labels(
-    db: AsyncSession, workspace_id: int, prompt_id: str, number: int
-) -> list[str]:
+async def _labels(db: AsyncSession, workspace_id: int, prompt_id: str, number: int) -> list[str]:
     query = select(Label.label).where(
         Label.workspace_id == workspace_id, Label.prompt_id == prompt_id, Label.version == number
     )

@@ -1,8 +1,8 @@
 """From a draft to a version: straight, or together with what others saved meanwhile.
 
-    base unchanged ---> saved
-    base moved -------> merged cleanly -> saved, with a note who saved what
-                   \\-> clashes ---------> NeedsResolving; both texts, and the draft stays
+base unchanged ---> saved
+base moved -------> merged cleanly -> saved, with a note who saved what
+               \\-> clashes ---------> NeedsResolving; both texts, and the draft stays
 """
 
 from __future__ import annotations
@@ -122,9 +122,7 @@ async def save_draft(
     if actor.account_id is not None:
         async with database.write() as db:
             for key in {prompt_id, made.saved.id} - {None}:
-                await drafts.drop(
-                    db, workspace.id, actor.account_id, key or "", revision=revision
-                )
+                await drafts.drop(db, workspace.id, actor.account_id, key or "", revision=revision)
     return made
 
 
@@ -164,9 +162,7 @@ async def _keep(
 
 async def _document_of(db: AsyncSession, workspace_id: int, digest: str) -> Document | None:
     raw = await db.scalar(
-        select(Content.document).where(
-            Content.workspace_id == workspace_id, Content.hash == digest
-        )
+        select(Content.document).where(Content.workspace_id == workspace_id, Content.hash == digest)
     )
     return from_json(msgspec.json.decode(raw)) if raw else None
 

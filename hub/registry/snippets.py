@@ -39,9 +39,7 @@ def may_include(raw: bytes) -> bool:
     return b"{%" in raw and b"include" in raw
 
 
-async def texts_for(
-    db: AsyncSession, workspace_id: int, raw: bytes, made_at: datetime
-) -> Snippets:
+async def texts_for(db: AsyncSession, workspace_id: int, raw: bytes, made_at: datetime) -> Snippets:
     """Every snippet that the document's texts include, and those that these include."""
     found: Snippets = {}
     wanted = _pins(_TEXTS.decode(raw))

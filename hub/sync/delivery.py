@@ -49,9 +49,7 @@ _OVERHEAD = 700
 class Served:
     """The table of answers."""
 
-    def __init__(
-        self, database: Database, keys: KeyTable, watch: Watch, always: Headers
-    ) -> None:
+    def __init__(self, database: Database, keys: KeyTable, watch: Watch, always: Headers) -> None:
         """`always`: headers that every answer carries."""
         self.epoch = 0
         """Counts what was forgotten: an answer read before that must not be kept after it."""

@@ -19,7 +19,7 @@ from hub.registry.record import LATEST, Record, encode
 from hub.registry.snippets import may_include
 
 _SELECT = (
-    "SELECT p.id, v.number, v.hash, v.\"commit\", v.author, v.message, v.created_at, c.document, "
+    'SELECT p.id, v.number, v.hash, v."commit", v.author, v.message, v.created_at, c.document, '
     "(SELECT group_concat(x.label) FROM labels x WHERE x.workspace_id = p.workspace_id "
     "AND x.prompt_id = p.id AND x.version = v.number) "
     "FROM prompts p {join}"

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import HubError
-from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog, versions
+from hub.people.policy import Actor, Need, WorkspaceRef, allows
+from hub.registry import catalog, labels, versions
 from hub.registry.pages.common import Heading, heading, named
 from hub.registry.pages.sheets import Sheet, sheet_page
 from hub.web import Ask, Form, go
@@ -32,7 +32,6 @@ def _sheet(kind: str, workspace: WorkspaceRef, about: Heading) -> Sheet:
     text = TEXTS[kind]
     if kind == "delete" and live:
         text += f" It is live in {live}: applications that ask for it will find nothing."
-        text += " Bringing it back does not put it live again; that has to be done anew."
     return Sheet(
         kind=kind,
         title=f"{kind.capitalize()} {about.title or about.name}",
@@ -166,14 +165,25 @@ async def undelete(
     workspace: NamedDependency[WorkspaceRef],
     database: NamedDependency[Database],
 ) -> Redirect:
-    """Bring a deleted prompt back as it was; its labels have to be set anew."""
+    """Bring a deleted prompt back as it was, live where it was if the person may release."""
+    publisher = request.app.state.publisher
     async with database.read() as db:
         about = await catalog.get(db, workspace.id, named(name), deleted=True)
+        moment = about.deleted_at
+        lost = await labels.lost(db, workspace.id, about.id, moment) if moment else []
     saved = await versions.restore(
-        request.app.state.publisher, workspace, about.name, about.head, actor=actor,
-        message="Bring it back",
-    )  # fmt: skip
-    said = f"{saved.name} is back, but not live anywhere. Put it live again if apps use it."
+        publisher, workspace, about.name, about.head, actor=actor, message="Bring it back"
+    )
+    if not allows(actor, Need.RELEASE, workspace.id):
+        said = f"{saved.name} is back, but not live anywhere. Put it live again if apps use it."
+        return go(f"/{workspace.slug}/prompts/{saved.name}", said)
+    for label, version in lost:
+        await labels.move(
+            publisher, workspace, label, saved.name, version, expected=None, actor=actor,
+            reason="Brought back with the prompt",
+        )  # fmt: skip
+    where = ", ".join(f"{label} (v{version})" for label, version in lost)
+    said = f"{saved.name} is back" + (f", and live again in {where}." if where else ".")
     return go(f"/{workspace.slug}/prompts/{saved.name}", said)
 
 

@@ -44,7 +44,7 @@ def _python(url: str, name: str, label: str, names: list[str]) -> str:
     given = ", ".join(f"{one}=…" for one in names)
     asked = f'"{name}"' if label == "production" else f'"{name}", label="{label}"'
     return (
-        "import sdk  # pip install prompthub\n\n"
+        "import sdk\n\n"
         f'sdk.configure("{url}", key="ph_…")\n'
         f"prompt = sdk.get_prompt({asked})\n"
         f"messages = prompt.render({given})\n"
