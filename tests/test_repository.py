@@ -266,7 +266,7 @@ async def test_half_of_a_double_swap_is_completed(shelf: Shelf, tmp_path: Path):
     )
     old = shelf.repository.tips()
     before = await shelf.dump()
-    await versions.delete(shelf.publisher, shelf.workspace, "a", actor=shelf.ana)
+    await versions.delete(shelf.publisher, shelf.workspace, "a", actor=shelf.ben)
     new = shelf.repository.tips()
     after = await shelf.dump()
     shelf.git("update-ref", "refs/heads/deploy", old["refs/heads/deploy"])
