@@ -110,7 +110,8 @@ def test_tokens_stream_into_both_columns_over_one_stream(hub, open_page, acme, f
     models.nth(1).select_option(label="echo")
     page.get_by_role("button", name="Add a column").click()
     page.locator("select[name=model]").nth(2).select_option(label="slow")
-    page.locator("input[name=max_tokens]").nth(0).fill("24")  # however long the tiny model would go on
+    # However long the tiny model would go on about a hostile text.
+    page.locator("input[name=max_tokens]").nth(0).fill("24")
     page.locator("#v-complaint").fill(HOSTILE)
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/grid/*")
