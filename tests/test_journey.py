@@ -178,8 +178,9 @@ def try_draft_and_live(page: Any) -> None:
     model.nth(1).select_option(label="slow")
     press(page, "Control+Enter")
     page.wait_for_url(re.compile("/grid/"))
+    # A short answer of the built-in model may arrive in one piece on a quick machine.
     page.wait_for_function(
-        "() => pieces['answer-0-0'] > 2 && pieces['answer-0-1'] > 2", timeout=60_000
+        "() => pieces['answer-0-0'] > 0 && pieces['answer-0-1'] > 2", timeout=60_000
     )
     page.locator("#cell-0-0[data-state=done]").wait_for()
     assert "local" in page.locator("#cell-0-0 .cell-foot").inner_text()
