@@ -17,6 +17,7 @@ WITH_TABLES = (
     "hub.outbox",
     "hub.people.models",
     "hub.registry.models",
+    "hub.registry.review.models",
     "hub.playground.models",
 )
 SEARCH = "prompt_search"

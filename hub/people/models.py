@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.db import Base
@@ -21,6 +21,8 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(120))
     password_hash: Mapped[str | None] = mapped_column(String(255))
     theme: Mapped[str] = mapped_column(String(8), default="auto")
+    mail: Mapped[str] = mapped_column(String(8), default="each", server_default="each")
+    """How notices reach them by e-mail: each, digest or off."""
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 
@@ -59,6 +61,9 @@ class Workspace(Base):
     slug: Mapped[str] = mapped_column(String(40), unique=True)
     name: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime]
+    epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Counts every change of roles, groups, rules, reviews and checks: a merge or a release that
+    was judged at one count is judged again when it has grown before git was moved."""
 
 
 class Member(Base):
@@ -86,6 +91,10 @@ class ApiKey(Base):
     name: Mapped[str] = mapped_column(String(80))
     scope: Mapped[str] = mapped_column(String(10))
     secret_hash: Mapped[str] = mapped_column(String(64))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    """Whose personal key it is: it acts as that person, with their role of the moment."""
+    maker_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    """Who made it: what the key writes, they may not approve."""
     created_by: Mapped[str] = mapped_column(String(254))
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
@@ -105,3 +114,51 @@ class AuditEntry(Base):
     action: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(255))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    hash: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 over this row and the hash of the row before it; see `hub.people.audit`."""
+
+
+class Group(Base):
+    """People who count together in a rule, such as “Clinical Leads”."""
+
+    __tablename__ = "groups"
+    __table_args__ = (UniqueConstraint("workspace_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+
+
+class GroupMember(Base):
+    """Somebody in a group; only while they are a member of the workspace do they count."""
+
+    __tablename__ = "group_members"
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, index=True)
+
+
+class PolicyChange(Base):
+    """One state of a workspace's rules, and how it came about; the latest accepted one is in force.
+
+    A change that needs approval waits here (`accepted_at` None) until enough people agreed.
+    """
+
+    __tablename__ = "policy_changes"
+    __table_args__ = (Index("ix_policy_changes_workspace", "workspace_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    base_id: Mapped[int | None]
+    """The state it was made from; a change whose base is no longer in force cannot be accepted."""
+    policy: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """`hub.people.rules.Policy`, as plain values."""
+    why: Mapped[str] = mapped_column(Text)
+    by: Mapped[str] = mapped_column(String(254))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    at: Mapped[datetime]
+    approvals: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """`[{account_id, name, at}, …]`."""
+    accepted_at: Mapped[datetime | None]
+    declined_at: Mapped[datetime | None]

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -160,6 +161,10 @@ class LabelMove(Base):
     author: Mapped[str] = mapped_column(String(120))
     reason: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
+    proposal: Mapped[int | None]
+    """The proposal that released it, if one did."""
+    broke_glass: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Somebody set the rules aside for it; shown in red for ever."""
 
 
 class IndexedRef(Base):

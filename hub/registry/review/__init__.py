@@ -1,0 +1,1 @@
+"""Review: how a change is proposed, read, talked about, approved and merged."""
