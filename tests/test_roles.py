@@ -26,12 +26,12 @@ async def role_of(hub: Front, account_id: int, workspace_id: int) -> str | None:
 def test_the_table_of_who_may_what():
     """Written out, so that a change to the policy shows up in review."""
     assert {role: sorted(MAY[role]) for role in MAY if role != "operator"} == {
-        "viewer": ["read"],
-        "editor": ["draft", "read", "save"],
-        "reviewer": ["draft", "read", "release", "save"],
-        "admin": ["admin", "draft", "read", "release", "save"],
+        "viewer": ["propose", "read", "review"],
+        "editor": ["draft", "propose", "read", "review", "save"],
+        "reviewer": ["draft", "propose", "read", "release", "review", "save"],
+        "admin": ["admin", "draft", "propose", "read", "release", "review", "save"],
         "key:read": ["read"],
-        "key:write": ["read", "release", "save"],
+        "key:write": ["propose", "read", "release", "save"],
     }
 
 

@@ -21,6 +21,10 @@ class Need(StrEnum):
     """See prompts, versions, labels, runs of the workspace."""
     DRAFT = "draft"
     """Write drafts and examples, run models."""
+    PROPOSE = "propose"
+    """Offer a change for review; whoever may read may suggest."""
+    REVIEW = "review"
+    """Give a word on a proposal; whether it counts, the rules say."""
     SAVE = "save"
     """Save versions, rename, delete, restore, import."""
     RELEASE = "release"
@@ -32,14 +36,16 @@ class Need(StrEnum):
 Role = Literal["viewer", "editor", "reviewer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "editor", "reviewer", "admin")
 
+_TALK = frozenset({Need.READ, Need.PROPOSE, Need.REVIEW})
+
 MAY: dict[str, frozenset[Need]] = {
-    "viewer": frozenset({Need.READ}),
-    "editor": frozenset({Need.READ, Need.DRAFT, Need.SAVE}),
-    "reviewer": frozenset({Need.READ, Need.DRAFT, Need.SAVE, Need.RELEASE}),
-    "admin": frozenset({Need.READ, Need.DRAFT, Need.SAVE, Need.RELEASE, Need.ADMIN}),
-    # API keys have a scope in place of a role.
+    "viewer": _TALK,
+    "editor": _TALK | {Need.DRAFT, Need.SAVE},
+    "reviewer": _TALK | {Need.DRAFT, Need.SAVE, Need.RELEASE},
+    "admin": _TALK | {Need.DRAFT, Need.SAVE, Need.RELEASE, Need.ADMIN},
+    # API keys have a scope in place of a role. An app is nobody: it gives no word on a proposal.
     "key:read": frozenset({Need.READ}),
-    "key:write": frozenset({Need.READ, Need.SAVE, Need.RELEASE}),
+    "key:write": frozenset({Need.READ, Need.PROPOSE, Need.SAVE, Need.RELEASE}),
     # The operator at the machine's own command line.
     "operator": frozenset(Need),
 }
@@ -47,6 +53,8 @@ MAY: dict[str, frozenset[Need]] = {
 WHO_CAN: dict[Need, str] = {
     Need.READ: "a member of this workspace",
     Need.DRAFT: "an editor, a reviewer or an administrator",
+    Need.PROPOSE: "a member of this workspace",
+    Need.REVIEW: "a member of this workspace",
     Need.SAVE: "an editor, a reviewer or an administrator",
     Need.RELEASE: "a reviewer or an administrator",
     Need.ADMIN: "an administrator",
@@ -55,6 +63,8 @@ WHO_CAN: dict[Need, str] = {
 DEED: dict[Need, str] = {
     Need.READ: "see this workspace",
     Need.DRAFT: "write drafts and run models here",
+    Need.PROPOSE: "propose a change here",
+    Need.REVIEW: "approve or ask for a change here",
     Need.SAVE: "save versions here",
     Need.RELEASE: "move labels here",
     Need.ADMIN: "change this workspace's settings",
