@@ -45,6 +45,8 @@ class Ask:
     """Whether the prompts' labels must be loaded, too."""
     action: str = ""
     """For the audit log."""
+    broke_glass: str = ""
+    """Why the rules shall be set aside for this, if an administrator says so."""
 
     def __post_init__(self) -> None:
         self.message = clean_message(self.message)

@@ -2,130 +2,87 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.errors import Conflict, NotFound
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.registry import deploy_file, names
-from hub.registry.asks import Ask, Later, Settled, alive, whole_second
-from hub.registry.commits import Change, Plan
-from hub.registry.edits import label_gone
-from hub.registry.git_terms import DEPLOY
-from hub.registry.ledger import Held, Known, Ledger
 from hub.registry.models import LabelMove, Prompt, Version
 from hub.registry.publish import Publisher
+from hub.registry.releases import LabelMoved, Move, Release
+
+__all__ = [
+    "LabelMoved", "Landed", "Live", "Move", "Unset", "as_of", "history", "lost", "move",
+    "move_many", "previous",
+]  # fmt: skip
 
 Unset = UNSET
 """For `expected`: whatever the label points at now."""
 
 
-class LabelMoved(Conflict):
-    """The label is not where the person saw it; `facts["current"]` is where it is."""
-
-    def __init__(self, label: str, name: str, expected: int | None, current: int | None) -> None:
-        super().__init__(
-            f"{label} of {name} {_place(current)} now, not {_place(expected, 'at')} as when you "
-            "looked. Nothing was moved. Look again, then decide.",
-            label=label,
-            expected=expected,
-            current=current,
-        )
-
-
-def _place(version: int | None, at: str = "is at") -> str:
-    if version is None:
-        return "is not set" if at == "is at" else "unset"
-    return f"{at} version {version}"
-
-
-@dataclass(kw_only=True)
-class Point(Ask):
-    """Point a label of one prompt at a version, or take it off."""
+class Landed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a label is after a release; old and new are the same if it was there already."""
 
     label: str
     name: str
-    version: int | None
-    expected: int | UnsetType | None
-    labelled: bool = True
-    action: str = "label.moved"
+    id: str
+    old: int | None
+    new: int | None
+    commit: str
+    """Empty if it was there already."""
+    author: str
+    reason: str
+    at: datetime
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        names.check_label(self.label)
-        self.names = {self.name}
 
-    def parts(self) -> tuple[Any, ...]:
-        return ("point", self.label, self.name, self.version, str(self.expected), self.message)
+async def move_many(
+    publisher: Publisher, workspace: WorkspaceRef, moves: Sequence[Move], *, actor: Actor,
+    reason: str, request_id: str | None = None, at: datetime | None = None, broke_glass: str = "",
+) -> list[Landed]:  # fmt: skip
+    """Move labels of one prompt or many in one step, all or none; the answers in that order.
 
-    def subjects(self) -> list[str]:
-        return [f"{self.label} {self.name}"]
+    Raises:
+        LabelMoved: one of them is not where it was expected; the sentence says which.
+    """
+    require(actor, Need.RELEASE, workspace.id)
+    ask = Release(
+        actor=actor, message=reason, request_id=request_id, at=at, moves=tuple(moves),
+        broke_glass=broke_glass.strip(),
+    )  # fmt: skip
+    answer = await publisher.publish(workspace, ask)
+    if "moves" not in answer:  # asked again after a rebuild: the commit is what is left of it
+        return await _landed(publisher, workspace, answer["commit"])
+    return [Landed(**one | {"at": datetime.fromisoformat(one["at"])}) for one in answer["moves"]]
 
-    def versions_wanted(self, ledger: Ledger) -> set[tuple[str, int]]:
-        held = ledger.at(self.name)
-        return {(held.id, self.version)} if held and self.version is not None else set()
 
-    def settle(self, ledger: Ledger) -> Settled:
-        held = alive(ledger, self.name)
-        now = ledger.labels.get((self.label, held.id))
-        current = now.version if now else None
-        if not isinstance(self.expected, UnsetType) and self.expected != current:
-            raise LabelMoved(self.label, self.name, self.expected, current)
-        if self.version == current:
-            return Settled([], lambda: self._answer(held, current, None))
-        if self.version is None:
-            said, files = f"Take {self.label} off {self.name}", label_gone(ledger, held, self.label)
-        else:
-            known = self._version(ledger, held)
-            said = f"Move {self.label} of {self.name} to version {known.number}"
-            files = self._files(ledger, held, known, said)
-        plan = self.plan(DEPLOY, said, files, Prompt=self.name, Label=self.label)
-        return Settled([plan], lambda: self._answer(held, current, plan))
-
-    def _version(self, ledger: Ledger, held: Held) -> Known:
-        known = ledger.versions.get((held.id, self.version or 0))
-        if known is None:
-            raise NotFound(
-                f"{self.name} has no version {self.version}; its newest is {held.head}. "
-                "Choose one of its history."
+async def _landed(publisher: Publisher, workspace: WorkspaceRef, commit: str) -> list[Landed]:
+    query = (
+        select(LabelMove, Prompt.name)
+        .join(
+            Prompt,
+            (Prompt.workspace_id == LabelMove.workspace_id) & (Prompt.id == LabelMove.prompt_id),
+        )
+        .where(LabelMove.workspace_id == workspace.id, LabelMove.commit == commit)
+        .order_by(LabelMove.id)
+    )
+    async with publisher.database.read() as db:
+        return [
+            Landed(
+                label=one.label, name=name, id=one.prompt_id, old=one.old, new=one.new,
+                commit=one.commit, author=one.author, reason=one.reason, at=one.at,
             )
-        if not known.commit_id:
-            raise Later
-        return known
-
-    def _files(self, ledger: Ledger, held: Held, known: Known, said: str) -> list[Change]:
-        at = self.at = whole_second(self.at)
-        pointer = deploy_file.Pointer(
-            prompt=held.id, version=known.number, blob=known.blob, hash=known.hash,
-            commit=known.commit_id, by=self.actor.name, at=at, why=self.message or said,
-        )  # fmt: skip
-        gone = [
-            Change(deploy_file.path_of(self.label, name), old="-")
-            for name in ledger.former_names(held.id)
-        ]
-        path = deploy_file.path_of(self.label, self.name)
-        return [*gone, Change(path, new="-", data=deploy_file.serialise(pointer))]
-
-    def _answer(self, held: Held, old: int | None, plan: Plan | None) -> dict[str, Any]:
-        return {
-            "id": held.id, "old": old, "new": self.version,
-            "commit": plan.commit.id if plan else "",
-            "author": plan.commit.author if plan else self.actor.name,
-            "reason": plan.commit.message if plan else self.message,
-            "at": (plan.commit.at if plan else whole_second(self.at)).isoformat(),
-        }  # fmt: skip
+            for one, name in await db.execute(query)
+        ]  # fmt: skip
 
 
 async def move(
     publisher: Publisher, workspace: WorkspaceRef, label: str, name: str, version: int | None, *,
     expected: int | UnsetType | None = UNSET, actor: Actor, reason: str,
-    request_id: str | None = None, at: datetime | None = None,
+    request_id: str | None = None, at: datetime | None = None, broke_glass: str = "",
 ) -> LabelMove:  # fmt: skip
     """Point `label` of the prompt at `version`; None takes it off. `expected` None: not set yet.
 
@@ -134,16 +91,14 @@ async def move(
     Raises:
         LabelMoved: it is not at `expected`.
     """
-    require(actor, Need.RELEASE, workspace.id)
-    ask = Point(
-        actor=actor, message=reason, request_id=request_id, at=at, label=label, name=name,
-        version=version, expected=expected,
+    one = Move(label, name, version, expected)
+    (made,) = await move_many(
+        publisher, workspace, [one], actor=actor, reason=reason, request_id=request_id, at=at,
+        broke_glass=broke_glass,
     )  # fmt: skip
-    answer = await publisher.publish(workspace, ask)
     return LabelMove(
-        workspace_id=workspace.id, prompt_id=answer["id"], label=label, old=answer["old"],
-        new=answer["new"], commit=answer["commit"], author=answer["author"],
-        reason=answer["reason"], at=datetime.fromisoformat(answer["at"]),
+        workspace_id=workspace.id, prompt_id=made.id, label=label, old=made.old, new=made.new,
+        commit=made.commit, author=made.author, reason=made.reason, at=made.at,
     )  # fmt: skip
 
 
