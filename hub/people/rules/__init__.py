@@ -1,0 +1,13 @@
+"""Who must agree before a text becomes the team's, and before a label moves: values and one judge.
+
+Pure: what is looked at is read beforehand, in one snapshot, by `hub.people.rules_store`.
+"""
+
+from hub.people.rules.judge import Approval, Case, Person, Verdict, judge
+from hub.people.rules.values import FREE, MOST_APPROVALS, Kind, Policy, Rule, matches, rule_for
+from hub.people.rules.words import called, sentence, sentences, who_words
+
+__all__ = [
+    "FREE", "MOST_APPROVALS", "Approval", "Case", "Kind", "Person", "Policy", "Rule", "Verdict",
+    "called", "judge", "matches", "rule_for", "sentence", "sentences", "who_words",
+]  # fmt: skip
