@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from hub.errors import Invalid
 from hub.playground.calls import Call, Endpoint, Patience
+from hub.playground.cells import cell_of
 from hub.playground.outbound import ForbiddenAddress, Outbound
 from hub.playground.runs import perform
 from hub.playground.wire import refusals, sse
-from hub.playground.wire.events import Delta, Failed, Finish, Note, Usage
+from hub.playground.wire.events import Delta, Failed, Finish, Note, Remark, Usage
 from hub.playground.wire.openai_chat import Reader, models_of
 from hub.registry.tokens import estimate
 from hub.settings import Secret
@@ -86,6 +87,14 @@ def test_our_engine_says_where_a_request_stands():
     ]
 
 
+def test_what_our_engine_did_differently_is_a_remark():
+    told = {"note": "the longest answer was lowered to 12 tokens"}
+    assert events({**choice(content="a"), "prompthub": told}, end=False) == [
+        Remark("the longest answer was lowered to 12 tokens"),
+        Delta("a"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("chunks", "sentence"),
     [
@@ -123,6 +132,7 @@ def test_what_is_no_answer_is_a_sentence(chunks, sentence):
                         "function",
                         "prompthub",
                         "loading",
+                        "note",
                         "prompt_tokens",
                         "finish_reason",
                         "x",
@@ -402,3 +412,13 @@ async def test_the_name_stays_in_the_tls_handshake(monkeypatch):
 async def test_a_name_without_a_machine_is_said(outbound):
     with pytest.raises(httpcore.ConnectError, match="no machine"):
         await outbound.resolve("no-such-host.invalid", 443)
+
+
+def test_a_remark_of_our_engine_stands_under_the_answer():
+    call = Call(lambda: None)
+    call.take(Remark("the longest answer was lowered to 12 tokens"))
+    call.take(Remark("the longest answer was lowered to 12 tokens"))
+    call.take(Delta("a"))
+    call.end("done")
+    figures = cell_of(call, local=True).figures
+    assert figures.count("the longest answer was lowered to 12 tokens") == 1

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from hub.db import now
-from hub.playground.wire.events import Delta, Event, Failed, Finish, Note, Usage
+from hub.playground.wire.events import Delta, Event, Failed, Finish, Note, Remark, Usage
 from hub.registry.tokens import estimate
 from hub.settings import Secret
 
@@ -111,6 +111,10 @@ class Call:
                 self._waited += time.monotonic() - self._sent
                 self._sent = time.monotonic()
                 self.tell(event.sentence)
+            case Remark():
+                if event.sentence not in self.notes:
+                    self.notes.append(event.sentence)
+                    self._step()
             case Failed():
                 self.error = event.sentence
 

@@ -42,7 +42,9 @@ def fit(ask: Ask, model: Loaded) -> tuple[chat.Prompt, int]:
         raise Refused("The prompt is empty. Write something first.")
     room = model.context - count
     if ask.max_tokens and ask.max_tokens > room:
-        prompt.notes.append(f"max_tokens lowered to {room}, the rest of the model's context")
+        prompt.notes.append(
+            f"the longest answer was lowered to {room} tokens, all the model has room for"
+        )
     return prompt, min(ask.max_tokens or MOST_TOKENS, room)
 
 

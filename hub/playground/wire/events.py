@@ -31,10 +31,16 @@ class Note(msgspec.Struct, frozen=True):
     sentence: str
 
 
+class Remark(msgspec.Struct, frozen=True):
+    """What was done differently from what was asked, to be read beside the answer."""
+
+    sentence: str
+
+
 class Failed(msgspec.Struct, frozen=True):
     """There is no (further) answer, and a sentence that says why and what to do."""
 
     sentence: str
 
 
-Event = Delta | Usage | Finish | Note | Failed
+Event = Delta | Usage | Finish | Note | Remark | Failed

@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 
 from hub.playground.wire import sse
-from hub.playground.wire.events import Delta, Event, Failed, Finish, Note, Usage
+from hub.playground.wire.events import Delta, Event, Failed, Finish, Note, Remark, Usage
 
 NOT_THIS_DIALECT = (
     "It answered, but not in the chat-completions language. Check the base URL; "
@@ -106,8 +106,8 @@ class Reader:
         if chunk.get("error"):
             yield self._fail(f"It reported an error: {error_of(chunk) or 'it did not say which.'}")
             return
-        if isinstance(chunk.get("prompthub"), dict) and (note := _note(chunk["prompthub"])):
-            yield note
+        if isinstance(chunk.get("prompthub"), dict):
+            yield from _ours(chunk["prompthub"])
         choices = chunk.get("choices")
         if isinstance(choices, list):
             self._understood = True
@@ -227,14 +227,15 @@ def _usage(value: Any) -> Usage | None:
     return Usage(*clean) if any(n is not None for n in clean) else None
 
 
-def _note(told: dict[str, Any]) -> Note | None:
-    """Our own engine says where a request stands before its first token."""
+def _ours(told: dict[str, Any]) -> Iterator[Event]:
+    """Our own engine says where a request stands, and what it did differently."""
     loading, queued = told.get("loading"), told.get("queued")
     if isinstance(loading, int | float) and loading < 1:
-        return Note(f"Loading the model: {round(loading * 100)} %")
-    if isinstance(queued, int) and queued > 0:
-        return Note(f"{_ordinal(queued)} in line on this machine")
-    return None
+        yield Note(f"Loading the model: {round(loading * 100)} %")
+    elif isinstance(queued, int) and queued > 0:
+        yield Note(f"{_ordinal(queued)} in line on this machine")
+    if remark := _text(told.get("note"))[:300].strip():
+        yield Remark(remark)
 
 
 def _ordinal(number: int) -> str:
