@@ -17,7 +17,10 @@ from hub.registry.reading import Reading
 ZERO = "0" * 40
 HUB_NAME = "Prompt Hub"
 HUB_EMAIL = "hub@localhost"
-_TRAILER = re.compile(r"(Prompts?|Label|Request-Id|Request-Hash): .+")
+_TRAILER = re.compile(
+    r"(Prompts?|Label|Request-Id|Request-Hash|Proposal|Revision|Target|Digest|Items|Note|Asked"
+    r"|Approved-blob|Reviewed-by|Merged-by|Broke-Glass): .+"
+)
 _WHO = re.compile(rb"(.*?) ?<(.*?)> ?(-?\d+)? ?([+-]\d{4})?", re.S)
 
 
@@ -44,7 +47,10 @@ class Commit(msgspec.Struct):
     message: str
     changes: list[Change]
     trailers: dict[str, str] = {}
-    """Only of commits that say the hub made them; a claim, not a proof."""
+    """Only of commits that say the hub made them; a claim, not a proof. One that is said several
+    times holds its values in lines."""
+    second: str | None = None
+    """Of a merge: what was merged."""
 
 
 class Plan(msgspec.Struct):
@@ -52,7 +58,7 @@ class Plan(msgspec.Struct):
 
     ref: str
     parent: str | None
-    """The ref's tip, for the first plan of a ref."""
+    """For the first plan of a ref: its tip, or main's if the ref is new and a proposal's."""
     commit: Commit
     moved: list[tuple[str, str]] = []
 
@@ -79,7 +85,11 @@ def _sound(text: str) -> str:
 
 def with_trailers(message: str, trailers: dict[str, str]) -> str:
     """The message as it is written, our trailers in a last paragraph of their own."""
-    lines = [f"{key}: {' '.join(value.split())}" for key, value in trailers.items()]
+    lines = [
+        f"{key}: {' '.join(line.split())}"
+        for key, value in trailers.items()
+        for line in value.split("\n")
+    ]
     return "\n\n".join([message, "\n".join(lines)]) if lines else message
 
 
@@ -89,7 +99,10 @@ def split_trailers(text: str) -> tuple[str, dict[str, str]]:
     lines = last.split("\n")
     if not gap or not all(map(_TRAILER.fullmatch, lines)):
         return text, {}
-    return body, dict(line.split(": ", 1) for line in lines)
+    trailers: dict[str, str] = {}
+    for key, value in (line.split(": ", 1) for line in lines):
+        trailers[key] = f"{trailers[key]}\n{value}" if key in trailers else value
+    return body, trailers
 
 
 def stream(batch: str, plans: Iterable[Plan]) -> bytes:
@@ -98,7 +111,7 @@ def stream(batch: str, plans: Iterable[Plan]) -> bytes:
     parts: list[bytes] = []
     last: dict[str, str] = {}
     for mark, plan in enumerate(plans, 1):
-        ref = f"refs/hub/batch/{batch}/{plan.ref.rpartition('/')[2]}"
+        ref = last.get(plan.ref) or f"refs/hub/batch/{batch}/{len(last)}"
         parts.extend(_commit(ref, mark, plan, first=plan.ref not in last))
         last[plan.ref] = ref
     parts.extend(b"get-mark :%d\n" % mark for mark in range(1, len(plans) + 1))
@@ -118,6 +131,8 @@ def _commit(ref: str, mark: int, plan: Plan, *, first: bool) -> Iterable[bytes]:
     yield text
     if first and plan.parent:
         yield f"from {plan.parent}\n".encode()
+    if commit.second:
+        yield f"merge {commit.second}\n".encode()
     for change in sorted(commit.changes, key=lambda change: change.data is not None):
         if change.data is None:
             yield f"D {change.path}\n".encode()
@@ -147,6 +162,7 @@ def parse_commit(id: str, body: bytes, changes: list[Change]) -> Commit:
     return Commit(
         id=id, parent=parents[0] if parents else None, author=name, email=email, at=at,
         message=clean_message(message), changes=changes, trailers=trailers,
+        second=parents[1] if len(parents) > 1 else None,
     )  # fmt: skip
 
 

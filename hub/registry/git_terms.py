@@ -12,6 +12,9 @@ from hub.errors import Unavailable
 MAIN = "refs/heads/main"
 DEPLOY = "refs/heads/deploy"
 REFS = (MAIN, DEPLOY)
+"""Those that are followed from where the index stands."""
+PROPOSALS = "refs/proposals/"
+"""One ref for each revision, `refs/proposals/<number>/<revision>`; none of them ever moves."""
 OLDEST_GIT = (2, 36)
 """`core.fsync` came with 2.36; before it, a power cut could take an acknowledged save."""
 
