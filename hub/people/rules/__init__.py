@@ -4,10 +4,21 @@ Pure: what is looked at is read beforehand, in one snapshot, by `hub.people.rule
 """
 
 from hub.people.rules.judge import Approval, Case, Person, Verdict, judge
-from hub.people.rules.values import FREE, MOST_APPROVALS, Kind, Policy, Rule, matches, rule_for
+from hub.people.rules.values import (
+    FREE,
+    MOST_APPROVALS,
+    GroupEdit,
+    Kept,
+    Kind,
+    Policy,
+    Rule,
+    matches,
+    rule_for,
+)
 from hub.people.rules.words import called, sentence, sentences, who_words
 
 __all__ = [
-    "FREE", "MOST_APPROVALS", "Approval", "Case", "Kind", "Person", "Policy", "Rule", "Verdict",
+    "FREE", "MOST_APPROVALS", "Approval", "Case", "GroupEdit", "Kept", "Kind",
+    "Person", "Policy", "Rule", "Verdict",
     "called", "judge", "matches", "rule_for", "sentence", "sentences", "who_words",
 ]  # fmt: skip

@@ -141,5 +141,21 @@ def _check_many(names: tuple[str, ...], what: str) -> None:
         raise Invalid(f"A rule names no {what} twice.")
 
 
+class GroupEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A change of a group that the rules name: it changes whose word counts."""
+
+    group_id: int
+    name: str = ""
+    """The new one; empty: as it is."""
+    add: tuple[int, ...] = ()
+    remove: tuple[int, ...] = ()
+
+
+class Kept(Policy, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy as the table keeps it: with the changes of groups that came in the same step."""
+
+    edits: tuple[GroupEdit, ...] = ()
+
+
 FREE = Policy()
 """A workspace without rules."""
