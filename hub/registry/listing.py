@@ -1,7 +1,7 @@
 """The list of prompts: filters, search, and pages that stay right while others save.
 
-One statement fetches a page with its labels and the total. A list goes on after the last name; a
-search is ranked, so it goes on by position, within its best `BEST` hits.
+A list goes on after the last name; a search is ranked, so it goes on by position, within its best
+`BEST` hits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Invalid
 from hub.registry import list_sql, search
-from hub.registry.list_sql import DOCUMENT, LABEL, LIVE, TOTAL, VERSION, Asked
+from hub.registry.list_sql import DOCUMENT, FEW, LABELS, LIVE, TOTAL, Asked
 from hub.registry.search import Snippet
 
 BEST = 200
@@ -81,17 +81,16 @@ async def find(
     )  # fmt: skip
     if asked.q:
         return await _search(db, workspace_id, asked, _position(cursor), limit)
-    after = _after(cursor)
-    sqlite = list_sql.is_sqlite(db)
-    where, values = list_sql.conditions(asked, sqlite=sqlite)
-    values |= {"workspace": workspace_id, "after": after, "limit": limit + 1}
-    rows = await list_sql.rows(
-        db, list_sql.list_sql(where, paged=bool(after), sqlite=sqlite), values
-    )
-    items = _items(rows)
+    after, sqlite = _after(cursor), list_sql.is_sqlite(db)
+    narrowed = list_sql.narrow(asked, sqlite=sqlite)
+    values = narrowed.values | {"workspace": workspace_id}
+    total = await list_sql.total(db, list_sql.count_sql(narrowed), values)
+    page = list_sql.list_sql(narrowed, paged=bool(after), few=total <= FEW, sqlite=sqlite)
+    paging = {"limit": limit + 1} | ({"after": after} if after else {})
+    items = _items(await list_sql.rows(db, page, values | paging))
     more = len(items) > limit
     items = items[:limit]
-    return Listing(items, _cursor(items[-1].name) if more else None, _total(rows))
+    return Listing(items, _cursor(items[-1].name) if more else None, total)
 
 
 async def _search(
@@ -101,10 +100,10 @@ async def _search(
     questions = search.ask(asked.q, sqlite=sqlite)
     if questions is None:
         return Listing([], None, 0)
-    where, values = list_sql.conditions(asked, sqlite=sqlite)
-    values |= {f"ask_{tier}": question for tier, question in questions.items()}
+    narrowed = list_sql.narrow(asked, sqlite=sqlite)
+    values = narrowed.values | {f"ask_{tier}": asks for tier, asks in questions.items()}
     values |= {"workspace": workspace_id, "limit": limit + 1, "offset": position, "best": BEST}
-    rows = await list_sql.rows(db, list_sql.search_sql(where, sqlite=sqlite), values)
+    rows = await list_sql.rows(db, list_sql.search_sql(narrowed, sqlite=sqlite), values)
     texts = {row[0]: _TEXTS.decode(row[DOCUMENT]).all for row in rows if row[DOCUMENT]}
     items = _items(rows)
     more = len(items) > limit
@@ -114,11 +113,9 @@ async def _search(
         else item
         for item in items[:limit]
     ]
-    return Listing(items, _cursor(position + limit) if more else None, _total(rows))
-
-
-def _total(rows: Sequence[Sequence[Any]]) -> int:
-    return rows[0][TOTAL] if rows else 0
+    return Listing(
+        items, _cursor(position + limit) if more else None, rows[0][TOTAL] if rows else 0
+    )
 
 
 class _Message(msgspec.Struct):
@@ -138,21 +135,21 @@ _TEXTS = msgspec.json.Decoder(_Texts)
 
 
 def _items(rows: Sequence[Sequence[Any]]) -> list[Item]:
-    """Rows come once per label of a prompt."""
-    labels: dict[str, list[ItemLabel]] = {}
-    first: dict[str, Sequence[Any]] = {}
-    for row in rows:
-        first.setdefault(row[0], row)
-        if row[LABEL] is not None:
-            labels.setdefault(row[0], []).append(ItemLabel(row[LABEL], row[VERSION]))
     return [
         Item(
-            id=id, name=row[1], title=row[2], description=row[3], tags=row[4], version=row[5],
+            id=row[0], name=row[1], title=row[2], description=row[3], tags=row[4], version=row[5],
             hash=row[6], changed_at=row[7], changed_by=row[8], change=row[9], problem=row[10],
-            labels=sorted(labels.get(id, ()), key=lambda one: label_order(one.label)),
+            labels=_labels(row[LABELS]) if row[LABELS] else [],
         )
-        for id, row in first.items()
+        for row in rows
     ]  # fmt: skip
+
+
+def _labels(joined: str) -> list[ItemLabel]:
+    """From `staging 4,production 3`."""
+    pairs = (one.split(" ") for one in joined.split(","))
+    found = [ItemLabel(label, int(version)) for label, version in pairs]
+    return sorted(found, key=lambda one: label_order(one.label))
 
 
 # ── cursors ─────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -116,18 +117,37 @@ def cleaned(typed: str) -> str:
 
 def snippet(typed: str, texts: list[str], *, around: int = 60) -> Snippet | None:
     """The first place in the texts where a typed word begins a word."""
-    asked = words(cleaned(typed), fold=False)
-    if not asked:
-        return None
-    pattern = re.compile(
-        "|".join(rf"(?<![^\W_]){re.escape(word)}[^\W_]*" for word in asked), re.IGNORECASE
-    )
-    for one in texts:
+    asked = _small(typed)
+    for one in texts if asked else ():
         # Only the beginning of a giant is looked at twice, for letters with accents.
-        found = pattern.search(one) or pattern.search(_unaccented(one[:20_000]))
-        if found:
-            return _cut(one, found.start(), found.end(), around)
+        start = _first(one, asked)
+        if start is None and not one.isascii():
+            start = _first(_unaccented(one[:20_000]), asked)
+        if start is not None:
+            end = _WORD.match(one, start)
+            return _cut(one, start, end.end() if end else start + 1, around)
     return None
+
+
+@lru_cache(8)  # a page asks with the same words for every text
+def _small(typed: str) -> list[str]:
+    return [word.lower() for word in words(cleaned(typed), fold=False)]
+
+
+def _first(text: str, asked: list[str]) -> int | None:
+    """Where one of the words first begins a word."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # some letters have two small ones, and places must stay
+        lowered = "".join(small if len(small := c.lower()) == 1 else c for c in text)
+    found = [at for word in asked if (at := _begun(lowered, word)) is not None]
+    return min(found, default=None)
+
+
+def _begun(text: str, word: str) -> int | None:
+    at = text.find(word)
+    while at > 0 and text[at - 1].isalnum():
+        at = text.find(word, at + 1)
+    return at if at >= 0 else None
 
 
 def _cut(text: str, start: int, end: int, around: int) -> Snippet:
