@@ -42,6 +42,7 @@ from hub.playground.room import open_playground
 from hub.registry import api as registry_api
 from hub.registry import routes as registry
 from hub.registry.api_schema import JsonSchema
+from hub.registry.due import Due
 from hub.registry.models import Label
 from hub.registry.repository import Repository
 from hub.settings import Settings
@@ -118,7 +119,11 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         stack.callback(state.served.close)
         await state.watch.start()
         await stack.enter_async_context(
-            background(state.watch.run(), _note_key_use(state.key_table))
+            background(
+                state.watch.run(),
+                _note_key_use(state.key_table),
+                Due(state.database, state.publisher).run(),
+            )
         )
         yield Behind(state.served.before(cast(App, app)), state.served.answer)
 

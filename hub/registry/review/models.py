@@ -231,13 +231,13 @@ class Scheduled(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
     moves: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    """`[{label, name, version, expected}, …]`, all or none."""
+    """`[{label, name, version, expected, id}, …]`, all or none."""
     due_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(Text)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     """Who asked for it; their rights are read again when it is due."""
     state: Mapped[str] = mapped_column(String(10))
-    """waiting, done, refused or cancelled."""
+    """waiting, running, done, refused or cancelled."""
     outcome: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]

@@ -1,0 +1,93 @@
+"""What a release moved, whether it still stands, and how to take it back in one step."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.errors import NotFound
+from hub.people.policy import Actor, Need, WorkspaceRef, require
+from hub.registry import labels
+from hub.registry.labels import Landed, Move
+from hub.registry.models import Label, LabelMove, Prompt
+from hub.registry.publish import Publisher
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """One move of a release that happened, and whether it still stands."""
+
+    move: LabelMove
+    name: str
+    now: int | None
+    """Where the label is today."""
+
+    @property
+    def stands(self) -> bool:
+        return self.now == self.move.new
+
+
+async def made(db: AsyncSession, workspace_id: int, commit: str) -> list[Made]:
+    """Everything one release moved.
+
+    Raises:
+        NotFound: no label was moved by that.
+    """
+    query = (
+        select(LabelMove, Prompt.name, Label.version)
+        .join(
+            Prompt,
+            (Prompt.workspace_id == LabelMove.workspace_id) & (Prompt.id == LabelMove.prompt_id),
+        )
+        .outerjoin(
+            Label,
+            (Label.workspace_id == LabelMove.workspace_id)
+            & (Label.prompt_id == LabelMove.prompt_id)
+            & (Label.label == LabelMove.label),
+        )
+        .where(LabelMove.workspace_id == workspace_id, LabelMove.commit == commit)
+        .order_by(Prompt.name, LabelMove.label)
+    )
+    found = [Made(move=move, name=name, now=now) for move, name, now in await db.execute(query)]
+    if not found:
+        raise NotFound("There was no such release here. Look for it in the history of a label.")
+    return found
+
+
+async def last_release(
+    db: AsyncSession, workspace_id: int, label: str, prompt_id: str
+) -> LabelMove | None:
+    """The last move, if rolling it back makes sense: it replaced something, and did not itself
+    put back what the move before had replaced."""
+    query = select(LabelMove).where(
+        LabelMove.workspace_id == workspace_id, LabelMove.prompt_id == prompt_id,
+        LabelMove.label == label,
+    )  # fmt: skip
+    moves = list(await db.scalars(query.order_by(LabelMove.id.desc()).limit(2)))
+    if not moves or moves[0].old is None or moves[0].new is None:
+        return None
+    if len(moves) > 1 and (moves[1].old, moves[1].new) == (moves[0].new, moves[0].old):
+        return None
+    return moves[0]
+
+
+async def take_back(
+    publisher: Publisher, workspace: WorkspaceRef, commit: str, *, actor: Actor, name: str = "",
+    broke_glass: str = "",
+) -> list[Landed]:  # fmt: skip
+    """Put every label of that release back where it was, in one step; `name`: of one prompt alone.
+
+    Raises:
+        LabelMoved: something newer went live since; nothing is put back.
+    """
+    require(actor, Need.RELEASE, workspace.id)
+    async with publisher.database.read() as db:
+        moved = [one for one in await made(db, workspace.id, commit) if name in ("", one.name)]
+    if not moved:
+        raise NotFound(f"That release did not move a label of {name}.")
+    why = moved[0].move.reason.partition("\n")[0][:120]
+    return await labels.move_many(
+        publisher, workspace,
+        [Move(one.move.label, one.name, one.move.old, one.move.new) for one in moved],
+        actor=actor, reason=f"Taken back: {why}", broke_glass=broke_glass,
+    )  # fmt: skip

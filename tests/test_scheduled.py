@@ -1,0 +1,292 @@
+"""Scheduled releases: at their moment, by the rights of that moment, at most once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from hub.db import Database, now
+from hub.errors import Conflict, Forbidden, Invalid, NotFound
+from hub.lock import hold
+from hub.outbox import Event
+from hub.people.models import Account, AuditEntry, Member
+from hub.registry import labels, recover, scheduled, versions
+from hub.registry.due import Due
+from hub.registry.labels import Move
+from hub.registry.models import LabelMove
+from hub.registry.review.models import Scheduled
+from tests.shelf import Shelf, make_shelf, somebody
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def shelf(database: Database, tmp_path: Path) -> Shelf:
+    """Two prompts of two versions; Ben has an account here, and is a reviewer."""
+    made = await make_shelf(database, tmp_path / "data")
+    for name in ("support/mood", "support/triage"):
+        first = await made.save(name, f"One of {name}")
+        await made.save(name, f"Two of {name}", base=first.hash)
+    async with database.write() as db:
+        account = Account(
+            email="ben@example.org", name="Ben Carter", theme="auto", created_at=now(),
+            password_hash=None, disabled_at=None,
+        )  # fmt: skip
+        db.add(account)
+        await db.flush()
+        db.add(
+            Member(
+                workspace_id=made.workspace.id, account_id=account.id, role="reviewer",
+                created_at=now(),
+            )
+        )  # fmt: skip
+    made.ben = somebody("Ben Carter", "reviewer", made.workspace.id, account_id=account.id)
+    return made
+
+
+async def ask(shelf: Shelf, *moves: Move, due: datetime | None = None, **more) -> int:
+    given = {"actor": shelf.ben, "reason": "The clinic opens"} | more
+    return await scheduled.schedule(
+        shelf.database, shelf.workspace, moves or BOTH, due or now() + HOUR, **given
+    )
+
+
+BOTH = (
+    Move("production", "support/mood", 2, None),
+    Move("production", "support/triage", 1, None),
+)
+
+
+async def tick(shelf: Shelf, at: datetime | None = None) -> int:
+    return await Due(shelf.database, shelf.publisher).look(at or now() + 2 * HOUR)
+
+
+async def row(shelf: Shelf, number: int) -> Scheduled:
+    async with shelf.database.read() as db:
+        return await db.get_one(Scheduled, number)
+
+
+async def events(shelf: Shelf, kind: str) -> list[Event]:
+    async with shelf.database.read() as db:
+        return list(await db.scalars(select(Event).where(Event.kind == kind)))
+
+
+async def live(shelf: Shelf) -> dict[str, int]:
+    async with shelf.database.read() as db:
+        found = await labels.as_of(db, shelf.workspace.id, "production", now() + HOUR)
+    return {one.name: one.version for one in found}
+
+
+async def test_it_happens_at_its_moment_and_not_before(shelf: Shelf):
+    number = await ask(shelf)
+    assert await tick(shelf, now()) == 0
+    assert await live(shelf) == {}
+    assert await tick(shelf) == 1
+    assert await live(shelf) == {"support/mood": 2, "support/triage": 1}
+    done = await row(shelf, number)
+    assert (done.state, done.outcome) == ("done", "")
+    assert shelf.log("-1", "deploy", "--format=%an: %s") == ["Ben Carter: The clinic opens"]
+    assert await tick(shelf) == 0
+    assert len(shelf.log("deploy", "--format=%H")) == 1
+    await shelf.assert_rebuilds()
+
+
+async def test_what_was_due_while_the_hub_was_down_is_done_at_the_start(shelf: Shelf):
+    number = await ask(shelf)
+    async with shelf.database.write() as db:
+        await db.execute(update(Scheduled).values(due_at=now() - 3 * HOUR))
+    assert await tick(shelf, now()) == 1
+    assert (await row(shelf, number)).outcome.startswith("3 hours late")
+    assert await live(shelf) == {"support/mood": 2, "support/triage": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"role": "editor"}, "You are an editor here and cannot move labels"),
+        ({"role": "viewer"}, "You are a viewer here and cannot move labels"),
+        (None, "Ben Carter, who scheduled it, is not a member of this workspace any more"),
+    ],
+)
+async def test_rights_are_read_again_when_it_is_due(shelf: Shelf, change, says: str):
+    number = await ask(shelf)
+    async with shelf.database.write() as db:
+        member = await db.get_one(Member, (shelf.workspace.id, shelf.ben.account_id))
+        if change is None:
+            await db.delete(member)
+        else:
+            member.role = change["role"]
+    assert await tick(shelf) == 1
+    refused = await row(shelf, number)
+    assert refused.state == "refused"
+    assert says in refused.outcome
+    assert await live(shelf) == {}
+    (told,) = await events(shelf, "release.refused")
+    assert told.payload["account_id"] == shelf.ben.account_id
+    assert says in told.payload["sentence"]
+    async with shelf.database.read() as db:
+        kinds = set(await db.scalars(select(AuditEntry.action)))
+    assert {"release.scheduled", "release.refused"} <= kinds
+
+
+async def test_a_disabled_account_releases_nothing(shelf: Shelf):
+    number = await ask(shelf)
+    async with shelf.database.write() as db:
+        await db.execute(update(Account).values(disabled_at=now()))
+    await tick(shelf)
+    assert (await row(shelf, number)).state == "refused"
+    assert await live(shelf) == {}
+
+
+async def test_a_label_that_moved_meanwhile_stops_all_of_it(shelf: Shelf):
+    number = await ask(shelf)
+    await labels.move(
+        shelf.publisher, shelf.workspace, "production", "support/triage", 2, actor=shelf.ben,
+        reason="Could not wait",
+    )  # fmt: skip
+    await tick(shelf)
+    refused = await row(shelf, number)
+    assert refused.state == "refused"
+    assert "production of support/triage is at version 2 now, not unset" in refused.outcome
+    assert await live(shelf) == {"support/triage": 2}
+
+
+async def test_a_prompt_that_was_renamed_meanwhile_is_found_by_its_new_name(shelf: Shelf):
+    number = await ask(shelf)
+    await versions.rename(
+        shelf.publisher, shelf.workspace, "support/triage", "care/triage", actor=shelf.ana
+    )
+    await shelf.save("support/triage", "Somebody else's")
+    await tick(shelf)
+    assert (await row(shelf, number)).state == "done"
+    assert await live(shelf) == {"support/mood": 2, "care/triage": 1}
+
+
+async def test_a_prompt_that_was_deleted_meanwhile_stops_it_with_a_sentence(shelf: Shelf):
+    number = await ask(shelf)
+    await versions.delete(shelf.publisher, shelf.workspace, "support/triage", actor=shelf.ben)
+    await tick(shelf)
+    refused = await row(shelf, number)
+    assert (refused.state, "was deleted" in refused.outcome) == ("refused", True)
+
+
+async def test_what_cannot_be_scheduled_is_refused_at_once(shelf: Shelf):
+    for due in (now() - HOUR, now() + timedelta(days=400)):
+        with pytest.raises(Invalid, match="Choose a moment to come"):
+            await ask(shelf, due=due)
+    with pytest.raises(Invalid, match="Say why"):
+        await ask(shelf, reason="  ")
+    with pytest.raises(NotFound, match="no version 9"):
+        await ask(shelf, Move("production", "support/mood", 9, None))
+    with pytest.raises(NotFound, match="no prompt called"):
+        await ask(shelf, Move("production", "support/nothing", 1, None))
+    with pytest.raises(labels.LabelMoved, match="is not set now, not at version 1"):
+        await ask(shelf, Move("production", "support/mood", 2, 1))
+    with pytest.raises(Forbidden):
+        await ask(shelf, actor=shelf.ana)
+    key = somebody("An app", "key:write", shelf.workspace.id)
+    with pytest.raises(Forbidden, match="Only a person"):
+        await ask(
+            shelf,
+            actor=type(key)(
+                kind="key",
+                name="app",
+                email="",
+                role="key:write",
+                workspace_id=shelf.workspace.id,
+                key_id="k1",
+            ),
+        )
+    async with shelf.database.read() as db:
+        assert not list(await db.scalars(select(Scheduled)))
+
+
+async def test_who_cancels_in_time_wins_and_too_late_is_told(shelf: Shelf):
+    number, other = await ask(shelf), await ask(shelf, Move("staging", "support/mood", 1, None))
+    async with shelf.database.write() as db:
+        await scheduled.cancel(db, shelf.workspace.id, number, actor=shelf.ben)
+    assert await tick(shelf) == 1
+    assert await live(shelf) == {}
+    assert (await row(shelf, number)).outcome == "Cancelled by Ben Carter."
+    async with shelf.database.write() as db:
+        with pytest.raises(Conflict, match="too late to cancel"):
+            await scheduled.cancel(db, shelf.workspace.id, other, actor=shelf.ben)
+        with pytest.raises(NotFound):
+            await scheduled.cancel(db, shelf.workspace.id, 999, actor=shelf.ben)
+        with pytest.raises(NotFound):
+            await scheduled.cancel(
+                db,
+                shelf.workspace.id + 1,
+                other,
+                actor=somebody("Mallory", "admin", shelf.workspace.id + 1),
+            )
+
+
+async def test_one_that_was_done_is_not_judged_again(shelf: Shelf):
+    """Killed after the move and before it was written down; and then the rights were lost."""
+    number = await ask(shelf)
+    assert await tick(shelf) == 1
+    async with shelf.database.write() as db:
+        await db.execute(update(Scheduled).values(state="running", outcome="", settled_at=None))
+        await db.delete(await db.get_one(Member, (shelf.workspace.id, shelf.ben.account_id)))
+    await versions.rename(
+        shelf.publisher, shelf.workspace, "support/triage", "care/triage", actor=shelf.ana
+    )
+    before = len(shelf.log("deploy", "--format=%H"))
+    assert await tick(shelf) == 1
+    assert (await row(shelf, number)).state == "done"
+    assert len(shelf.log("deploy", "--format=%H")) == before
+
+
+KILLS = ("begun", "asked", "moved", "settled")
+
+
+@pytest.mark.parametrize("where", KILLS)
+async def test_killed_at_every_step_it_happens_exactly_once(shelf: Shelf, where: str, tmp_path):
+    """A hub in a process of its own carries it out and is killed with -9 at that step."""
+    await ask(shelf)
+    async with shelf.database.write() as db:
+        await db.execute(update(Scheduled).values(due_at=now() - timedelta(seconds=5)))
+    data = tmp_path / "data"
+    dead = subprocess.run(
+        [sys.executable, "-m", "tests.carrier", str(data), where],
+        cwd=Path(__file__).parent.parent, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert dead.returncode == -signal.SIGKILL, dead.stderr.decode()
+    with hold(data):
+        assert await recover.at_start(shelf.database, data / "repositories") == []
+    moved_before = await live(shelf)
+    assert bool(moved_before) == (where in ("moved", "settled"))
+    for _ in range(2):
+        await tick(shelf, now())
+    assert await live(shelf) == {"support/mood": 2, "support/triage": 1}
+    async with shelf.database.read() as db:
+        assert len(list(await db.scalars(select(LabelMove)))) == 2  # each moved once
+        states = list(await db.scalars(select(Scheduled.state)))
+    assert states == ["done"]
+    assert len(shelf.log("deploy", "--format=%H")) == 1
+    await shelf.assert_rebuilds()
+
+
+async def test_lists_say_what_is_to_come_and_what_was(shelf: Shelf):
+    second = await ask(shelf, Move("staging", "support/mood", 1, None), due=now() + 2 * HOUR)
+    first = await ask(shelf)
+    async with shelf.database.read() as db:
+        to_come = await scheduled.lines(db, shelf.workspace.id, waiting=True)
+        assert [line.id for line in to_come] == [first, second]
+        assert to_come[0].by == "Ben Carter"
+        id = (await row(shelf, first)).moves[1]["id"]
+        (mine,) = await scheduled.of_prompt(db, shelf.workspace.id, id)
+    assert ([(one.name, one.version) for one in mine.moves], mine.others) == (
+        [("support/triage", 1)], 1,
+    )  # fmt: skip
+    await tick(shelf, datetime.now(UTC) + timedelta(minutes=90))
+    async with shelf.database.read() as db:
+        settled = await scheduled.lines(db, shelf.workspace.id, waiting=False)
+    assert [(line.id, line.state) for line in settled] == [(first, "done")]
