@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
-from hub.people import accounts, audit
+from hub.people import accounts, audit, groups, rules_store
 from hub.people.models import Account, AuditEntry, Member, Workspace
 from hub.people.policy import ROLES, Actor, Role, WorkspaceRef
 
@@ -102,7 +102,7 @@ async def create(
     db.add(workspace)
     await db.flush()
     if account_id is not None:
-        _join(db, workspace.id, account_id, "admin")
+        await _join(db, workspace.id, account_id, "admin")
     audit.record(db, actor, "workspace.created", slug, workspace.id)
     return ref(workspace)
 
@@ -161,7 +161,8 @@ async def add(
             f"{email} was invited to another workspace and has not signed in yet. "
             "Ask again when they have."
         )
-    _join(db, workspace.id, account.id, role)
+    await groups.forget(db, workspace.id, account.id)
+    await _join(db, workspace.id, account.id, role)
     audit.record(db, actor, "member.added", email, workspace.id, role=role, account=account.id)
     return account
 
@@ -218,6 +219,7 @@ async def change_role(
         db, actor, "member.changed", account.email, workspace_id, before=member.role, after=role
     )
     member.role = role
+    await rules_store.bump(db, workspace_id)
     return account.name
 
 
@@ -228,6 +230,7 @@ async def remove(db: AsyncSession, workspace_id: int, account_id: int, *, actor:
     await db.delete(member)
     detail = {"role": member.role, "account": account_id}
     audit.record(db, actor, "member.removed", account.email, workspace_id, **detail)
+    await rules_store.bump(db, workspace_id)
     return account.name
 
 
@@ -245,15 +248,16 @@ async def put_back(db: AsyncSession, workspace_id: int, account_id: int, *, acto
         if account and entry.detail.get("account") == account_id:
             if await db.get(Member, (workspace_id, account_id)) is None:
                 role = check_role(entry.detail["role"])
-                _join(db, workspace_id, account_id, role)
+                await _join(db, workspace_id, account_id, role)
                 detail = {"role": role, "account": account_id}
                 audit.record(db, actor, "member.added", account.email, workspace_id, **detail)
             return account.name
     raise NotFound("Nobody was removed from here just now.")
 
 
-def _join(db: AsyncSession, workspace_id: int, account_id: int, role: Role) -> None:
+async def _join(db: AsyncSession, workspace_id: int, account_id: int, role: Role) -> None:
     db.add(Member(workspace_id=workspace_id, account_id=account_id, role=role, created_at=now()))
+    await rules_store.bump(db, workspace_id)
 
 
 async def _member(db: AsyncSession, workspace_id: int, account_id: int) -> tuple[Member, Account]:
