@@ -56,9 +56,10 @@ def load(db: Connection, workspace_id: int) -> Loaded:
     return Loaded(policy, row.id, row.epoch, groups, _names(db, policy.named("person")))
 
 
-def epoch_of(db: Connection, workspace_id: int) -> int:
-    """The count of changes of all that a judgement rests on."""
-    return db.execute(select(Workspace.epoch).where(Workspace.id == workspace_id)).scalar_one()
+def epoch_of(db: Connection, workspace_id: int, *, lock: bool = False) -> int:
+    """The count of changes of all that a judgement rests on; with `lock`, it stays so."""
+    query = select(Workspace.epoch).where(Workspace.id == workspace_id)
+    return db.execute(query.with_for_update(read=True) if lock else query).scalar_one()
 
 
 def people_now(

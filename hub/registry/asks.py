@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from hub.db import now
 from hub.errors import Conflict, Invalid, NotFound
@@ -24,6 +25,7 @@ from hub.registry.ledger import Held, Ledger
 
 LONGEST_MESSAGE = 10_000
 LONGEST_REQUEST_ID = 80
+KEY_MAIL = "@keys.localhost"
 
 
 class Later(Exception):
@@ -45,6 +47,8 @@ class Ask:
     """Whether the prompts' labels must be loaded, too."""
     action: str = ""
     """For the audit log."""
+    proposal: int | None = None
+    """The proposal that this changes."""
     broke_glass: str = ""
     """Why the rules shall be set aside for this, if an administrator says so."""
 
@@ -71,6 +75,13 @@ class Ask:
         """What the audit log says it was done to."""
         return sorted(self.names)
 
+    def look(self, db: Connection, ledger: Ledger) -> None:
+        """Load what else `settle` asks for, before everything below is asked."""
+
+    def bases_wanted(self, ledger: Ledger) -> set[tuple[str, str]]:
+        """Versions to load by prompt id and hash; the prompts are loaded by then."""
+        return set()
+
     def versions_wanted(self, ledger: Ledger) -> set[tuple[str, int]]:
         """Versions to load before `settle`; the prompts are loaded by then."""
         return set()
@@ -96,7 +107,7 @@ class Ask:
             }  # fmt: skip
         commit = Commit(
             id="", parent=None, author=clean_name(self.actor.name),
-            email=clean_email(self.actor.email), at=whole_second(self.at),
+            email=clean_email(address_of(self.actor)), at=whole_second(self.at),
             message=self.message or default, changes=changes, trailers=trailers,
         )  # fmt: skip
         return Plan(ref=ref, parent=None, commit=commit)
@@ -136,6 +147,11 @@ class BaseMoved(Conflict):
 def whole_second(at: datetime | None) -> datetime:
     """Git counts in seconds; so do we, lest a rebuilt index differ."""
     return (at or now()).astimezone(UTC).replace(microsecond=0)
+
+
+def address_of(actor: Actor) -> str:
+    """What git is told; a key's leads to the person who made it, who wrote what the key writes."""
+    return f"{actor.key_id}{KEY_MAIL}" if actor.kind == "key" and not actor.email else actor.email
 
 
 def new_id() -> str:

@@ -10,14 +10,15 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from hub.db import Database, now
 from hub.errors import Conflict, Unavailable
+from hub.people import rules_store
 from hub.people.models import AuditEntry
 from hub.registry import index
 from hub.registry.asks import Ask, Later, Settled
 from hub.registry.commits import Plan
-from hub.registry.follow import follow_deploy, follow_main
-from hub.registry.git_terms import MAIN, RefMove
+from hub.registry.git_terms import MAIN, PROPOSALS, REFS, RefMove, RefMoved
 from hub.registry.ledger import Ledger
 from hub.registry.models import Intent, Version
+from hub.registry.review import guard
 
 Answer = dict[str, Any]
 Waiting = tuple[Ask, "asyncio.Future[Answer]"]
@@ -29,6 +30,8 @@ class Batch:
 
     ledger: Ledger
     tips: dict[str, str]
+    seen: guard.Seen
+    """What the asks are judged by."""
     id: str = ""
     settled: list[tuple[Waiting, Settled]] = field(default_factory=list[tuple[Waiting, Settled]])
     twins: list[tuple[asyncio.Future[Answer], Settled]] = field(
@@ -64,6 +67,10 @@ class Batch:
                 future.set_result(settled.answer())
 
 
+class RulesMoved(RefMoved):
+    """Roles, rules, reviews or checks changed since the asks were judged; judge again."""
+
+
 class IndexBehind(Exception):
     """Git is elsewhere than the index; follow it first."""
 
@@ -75,12 +82,12 @@ async def settle(
     asks = [ask for ask, _ in taken]
 
     def look(db: Connection) -> tuple[Batch, dict[str, tuple[str | None, Answer | None]]]:
-        made = Batch(Ledger(workspace_id), index.tips(db, workspace_id))
-        if made.tips != tips:
+        known, ledger = index.tips(db, workspace_id), Ledger(workspace_id)
+        if known != tips:
             raise IndexBehind
         before = _answered_before(db, workspace_id, asks)
-        _load(db, made.ledger, asks)
-        return made, before
+        _load(db, ledger, asks)
+        return Batch(ledger, known, guard.look(db, ledger, asks)), before
 
     made, before = await database.read_at_once(look)
     requests: dict[str, tuple[str, Settled]] = {}
@@ -95,7 +102,8 @@ async def settle(
             done.set_exception(refused)
     first: set[str] = set()
     for plan in made.plans:
-        plan.parent = None if plan.ref in first else made.tips.get(plan.ref)
+        from_ = MAIN if plan.ref.startswith(PROPOSALS) else plan.ref
+        plan.parent = plan.commit.parent = None if plan.ref in first else made.tips.get(from_)
         first.add(plan.ref)
     return made
 
@@ -125,8 +133,10 @@ def _take(
 
 def _settle(made: Batch, ask: Ask) -> Settled:
     settled = ask.settle(made.ledger)
+    if settled.plans:
+        guard.check(made.seen, made.ledger, ask, settled)
     for plan in settled.plans:
-        (follow_main if plan.ref == MAIN else follow_deploy)(made.ledger, plan.commit)
+        index.follow(made.ledger, plan.ref, plan.commit)
     return settled
 
 
@@ -140,6 +150,8 @@ def _check_same(ask: Ask, print_: str | None) -> None:
 
 def _load(db: Connection, ledger: Ledger, asks: list[Ask]) -> None:
     """Fill the ledger with all that the asks will look at."""
+    for ask in asks:
+        ask.look(db, ledger)
     wanted_names = set[str]().union(*(ask.names for ask in asks))
     ledger.load_prompts(db, wanted_names, set[str]().union(*(ask.ids for ask in asks)))
     unknown = {name for name in wanted_names if name not in ledger.live}
@@ -152,6 +164,8 @@ def _load(db: Connection, ledger: Ledger, asks: list[Ask]) -> None:
     if labelled:
         ledger.load_labels(db, labelled)
         ledger.load_former_names(db, labelled)
+    if bases := set[tuple[str, str]]().union(*(ask.bases_wanted(ledger) for ask in asks)):
+        ledger.load_versions_by_hash(db, bases)
     ledger.load_versions(
         db, set[tuple[str, int]]().union(*(ask.versions_wanted(ledger) for ask in asks))
     )
@@ -209,12 +223,14 @@ async def write_intents(
         }
         for (ask, _), settled in made.settled if settled.plans and ask.request_id
     ]  # fmt: skip
-    # One row stands for all who sent no key: nobody will ask for their answers.
+    # One row stands for all who sent no key: nobody will ask for their answers. It says which
+    # proposals are being changed, so that nobody closes one of them just now.
+    held = [ask.proposal for ask in made.asks if ask.proposal is not None]
     rows.append(
         {
             "workspace_id": workspace_id, "batch": made.id, "request_id": None,
-            "request_hash": None, "refs": refs, "commits": [], "answer": None, "state": "open",
-            "at": at,
+            "request_hash": None, "refs": refs, "commits": [],
+            "answer": {PROPOSALS: held} if held else None, "state": "open", "at": at,
         }
     )  # fmt: skip
     keys = [row["request_id"] for row in rows if row["request_id"]]
@@ -224,6 +240,8 @@ async def write_intents(
     )  # fmt: skip
 
     def write(db: Connection) -> None:
+        if rules_store.epoch_of(db, workspace_id, lock=True) != made.seen.rules.epoch:
+            raise RulesMoved
         if keys:
             db.execute(cancelled)
         db.execute(insert(Intent), rows)
@@ -240,7 +258,7 @@ async def write_down(
         known = index.tips(db, workspace_id, lock=True)
         if any(known.get(move.ref) != move.old for move in moves):
             raise IndexBehind
-        index.apply(db, made.ledger, {move.ref: move.new for move in moves})
+        index.apply(db, made.ledger, {m.ref: m.new for m in moves if m.ref in REFS})
         db.execute(insert(AuditEntry), _audit(workspace_id, made))
         close_intents(db, workspace_id, made.id, keyed=any(ask.request_id for ask in made.asks))
 

@@ -25,7 +25,7 @@ from hub.registry.follow import (
     follow_main,
     prompt_changes,
 )
-from hub.registry.git_terms import MAIN, REFS
+from hub.registry.git_terms import DEPLOY, MAIN, REFS
 from hub.registry.ledger import Ledger
 from hub.registry.models import (
     Content,
@@ -39,6 +39,10 @@ from hub.registry.models import (
     Version,
 )
 from hub.registry.repository import Repository
+from hub.registry.review import heal
+from hub.registry.review import rows as review_rows
+from hub.registry.review.follow_proposals import follow_merge, follow_revision, landed
+from hub.registry.review.models import Merge
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +72,8 @@ def tips(db: Connection, workspace_id: int, *, lock: bool = False) -> dict[str, 
 def load_for(db: Connection, ledger: Ledger, ref: str, commits: Iterable[Commit]) -> None:
     """Fill the ledger with what following these commits will ask of it."""
     commits = list(commits)
+    claims = {claim.number for claim in map(landed, commits) if claim}
+    review_rows.load_revisions(db, ledger, claims)
     if ref == MAIN:
         named = {name for commit in commits for name, _ in prompt_changes(commit)}
         ledger.load_prompts(db, named, set[str]().union(*map(declared_ids, commits)))
@@ -80,11 +86,27 @@ def load_for(db: Connection, ledger: Ledger, ref: str, commits: Iterable[Commit]
     ledger.load_versions_by_hash(db, {(p.prompt, p.hash) for p in pointers if p.hash})
 
 
+def follow(ledger: Ledger, ref: str, commit: Commit) -> None:
+    """Bring the ledger up to a commit of main, of deploy or of a proposal."""
+    if ref == MAIN:
+        follow_main(ledger, commit)
+        follow_merge(ledger, ref, commit)
+    elif ref == DEPLOY:
+        follow_deploy(ledger, commit)
+        follow_merge(ledger, ref, commit)
+    else:
+        follow_revision(ledger, ref, commit)
+
+
 def apply(
     db: Connection, ledger: Ledger, new_tips: dict[str, str], *, announce: bool = True
 ) -> None:
     """Write down what the ledger has followed, and how far it has."""
     ledger_rows.write(db, ledger, announce=announce)
+    told = review_rows.write(db, ledger)
+    if told and announce:
+        said = {"workspace_id": ledger.workspace_id, "at": now()}
+        db.execute(insert(Event), [said | event for event in told])
     rows = [
         {"workspace_id": ledger.workspace_id, "ref": ref, "tip": tip}
         for ref, tip in new_tips.items()
@@ -135,19 +157,25 @@ def _follow(
         ledger = Ledger(workspace_id)
         load_for(db, ledger, ref, commits)
         for commit in commits:
-            (follow_main if ref == MAIN else follow_deploy)(ledger, commit)
+            follow(ledger, ref, commit)
         if not announce:
             _remember_requests(db, workspace_id, ref, commits)
         apply(db, ledger, {ref: commits[-1].id}, announce=announce)
 
 
+_FORGOTTEN = (
+    Version, Content, PromptEvent, OldName, Label, LabelMove, Prompt, IndexedRef, Merge,
+)  # fmt: skip
+
+
 async def reindex(database: Database, repository: Repository, workspace_id: int) -> None:
     """Forget the index of the workspace and build it from git, in one transaction."""
     at = repository.tips()
+    await heal.follow_refs(database, repository, workspace_id)
 
     def build(db: Connection) -> None:
         search.clear(db, workspace_id)
-        for model in (Version, Content, PromptEvent, OldName, Label, LabelMove, Prompt, IndexedRef):
+        for model in _FORGOTTEN:
             db.execute(delete(model).where(model.workspace_id == workspace_id))
         for ref in REFS:
             if ref in at:
@@ -190,6 +218,7 @@ _DUMPED: dict[type[Base], tuple[str, ...]] = {
     Label: ("label", "prompt_id"),
     LabelMove: ("id",),
     IndexedRef: ("ref",),
+    Merge: ("commit",),
 }
 _COUNTERS = {"prompts.row", "prompt_events.id", "label_moves.id"}
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Select, and_, or_, select, tuple_
 from hub.registry.commits import Commit
 from hub.registry.models import Content, Label, OldName, Prompt, Version
 from hub.registry.reading import Reading
+from hub.registry.review.follow_proposals import HeldProposal, Landed, Offered
 
 _MANY = 5000
 
@@ -109,6 +110,11 @@ class Ledger:
         self.labels: dict[tuple[str, str], Pointed] = {}
         """Per label and prompt id."""
         self.contents: dict[str, bytes] = {}
+        self.proposals: dict[int, HeldProposal] = {}
+        self.revisions: dict[tuple[int, int], tuple[Commit | str, str]] = {}
+        """Commit and digest of a revision."""
+        self.last_number: int | None = None
+        """The newest proposal's number, where somebody asked for it."""
         # What is to be written:
         self.new_versions: list[Known] = []
         self.events: list[Happened] = []
@@ -116,6 +122,8 @@ class Ledger:
         self.touched_labels: set[tuple[str, str]] = set()
         self.name_changes: dict[str, str | None] = {}
         """Old names to keep (with the prompt's id) or to drop."""
+        self.offered: list[Offered] = []
+        self.landed: list[Landed] = []
 
     def at(self, name: str) -> Held | None:
         """The living prompt of that name."""

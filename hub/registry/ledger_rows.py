@@ -13,6 +13,7 @@ from hub.registry import search
 from hub.registry.ledger import Happened, Held, Known, Ledger, Moved
 from hub.registry.models import Content, Label, LabelMove, OldName, Prompt, PromptEvent, Version
 from hub.registry.reading import read
+from hub.registry.review.follow_proposals import BROKE_GLASS, proposal_of
 
 
 def table_of(model: type[Base]) -> Table:
@@ -148,6 +149,7 @@ def _write_labels(db: Connection, ledger: Ledger) -> None:
             "workspace_id": ledger.workspace_id, "prompt_id": one.prompt_id, "label": one.label,
             "old": one.old, "new": one.new, "commit": one.commit.id, "author": one.commit.author,
             "reason": one.commit.message, "at": one.commit.at,
+            "proposal": proposal_of(one.commit), "broke_glass": BROKE_GLASS in one.commit.trailers,
         }
         for one in ledger.moves
     ]  # fmt: skip

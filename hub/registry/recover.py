@@ -16,9 +16,10 @@ from hub.db import Database, now
 from hub.errors import HubError
 from hub.people.models import Workspace
 from hub.registry import batch, index
-from hub.registry.git_terms import RefMove
+from hub.registry.git_terms import PROPOSALS, RefMove
 from hub.registry.models import Intent
 from hub.registry.repository import Repository
+from hub.registry.review import heal
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ async def at_start(database: Database, repositories: Path) -> list[str]:
             if repository.exists:
                 known = await database.read_at_once(partial(index.tips, workspace_id=id))
                 await asyncio.to_thread(sweep, repository, known)
+                await heal.put_back_refs(database, repository, id)
+                await heal.follow_refs(database, repository, id)
                 await settle(database, repository, id, patience=0.1)
                 await index.catch_up(database, repository, id)
         except HubError as refused:
@@ -109,6 +112,8 @@ async def settle(
         name: await asyncio.to_thread(_finish, repository, [RefMove(*ref) for ref in refs])
         for name, refs in found.items()
     }
+    if any(ref.startswith(PROPOSALS) for refs in found.values() for ref, _, _ in refs):
+        await heal.follow_refs(database, repository, workspace_id)
     await index.catch_up(database, repository, workspace_id)
 
     def close(db: Connection) -> None:

@@ -155,8 +155,8 @@ class Repository:
                 raise RefMoved(failed.said) from failed
             else:
                 raise
-        for move in moves:
-            _sync((self.path / move.ref).parent)
+        for folder in {folder for move in moves for folder in _folders(move)}:
+            _sync(self.path / folder)
 
     def _drop_own_locks(self, moves: list[RefMove]) -> None:
         """Locks that a killed git of ours left: only ours can hold these ids."""
@@ -195,9 +195,16 @@ class Repository:
         listed = self.run("rev-list", "--first-parent", "--reverse", "--end-of-options", *spec)
         ids = listed.decode("ascii").split()
         for start in range(0, len(ids), _COMMITS_AT_ONCE):
-            yield self._commits(ids[start : start + _COMMITS_AT_ONCE])
+            yield self.commits(ids[start : start + _COMMITS_AT_ONCE])
 
-    def _commits(self, ids: list[str]) -> list[Commit]:
+    def refs(self, prefix: str) -> dict[str, str]:
+        """Where every ref below `prefix` points."""
+        out = self.run("for-each-ref", "--format=%(objectname) %(refname)", "--", prefix)
+        lines = out.decode("utf-8", "replace").splitlines()
+        return {name: id for id, _, name in (line.partition(" ") for line in lines)}
+
+    def commits(self, ids: list[str]) -> list[Commit]:
+        """These commits, each with the files it changed against its first parent."""
         raw = self.run(
             "log", "--stdin", "--no-walk=unsorted", "--diff-merges=first-parent", "--root",
             "--raw", "-z", "--no-abbrev", "--no-renames", "--format=commit %H",
@@ -251,6 +258,11 @@ class Repository:
     def pack_together(self) -> None:
         """Roll small packs into larger ones; readers and writers go on meanwhile."""
         self.run("repack", "-d", "--geometric=2", "--quiet", "--no-write-bitmap-index")
+
+
+def _folders(move: RefMove) -> Iterator[Path]:
+    """Those whose entries a move changes; a new ref may have made folders on the way."""
+    yield from [Path(move.ref).parent] if move.old else list(Path(move.ref).parents)[:-2]
 
 
 def version() -> tuple[int, ...]:

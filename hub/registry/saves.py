@@ -113,7 +113,7 @@ class Save(Ask):
                 raise BaseMoved(put.name, _current(ledger, held))
         if held is None:
             check_free(ledger, put.name)
-        _check_includes(ledger, put)
+        check_includes(ledger, put)
         id = held.id if held else _free_id(ids, put.document.id)
         ids.add(id)
         reading = self.readings.get(put.name)
@@ -184,7 +184,8 @@ def _id_of(ledger: Ledger, name: str) -> str | None:
     return ledger.live.get(name) or ledger.former.get(name) or (dead.id if dead else None)
 
 
-def _check_includes(ledger: Ledger, put: Put) -> None:
+def check_includes(ledger: Ledger, put: Put) -> None:
+    """The snippets that the text pins must be there."""
     for name, number in sorted(put.includes):
         id = _id_of(ledger, name)
         if id is None:
