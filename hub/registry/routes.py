@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.registry.pages import browse, names, past, release, resolve, use, write
+from hub.registry.pages import browse, names, past, release, resolve, talk, use, write
 
 ROUTES = [
     *browse.ROUTES,
@@ -12,4 +12,5 @@ ROUTES = [
     *release.ROUTES,
     *names.ROUTES,
     *use.ROUTES,
+    *talk.ROUTES,
 ]
