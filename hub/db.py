@@ -170,4 +170,6 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "temp_store=MEMORY",
     "cache_size=-16000",
+    # Pages that many saves touch are carried over once: a quarter of the work, for a 16 MB log.
+    "wal_autocheckpoint=4000",
 )

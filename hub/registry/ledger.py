@@ -45,6 +45,8 @@ class Held(msgspec.Struct, kw_only=True):
     dirty: bool = False
     found: bool = False
     """Whether the full text index must look again."""
+    stood: tuple[str, datetime | None] | None = None
+    """Name and end as the row has them: an update that keeps both spares the indexes."""
 
 
 class Known(msgspec.Struct, kw_only=True):
@@ -140,13 +142,12 @@ class Ledger:
     def load_prompts(self, db: Connection, names: Iterable[str], ids: Iterable[str]) -> None:
         """Prompts by name (living and dead) or by id."""
         asked_names = {name for name in names if name not in self.live}
-        asked_ids = {id for id in ids if id not in self.prompts}
         # Two questions, since the index by name is one of the living and one of the dead.
         for part in _parts(asked_names):
             self._load(db, Prompt.deleted_at.is_(None) & Prompt.name.in_(part))
         for part in _parts(name for name in asked_names if name not in self.live):
             self._load(db, Prompt.deleted_at.is_not(None) & Prompt.name.in_(part))
-        for part in _parts(asked_ids):
+        for part in _parts({id for id in ids if id not in self.prompts}):
             self._load(db, Prompt.id.in_(part))
 
     def _load(self, db: Connection, which: Any) -> None:
@@ -154,6 +155,7 @@ class Ledger:
         query = select(*columns).where(Prompt.workspace_id == self.workspace_id, which)
         for values in db.execute(query):
             held = Held(**dict(zip(_PROMPT, values, strict=True)))
+            held.stood = (held.name, held.deleted_at)
             if held.id not in self.prompts:
                 self.prompts[held.id] = held
                 if held.deleted_at is None:

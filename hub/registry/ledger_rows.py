@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, update
+from sqlalchemy import Connection, Insert, Table, Update, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.db import Base, now
@@ -27,14 +28,19 @@ _EVENTS, _MOVES, _OLD_NAMES = table_of(PromptEvent), table_of(LabelMove), table_
 _OUTBOX = table_of(Event)
 _LABELS = table_of(Label)
 _CHANGING = (
-    "name", "folder", "title", "description", "tags", "head", "hash", "blob", "changed_at",
-    "changed_by", "change", "deleted_at", "problem",
+    "title", "description", "tags", "head", "hash", "blob", "changed_at", "changed_by", "change",
+    "problem",
 )  # fmt: skip
-_UPDATE = (
-    update(_PROMPTS)
-    .where(_PROMPTS.c.row == bindparam("its_row"))
-    .values({name: bindparam(name) for name in _CHANGING})
-)
+_PLACE = ("name", "folder", "deleted_at")
+"""What the indexes of the table are made of; few saves change it."""
+
+
+def _update_of(*columns: str) -> Update:
+    changed = {name: bindparam(name) for name in columns}
+    return update(_PROMPTS).where(_PROMPTS.c.row == bindparam("its_row")).values(changed)
+
+
+_STAY, _MOVE = _update_of(*_CHANGING), _update_of(*_CHANGING, *_PLACE)
 
 
 def write(db: Connection, ledger: Ledger, *, announce: bool) -> None:
@@ -60,15 +66,18 @@ def upsert(db: Connection, model: type[Base], rows: list[dict[str, Any]]) -> Non
     """Insert; a row with the same key takes the new values."""
     if not rows:
         return
+    db.execute(_upsert(model, db.dialect.name), rows)
+
+
+@cache
+def _upsert(model: type[Base], dialect: str) -> Insert:
     table = table_of(model)
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     keys = [column.name for column in table.primary_key]
     rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
     if model is Content:  # named by what it holds: the same key is the same content
-        db.execute(statement.on_conflict_do_nothing(), rows)
-    else:
-        db.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
+        return statement.on_conflict_do_nothing()
+    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
 
 
 def _write_prompts(db: Connection, ledger: Ledger) -> None:
@@ -78,19 +87,28 @@ def _write_prompts(db: Connection, ledger: Ledger) -> None:
         rows = [
             {"workspace_id": ledger.workspace_id, "id": held.id, "created_at": held.created_at}
             | _values(held)
+            | _place(held)
             for held in fresh.values()
         ]
         given = db.execute(insert(_PROMPTS).returning(_PROMPTS.c.id, _PROMPTS.c.row), rows)
         for id, row in given:
             fresh[id].row = row
-    known = [{"its_row": h.row} | _values(h) for h in changed if h.id not in fresh]
-    if known:
-        db.execute(_UPDATE, known)
+    known = [held for held in changed if held.id not in fresh]
+    stay = [held for held in known if held.stood == (held.name, held.deleted_at)]
+    move = [held for held in known if held.stood != (held.name, held.deleted_at)]
+    if stay:
+        db.execute(_STAY, [{"its_row": held.row} | _values(held) for held in stay])
+    if move:
+        db.execute(_MOVE, [{"its_row": held.row} | _values(held) | _place(held) for held in move])
 
 
 def _values(held: Held) -> dict[str, Any]:
-    values = {name: getattr(held, name) for name in _CHANGING if name != "folder"}
-    return values | {"folder": held.name.rpartition("/")[0]}
+    return {name: getattr(held, name) for name in _CHANGING}
+
+
+def _place(held: Held) -> dict[str, Any]:
+    folder = held.name.rpartition("/")[0]
+    return {"name": held.name, "folder": folder, "deleted_at": held.deleted_at}
 
 
 def _write_versions(db: Connection, ledger: Ledger) -> None:
