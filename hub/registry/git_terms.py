@@ -27,6 +27,7 @@ SETTINGS = {
     "core.hooksPath": "/dev/null",
     "core.logAllRefUpdates": "false",
     "fastimport.unpackLimit": "1",
+    "pack.compression": "1",
     "receive.fsckObjects": "true",
     "receive.denyDeletes": "true",
     "receive.denyNonFastForwards": "true",

@@ -114,7 +114,14 @@ class _Writer:
 
     async def _publish(self, taken: list[Waiting]) -> None:
         repository = await self._publisher.ensure(self._workspace)
+        try:
+            await self._publish_in(repository, taken)
+        finally:
+            repository.dismiss()
+
+    async def _publish_in(self, repository: Repository, taken: list[Waiting]) -> None:
         for attempt in range(TRIES):
+            await asyncio.to_thread(repository.make_ready)
             made = await self._settle(repository, taken)
             self._line.extendleft(reversed(made.later))
             if not made.plans:

@@ -10,14 +10,9 @@ import contextlib
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
-
-from git import Git
-from git.exc import GitCommandNotFound
 
 from hub.registry.commits import ZERO, Change, Commit, parse_commit, parse_log
 from hub.registry.git_terms import (
@@ -32,7 +27,10 @@ from hub.registry.git_terms import (
     mode_and_blob,
     objects_in,
 )
+from hub.registry.gits import Gits
 
+_WRITE = ("fast-import", "--quiet", "--done", "--date-format=raw")
+_MOVE = ("update-ref", "--stdin")
 _COMMITS_AT_ONCE = 200
 _OBJECTS_AT_ONCE = 1000
 
@@ -42,8 +40,7 @@ class Repository:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._git = Git()
-        self._prefix = [*_clean_environment(), f"--git-dir={path}"]
+        self._gits = Gits(path)
 
     @classmethod
     def create(cls, path: Path) -> Repository:
@@ -69,27 +66,20 @@ class Repository:
 
     def run(self, command: str, *args: str, stdin: bytes = b"") -> bytes:
         """Run one git command and return what it printed."""
-        code, out, said = self._run([command, *args], stdin)
+        code, out, said = self._gits.run((command, *args), stdin)
         if code == 0:
             return out
         if FULL.search(said) or code == -25:  # 25: SIGXFSZ, a file-size limit
             raise RepositoryFull
         raise GitFailed(command, code, said.strip()[-2000:])
 
-    def _run(self, args: list[str], stdin: bytes) -> tuple[int, bytes, str]:
-        try:
-            child = self._git.execute(
-                [*self._prefix, *args], istream=cast("Any", subprocess.PIPE), as_process=True
-            )
-        except (GitCommandNotFound, OSError) as error:
-            raise GitFailed(args[0], -1, str(error)) from error
-        process = cast("Any", child).proc  # Popen, inside GitPython's wrapper
-        try:
-            out, said = process.communicate(stdin)
-        except BaseException:
-            process.kill()
-            raise
-        return process.returncode, out, said.decode("utf-8", "replace")
+    def make_ready(self) -> None:
+        """Start the gits that a save needs while it is settled, to wait for what it comes to."""
+        self._gits.start_ahead(_WRITE, _MOVE)
+
+    def dismiss(self) -> None:
+        """End those that were not needed."""
+        self._gits.dismiss()
 
     def tip(self, ref: str) -> str | None:
         """Where `ref` points, None if it is not there."""
@@ -119,7 +109,7 @@ class Repository:
         """
         began = time.time()
         try:
-            out = self.run("fast-import", "--quiet", "--done", "--date-format=raw", stdin=stream)
+            out = self.run(*_WRITE, stdin=stream)
         except BaseException:
             self._drop_half_written(began)
             raise
@@ -146,7 +136,7 @@ class Repository:
         lines = [f"update {move.ref} {move.new} {move.old or ZERO}\n" for move in moves]
         script = "".join(["start\n", *lines, "prepare\n", "commit\n"])
         try:
-            self.run("update-ref", "--stdin", stdin=script.encode("ascii"))
+            self.run(*_MOVE, stdin=script.encode("ascii"))
         except GitFailed as failed:
             self._drop_own_locks(moves)
             if all(self.tip(move.ref) == move.new for move in moves):
@@ -182,7 +172,7 @@ class Repository:
     def contains(self, ref: str, commit: str) -> bool:
         """Whether `commit` is part of `ref`'s history."""
         _check_ids(commit)
-        code, _, _ = self._run(["merge-base", "--is-ancestor", commit, ref], b"")
+        code, _, _ = self._gits.run(("merge-base", "--is-ancestor", commit, ref), b"")
         return code == 0
 
     def walk(self, old: str | None, new: str) -> Iterator[list[Commit]]:
@@ -247,7 +237,8 @@ class Repository:
 
     def check(self) -> list[str]:
         """What `git fsck` has to complain about."""
-        code, out, said = self._run(["fsck", "--full", "--no-dangling", "--no-progress"], b"")
+        command = ("fsck", "--full", "--no-dangling", "--no-progress")
+        code, out, said = self._gits.run(command, b"")
         lines = [*out.decode("utf-8", "replace").splitlines(), *said.splitlines()]
         wrong = [line for line in lines if line and not line.startswith(("notice:", "dangling"))]
         return wrong or ([f"git fsck ended with {code}"] if code else [])
@@ -267,23 +258,9 @@ def _folders(move: RefMove) -> Iterator[Path]:
 
 def version() -> tuple[int, ...]:
     """Which git this machine has."""
-    said = Git().execute([*_clean_environment(), "version"])
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", str(said))
+    _, said, _ = Gits(Path()).run(("version",), b"")
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", said.decode("ascii", "replace"))
     return tuple(int(part) for part in found.groups("0")) if found else (0,)
-
-
-def _clean_environment() -> list[str]:
-    """Start git with nothing inherited: a stray GIT_DIR or hook setting must not reach it.
-
-    Memory is kept rather than given back: fast-import frees and asks for a zlib's worth per
-    object, and glibc would give it to the kernel and fetch it again each time (6 ms in a batch).
-    """
-    git = shutil.which("git") or "/usr/bin/git"
-    return [
-        "/usr/bin/env", "-i", f"PATH={Path(git).parent}:{os.defpath}", "LC_ALL=C",
-        "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0",
-        "GIT_OPTIONAL_LOCKS=0", "MALLOC_TRIM_THRESHOLD_=134217728", "MALLOC_TOP_PAD_=4194304", git,
-    ]  # fmt: skip
 
 
 def _sync(path: Path) -> None:
