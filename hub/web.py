@@ -6,7 +6,6 @@ Knows nothing of prompts or people beyond what `request.state` was given by the 
 
 from __future__ import annotations
 
-import base64
 import errno
 import json
 import logging
@@ -19,10 +18,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 from urllib.parse import quote
 
-import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response
-from litestar.datastructures import Cookie
 from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
 from litestar.middleware.csrf import generate_csrf_hash
 from litestar.params import URLEncodedBody
@@ -33,12 +30,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import HubError, NotFound, Unavailable, Unknown
+from hub.flash import FORGOTTEN, Flash, Leading
+from hub.flash import read as read_flash
+from hub.parameters import trouble
 
 log = logging.getLogger("hub")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-FLASH = "flash"
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -56,14 +55,6 @@ SECURITY_HEADERS = {
 Form: TypeAlias = URLEncodedBody[dict[str, str]]
 """A form's fields, for handlers whose parameter is `data: Form`."""
 Ask: TypeAlias = Request[Any, Any, Any]
-
-
-class Flash(msgspec.Struct, frozen=True):
-    """A message for the next page: what was done, and a form address that undoes it."""
-
-    kind: str
-    text: str
-    undo: str | None = None
 
 
 @cache
@@ -112,7 +103,7 @@ def page(
         template,
         status_code=status,
         headers={"Cache-Control": "no-store", "Vary": "Cookie, HX-Request"} | (headers or {}),
-        cookies=[Cookie(FLASH, max_age=0, value="", path="/")] if flash else [],
+        cookies=[FORGOTTEN] if flash else [],
         context={
             "person": actor if actor and actor.kind == "person" else None,
             "role": actor.role if actor else "",
@@ -136,33 +127,7 @@ def is_part(request: Ask) -> bool:
 
 def go(url: str, text: str = "", *, kind: str = "done", undo: str | None = None) -> Redirect:
     """See-other to one of our own pages, with a message for it."""
-    redirect = Redirect(local(url), status_code=303)
-    if text:
-        raw = msgspec.json.encode(Flash(kind, text, undo))
-        value = base64.urlsafe_b64encode(raw).decode().rstrip("=")
-        redirect.set_cookie(
-            Cookie(FLASH, value=value, path="/", httponly=True, samesite="lax", max_age=60)
-        )
-    return redirect
-
-
-def local(url: str) -> str:
-    """`url` if it is one of our own pages, else the start page. Browsers read `\\` as `/`."""
-    odd = any(c in "\\\x7f" or c <= " " for c in url)
-    return url if url.startswith("/") and not url.startswith("//") and not odd else "/"
-
-
-def read_flash(request: Ask) -> Flash | None:
-    """The message the last page left; nonsense in the cookie is no message."""
-    raw = request.cookies.get(FLASH)
-    if not raw:
-        return None
-    try:
-        decoded = base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4))
-        flash = msgspec.json.decode(decoded, type=Flash)
-    except (ValueError, msgspec.MsgspecError):
-        return None
-    return flash if flash.undo is None or flash.undo == local(flash.undo) else None
+    return Leading(url, Flash(kind, text, undo) if text else None)
 
 
 async def provide_db(request: Ask) -> AsyncIterator[AsyncSession]:
@@ -229,7 +194,8 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
         status, sentence, facts = refusal.status, refusal.sentence, refusal.facts
     elif isinstance(error, HTTPException):
         status = error.status_code
-        sentence, facts = _SENTENCES.get(status, error.detail), _http_facts(error)
+        facts = _http_facts(error)
+        sentence = _wrong_parameter(request, facts) or _SENTENCES.get(status, error.detail)
     else:
         status, reference = 500, secrets.token_hex(4)
         log.error("unexpected error %s at %s", reference, request.url.path, exc_info=error)
@@ -288,6 +254,11 @@ def problem(
 def _asked(request: Ask) -> str:
     query = request.scope["query_string"].decode("latin-1")
     return request.url.path + (f"?{query}" if query else "")
+
+
+def _wrong_parameter(request: Ask, facts: dict[str, Any]) -> str | None:
+    faults = facts.get("errors")
+    return trouble(request.route_handler, faults) if isinstance(faults, list) else None
 
 
 def _http_facts(error: HTTPException) -> dict[str, Any]:

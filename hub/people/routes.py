@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import HubError, Invalid
+from hub.flash import local
 from hub.people import accounts, audit, sign_ins
 from hub.people.backoff import Backoff
 from hub.people.gate import session_cookie
 from hub.people.models import Account
 from hub.people.policy import Actor, Need
-from hub.web import Ask, Form, go, local, page
+from hub.web import Ask, Form, go, page
 
 YEAR = 365 * 24 * 3600
 
