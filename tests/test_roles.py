@@ -190,7 +190,8 @@ async def test_what_was_done_is_on_record(hub: Front, maria: Browser, cast: Cast
     await maria.post_form(PEOPLE, {"email": "dora@example.org", "role": "viewer"})
     await maria.post_form("/clinic/settings/keys", {"name": "<b>ci</b>", "scope": "read"})
     page = (await maria.get("/clinic/settings/audit")).text
-    assert "added <strong>dora@example.org</strong>" in page
+    assert "<strong>Maria Santos</strong> added <strong>dora</strong>" in page  # by name,
+    assert "dora@example.org" in page  # and whose name that is
     assert "made the key <strong>&lt;b&gt;ci&lt;/b&gt;</strong>" in page
     assert "rival" not in page
 

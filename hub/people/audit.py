@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
-from hub.people.models import AuditEntry
+from hub.people.models import Account, AuditEntry
 from hub.people.policy import Actor
 
 PAGE = 100
@@ -34,6 +36,7 @@ SAID = {
     "release.cancelled": "cancelled the release of",
     "release.refused": "scheduled, and was refused, the release of",
     "release.scheduled": "scheduled the release of",
+    "prompts.imported": "brought in",
     "version.restored": "restored a version of",
     "version.saved": "saved a version of",
     "workspace.created": "made the workspace",
@@ -66,6 +69,56 @@ async def entries(
     if before is not None:
         query = query.where(AuditEntry.id < before)
     return list(await db.scalars(query.order_by(AuditEntry.id.desc()).limit(PAGE)))
+
+
+class Deed(msgspec.Struct, frozen=True, kw_only=True):
+    """A row as it is read: people by their names, the rest in words."""
+
+    at: datetime
+    who: str
+    address: str
+    """The e-mail address of whoever it was, where `who` is another text."""
+    did: str
+    what: str
+    more: list[str]
+
+
+async def deeds(db: AsyncSession, rows: list[AuditEntry]) -> list[Deed]:
+    """Names as they are now; the log itself keeps addresses, which do not change."""
+    said = {row.actor for row in rows} | {row.subject for row in rows}
+    query = select(Account.email, Account.name).where(Account.email.in_(said))
+    names = {row.email: row.name for row in await db.execute(query)}
+    return [
+        Deed(
+            at=row.at,
+            who=names.get(row.actor, row.actor),
+            address=row.actor if row.actor in names else "",
+            did=SAID.get(row.action, row.action),
+            what=names.get(row.subject) or _few(row.subject),
+            more=_more(row, names),
+        )
+        for row in rows
+    ]
+
+
+def _few(subject: str) -> str:
+    """An import names hundreds of prompts; three say which it was."""
+    named = subject.split(", ")
+    return subject if len(named) < 5 else f"{', '.join(named[:3])} and others"
+
+
+def _more(row: AuditEntry, names: dict[str, str]) -> list[str]:
+    detail = row.detail
+    said = [row.subject] if row.subject in names and row.subject != row.actor else []
+    if detail.get("before") and detail.get("after"):
+        said.append(f"from {detail['before']} to {detail['after']}")
+    words = {"role": "as {}", "by": "by {}", "key": "key {}", "scope": "may {}"}
+    said += [text.format(detail[name]) for name, text in words.items() if detail.get(name)]
+    if detail.get("moved"):
+        said.append("another address, so its key was forgotten")
+    if commits := detail.get("commits"):
+        said.append(f"kept as {', '.join(str(one)[:12] for one in commits[:3])}")
+    return said
 
 
 async def has(db: AsyncSession, workspace_id: int, action: str) -> bool:

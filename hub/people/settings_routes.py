@@ -121,9 +121,8 @@ async def audit_page(
     found = await audit.entries(db, workspace.id, before=before)
     older = f"?before={found[-1].id}" if len(found) == audit.PAGE else None
     more: dict[str, Any] = {
-        "entries": found,
+        "deeds": await audit.deeds(db, found),
         "older": older,
-        "said": audit.SAID,
         "newest": before is None,
     }
     return page(request, "people/audit.html", section="settings", **more)
