@@ -37,7 +37,7 @@ export function startEditor(form) {
       .items()
       .filter((item) => messages.part(item, "role").value === "placeholder")
       .map((item) => messages.part(item, "message_name").value);
-    variables.show(used, filled);
+    variables.show(used, filled, !isTemplate());
     const now = variables.declared();
     if ([...now].join() !== [...declared].join() || wasTemplate !== isTemplate()) {
       declared = now;

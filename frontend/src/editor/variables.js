@@ -79,8 +79,9 @@ export function startVariables(form, { changed }) {
     return row;
   }
 
-  /** Show how the panel and the text agree. `used`: names in the text; `filled`: lists of messages. */
-  function show(used, filled) {
+  /** Show how the panel and the text agree. `used`: names in the text; `filled`: lists of messages;
+   *  `plain`: braces are just text here. */
+  function show(used, filled, plain) {
     const all = new Set([...used, ...filled]);
     const known = declared();
     items().forEach((item) => describe(item, all));
@@ -89,7 +90,9 @@ export function startVariables(form, { changed }) {
     undeclared.dataset.names = missing.join(" ");
     // Left alone when nothing changed, so that a focus inside stays where it is.
     if (undeclared.dataset.names !== before) undeclared.replaceChildren(...missing.map(offer));
-    if (nothing) nothing.hidden = known.size > 0 || missing.length > 0;
+    if (!nothing) return;
+    nothing.hidden = known.size > 0 || missing.length > 0;
+    nothing.toggleAttribute("data-plain", plain);
   }
 
   function replace(entries) {
