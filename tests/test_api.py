@@ -84,6 +84,7 @@ async def test_a_moved_base_names_the_current_version(client: Browser, write_key
         f"{API}/versions/a", headers=write_key, json={"document": saying("4"), "base": None}
     )
     assert create.status_code == 409
+    assert "send the hash of its current version as `base`" in create.json()["detail"]
     assert "already" in create.json()["detail"]
 
 

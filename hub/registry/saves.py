@@ -102,11 +102,8 @@ class Save(Ask):
         """What one put comes to; `ids` are those in use, and grow."""
         held = ledger.at(put.name)
         if put.base is None and held is not None:
-            raise Conflict(
-                f"There is a prompt called {put.name} already. Choose another name, or open it "
-                "and edit it.",
-                current=_current(ledger, held),
-            )
+            by_app = self.actor.kind == "key"
+            raise Conflict(_taken(put.name, by_app=by_app), current=_current(ledger, held))
         if put.base is not None and put.base != ANY:
             held = alive(ledger, put.name)
             if put.base != held.hash:
@@ -150,6 +147,15 @@ def _current(ledger: Ledger, held: Held) -> dict[str, Any]:
         "author": known.author if known else held.changed_by,
         "message": known.message if known else held.change,
     }
+
+
+def _taken(name: str, *, by_app: bool) -> str:
+    if by_app:
+        return (
+            f"There is a prompt called {name} already. To save a new version of it, send the hash "
+            "of its current version as `base`; to make another prompt, choose another name."
+        )
+    return f"There is a prompt called {name} already. Choose another name, or open it and edit it."
 
 
 def _said(written: list[Written]) -> str:
