@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import NotFound
@@ -52,6 +52,16 @@ async def made(db: AsyncSession, workspace_id: int, commit: str) -> list[Made]:
     if not found:
         raise NotFound("There was no such release here. Look for it in the history of a label.")
     return found
+
+
+async def together(db: AsyncSession, workspace_id: int, commits: list[str]) -> dict[str, int]:
+    """How many moves each of these releases made."""
+    query = (
+        select(LabelMove.commit, func.count())
+        .where(LabelMove.workspace_id == workspace_id, LabelMove.commit.in_(commits))
+        .group_by(LabelMove.commit)
+    )
+    return {commit: count for commit, count in await db.execute(query)}  # noqa: C416
 
 
 async def last_release(

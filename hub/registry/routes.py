@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from hub.registry.pages import browse, names, past, release, resolve, talk, use, write
+from hub.registry.pages import (
+    as_of,
+    browse,
+    names,
+    past,
+    release,
+    resolve,
+    several,
+    talk,
+    use,
+    waiting,
+    write,
+)
 
 ROUTES = [
     *browse.ROUTES,
@@ -10,7 +22,11 @@ ROUTES = [
     *resolve.ROUTES,
     *past.ROUTES,
     *release.ROUTES,
+    *several.ROUTES,
+    *as_of.ROUTES,
+    *waiting.ROUTES,
     *names.ROUTES,
     *use.ROUTES,
+    *proposals.ROUTES,
     *talk.ROUTES,
 ]

@@ -9,17 +9,23 @@ from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
-from hub.registry import catalog, drafts
+from hub.registry import catalog, drafts, released, scheduled
 from hub.registry.catalog import About
+from hub.registry.list_sql import LIVE
+from hub.registry.models import LabelMove
 from hub.web import Ask, page
 
 
 class Heading(msgspec.Struct, frozen=True, kw_only=True):
-    """`About`, and this person's draft of it."""
+    """`About`, this person's draft of it, what went live last and what is to come."""
 
     about: About
     draft_of: int | None
     """The version the draft started from; None: no draft."""
+    last: LabelMove | None = None
+    """The release into production that can be taken back: nothing newer went live."""
+    coming: list[scheduled.Line] = []
+    """Scheduled releases, the next first."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.about, name)
@@ -44,7 +50,11 @@ async def heading(db: AsyncSession, workspace: WorkspaceRef, actor: Actor, name:
     draft = None
     if actor.account_id is not None:
         draft = await drafts.get(db, workspace.id, actor.account_id, about.id)
-    return Heading(about=about, draft_of=(draft.base_version or about.head) if draft else None)
+    return Heading(
+        about=about, draft_of=(draft.base_version or about.head) if draft else None,
+        last=await released.last_release(db, workspace.id, LIVE, about.id),
+        coming=await scheduled.of_prompt(db, workspace.id, about.id),
+    )  # fmt: skip
 
 
 def crumbs(workspace: WorkspaceRef, name: str, *more: str) -> list[tuple[str, str | None]]:

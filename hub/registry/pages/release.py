@@ -1,10 +1,11 @@
-"""Labels: put a version live, undo, roll back, and every move there was."""
+"""Labels of one prompt: the release sheet, now or at a time to come, and every move there was."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -14,16 +15,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog, labels
-from hub.registry.diff import Change, compare
+from hub.registry import labels, released, releasing, scheduled
 from hub.registry.form import whole
+from hub.registry.labels import Move
 from hub.registry.names import check_label
 from hub.registry.pages.common import Heading, heading, named, prompt_page
+from hub.registry.pages.glass import may_break
+from hub.registry.pages.moments import moment_of
+from hub.registry.pages.moments import said as said_moment
 from hub.registry.pages.sheets import Sheet, sheet_page
 from hub.web import Ask, Form, go
 
 LIVE = "production"
 NO_WHY = "Say why, in a sentence that you would want to read in a year."
+EMPTY = {"reason": "", "new_name": "", "due": "", "offset": "", "broke_glass": ""}
 
 
 @get("/{slug:str}/release/{label:str}/{name:path}", needs=Need.RELEASE, name="release")
@@ -39,7 +44,7 @@ async def release_sheet(
 ) -> Template:
     """What moves, what it replaces, and the difference in words."""
     about = await heading(db, workspace, actor, named(name))
-    typed = {"reason": f"Roll back to version {version}: " if back else "", "new_name": ""}
+    typed = EMPTY | {"reason": f"Roll back to version {version}: " if back else ""}
     return await _release(request, db, workspace, about, label, version or about.head, typed=typed)
 
 
@@ -48,7 +53,6 @@ async def _release(
     version: int, **context: Any,
 ) -> Template:  # fmt: skip
     check_label(label)
-    live = about.about.live(label)
     sheet = Sheet(
         kind="release",
         title=f"Put {about.title or about.name} live" if label == LIVE else f"Move {label}",
@@ -57,13 +61,11 @@ async def _release(
         back=f"/{workspace.slug}/prompts/{about.name}",
         danger=label == LIVE,
     )
-    newer = await catalog.version(db, workspace.id, about.name, version)
-    change: Change | None = None
-    if live:
-        older = await catalog.version(db, workspace.id, about.name, live.version)
-        change = compare(older.document, newer.document)
+    (looked,) = await releasing.look(db, workspace.id, [Move(label, about.name, version)])
+    coming = [line for line in about.coming if any(one.label == label for one in line.moves)]
+    more: dict[str, Any] = {"may_break": False} | context
     return sheet_page(
-        request, sheet, about=about, label=label, live=live, change=change, newer=newer, **context
+        request, sheet, about=about, label=label, looked=looked, coming_here=coming, **more
     )
 
 
@@ -77,30 +79,51 @@ async def release(
     workspace: NamedDependency[WorkspaceRef],
     database: NamedDependency[Database],
 ) -> Template | Redirect:
-    """Move the label, if it still is where the sheet said; undo puts it back."""
-    reason = data.get("reason", "").strip()
-    version, expected = _number(data.get("version")), _number(data.get("expected"))
+    """Move the label, now or later, if it still is where the sheet said; undo puts it back."""
+    typed = EMPTY | {key: data.get(key, "").strip() for key in EMPTY}
+    version = expected = None
     try:
-        if not reason:
+        version, expected = _number(data.get("version")), _number(data.get("expected"))
+        if not typed["reason"]:
             raise Invalid(NO_WHY)
-        move = await labels.move(
-            request.app.state.publisher, workspace, label, named(name), version,
-            expected=expected, actor=actor, reason=reason,
-        )  # fmt: skip
+        move = Move(label, named(name), version, expected)
+        if data.get("when") == "later":
+            return await _later(database, workspace, actor, move, typed)
+        return await _now(request, workspace, actor, move, typed)
     except HubError as refused:
         async with database.read() as db:
             about = await heading(db, workspace, actor, named(name))
             return await _release(
-                request, db, workspace, about, label, version or about.head,
-                typed={"reason": reason, "new_name": ""}, error=refused.sentence,
-                status=refused.status,
+                request, db, workspace, about, label, version or about.head, typed=typed,
+                error=refused.sentence, status=refused.status,
+                may_break=may_break(actor, workspace, refused),
             )  # fmt: skip
-    undo = f"/{workspace.slug}/put-back/{label}/{move.old or 0}/{named(name)}"
+
+
+async def _now(
+    request: Ask, workspace: WorkspaceRef, actor: Actor, move: Move, typed: dict[str, str]
+) -> Redirect:
+    (made,) = await labels.move_many(
+        request.app.state.publisher, workspace, [move], actor=actor, reason=typed["reason"],
+        broke_glass=typed["broke_glass"],
+    )  # fmt: skip
     return go(
-        f"/{workspace.slug}/prompts/{named(name)}",
-        f"Version {move.new} is in {label} now"
-        + (f", instead of {move.old}." if move.old else "."),
-        undo=undo if move.commit else None,
+        f"/{workspace.slug}/prompts/{move.name}",
+        f"Version {made.new} is in {made.label} now"
+        + (f", instead of {made.old}." if made.old else "."),
+        undo=f"/{workspace.slug}/put-back/{made.commit}/{move.name}" if made.commit else None,
+    )
+
+
+async def _later(
+    database: Database, workspace: WorkspaceRef, actor: Actor, move: Move, typed: dict[str, str]
+) -> Redirect:
+    due = moment_of(typed["due"], typed["offset"])
+    await scheduled.schedule(database, workspace, [move], due, actor=actor, reason=typed["reason"])
+    when = said_moment(due, typed["offset"])
+    return go(
+        f"/{workspace.slug}/prompts/{move.name}",
+        f"Version {move.version} goes into {move.label} on {when}.",
     )
 
 
@@ -112,26 +135,32 @@ def _number(text: str | None) -> int | None:
     return number
 
 
-@post(
-    "/{slug:str}/put-back/{label:str}/{version:int}/{name:path}",
-    needs=Need.RELEASE,
-    name="put-back",
-)
+@post("/{slug:str}/put-back/{commit:str}/{name:path}", needs=Need.RELEASE, name="put-back")
 async def put_back(
     request: Ask,
-    label: FromPath[str],
-    version: FromPath[int],
+    commit: FromPath[str],
     name: FromPath[str],
     actor: NamedDependency[Actor],
     workspace: NamedDependency[WorkspaceRef],
 ) -> Redirect:
-    """Undo a release: the label goes to where it was; 0 takes it off."""
-    await labels.move(
-        request.app.state.publisher, workspace, label, named(name), version or None, actor=actor,
-        reason="Undone right after the release",
-    )  # fmt: skip
-    said = f"{label} is at version {version} again." if version else f"{label} was taken off again."
-    return go(f"/{workspace.slug}/prompts/{named(name)}", said)
+    """Take back what a release did to one prompt, as long as nothing newer went live."""
+    made = await released.take_back(
+        request.app.state.publisher, workspace, commit, actor=actor, name=named(name)
+    )
+    said = [
+        f"{one.label} is at version {one.new} again." if one.new else f"{one.label} was taken off."
+        for one in made
+    ]
+    return go(f"/{workspace.slug}/prompts/{named(name)}", " ".join(said))
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """One move of a label, and until when it stood."""
+
+    move: labels.LabelMove
+    until: datetime | None
+    together: int
+    """Moves that were made in the same step."""
 
 
 @get("/{slug:str}/labels/{label:str}/{name:path}", needs=Need.READ, name="labels")
@@ -143,31 +172,38 @@ async def labels_page(
     workspace: NamedDependency[WorkspaceRef],
     db: NamedDependency[AsyncSession],
     at: FromQuery[str] = "",
+    offset: FromQuery[str] = "",
 ) -> Template:
     """Every move of one label, and what was live at a moment."""
     about = await heading(db, workspace, actor, named(name))
     moves = await labels.history(db, workspace.id, label, about.id)
-    said, error = "", None
-    if at:
-        try:
-            moment = datetime.fromisoformat(at)
-            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-            live = await labels.as_of(db, workspace.id, label, moment, about.name)
-            said = _was_live(label, moment, live[0].version if live else 0)
-        except (ValueError, OverflowError):
-            error = "Write the moment as a date and a time, such as 2026-05-03 14:00."
+    counts = await released.together(db, workspace.id, [move.commit for move in moves])
+    ends: list[datetime | None] = [None, *(move.at for move in moves)]
+    stretches = [
+        Stretch(move, until, counts.get(move.commit, 1))
+        for move, until in zip(moves, ends, strict=False)
+    ]
+    said, error = await _at(db, workspace, about, label, at, offset) if at else ("", None)
     return prompt_page(
-        request, "registry/labels.html", about, label, label=label, moves=moves, at_typed=at,
-        at_said=said, at_error=error,
-        previous=await labels.previous(db, workspace.id, label, about.id),
+        request, "registry/labels.html", about, label, label=label, stretches=stretches,
+        at_typed=at, at_said=said, at_error=error, current=moves[0].new if moves else None,
+        last=await released.last_release(db, workspace.id, label, about.id),
     )  # fmt: skip
 
 
-def _was_live(label: str, moment: datetime, version: int) -> str:
-    when = f"On {moment.day} {moment:%B %Y} at {moment:%H:%M} (UTC)"
-    if version:
-        return f"{when}, {label} was at version {version}."
-    return f"{when}, nothing was live under {label}."
+async def _at(
+    db: AsyncSession, workspace: WorkspaceRef, about: Heading, label: str, at: str, offset: str
+) -> tuple[str, str | None]:
+    """What was live then, in a sentence; or what is wrong with the moment."""
+    try:
+        moment = moment_of(at, offset)
+    except Invalid as wrong:
+        return "", wrong.sentence
+    live = await labels.as_of(db, workspace.id, label, moment, about.name)
+    when = f"On {said_moment(moment, offset)}"
+    if live:
+        return f"{when}, {label} was at version {live[0].version}.", None
+    return f"{when}, nothing was live under {label}.", None
 
 
 ROUTES: list[Any] = [release_sheet, release, put_back, labels_page]
