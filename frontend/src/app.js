@@ -7,11 +7,13 @@ import "./copy.js";
 import "./dialog.js";
 import "./grid.js";
 import { startFlashes } from "./flash.js";
+import { showMoments } from "./moments.js";
 import { startTimes } from "./times.js";
 
 document.documentElement.dataset.js = "";
 startFlashes();
 startTimes();
+showMoments();
 
 // The editor is the one heavy part; only the page with one loads it.
 const form = document.querySelector("form[data-editor]");

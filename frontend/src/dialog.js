@@ -1,6 +1,7 @@
 // Dialogs. data-dialog="id" opens one that is on the page; data-dialog-fetch on a link brings the
 // one that its address answers with. Without JavaScript both are ordinary pages or forms.
 import htmx from "./htmx.js";
+import { showMoments } from "./moments.js";
 import { allSent } from "./waiting.js";
 
 function open(dialog) {
@@ -20,6 +21,7 @@ async function bring(link) {
   document.getElementById(dialog.id)?.remove();
   document.body.append(dialog);
   htmx.process(dialog);
+  showMoments(dialog);
   open(dialog);
 }
 
