@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy import select
 
 from hub.db import Database, now
 from hub.people import accounts, rules, rules_store, workspaces
-from hub.people.models import Account, Group, GroupMember, PolicyChange, Workspace
+from hub.people.models import Account, Group, GroupMember, Member, PolicyChange, Workspace
 from hub.people.policy import Actor
+from hub.registry import labels
+from hub.registry.models import Label, LabelMove, Prompt
 from hub.registry.review import proposals
 from hub.registry.review.drawing import Wanted
+from hub.registry.review.models import Proposal
 from hub.registry.review.propose import Made
 from tests.shelf import Shelf, make_shelf, saying
 
@@ -62,6 +66,54 @@ class Bench(Shelf):
             self.publisher, self.database, self.workspace, number, actor=self.people[by],
             items=items, **(given | more),
         )  # fmt: skip
+
+    async def review(self, made: Made, *who: str, verdict: Any = "approve", **more: Any) -> None:
+        for one in who:
+            await proposals.review(
+                self.database, self.workspace, made.number, actor=self.people[one],
+                digest=made.digest, verdict=verdict, **more,
+            )  # fmt: skip
+
+    async def merge(self, made: Made, by: str = "ben", **more: Any) -> proposals.Merged:
+        given: dict[str, Any] = {"digest": made.digest, "actor": self.people[by]}
+        return await proposals.merge(
+            self.publisher, self.database, self.workspace, made.number, **(given | more)
+        )
+
+    async def move(self, name: str, version: int | None, by: str = "ben", **more: Any) -> LabelMove:
+        given: dict[str, Any] = {"actor": self.people[by], "reason": "Because"}
+        label = more.pop("label", "production")
+        return await labels.move(
+            self.publisher, self.workspace, label, name, version, **(given | more)
+        )
+
+    async def state(self, number: int) -> str:
+        async with self.database.read() as db:
+            return (await db.get_one(Proposal, (self.workspace.id, number))).state
+
+    async def head(self, name: str) -> tuple[int, str]:
+        """Newest version and its hash."""
+        async with self.database.read() as db:
+            query = select(Prompt.head, Prompt.hash).where(
+                Prompt.workspace_id == self.workspace.id, Prompt.name == name,
+                Prompt.deleted_at.is_(None),
+            )  # fmt: skip
+            row = (await db.execute(query)).one()
+            return row.head, row.hash
+
+    async def live(self, name: str, label: str = "production") -> int | None:
+        async with self.database.read() as db:
+            query = select(Label.version).join(
+                Prompt,
+                (Prompt.workspace_id == Label.workspace_id) & (Prompt.id == Label.prompt_id),
+            )
+            return await db.scalar(query.where(Prompt.name == name, Label.label == label))
+
+    async def set_role(self, who: str, role: str) -> None:
+        async with self.database.write() as db:
+            member = await db.get_one(Member, (self.workspace.id, self.people[who].account_id or 0))
+            member.role = role
+            await rules_store.bump(db, self.workspace.id)
 
 
 def change(name: str, text: str, base: str | None = None, **more: Any) -> Wanted:

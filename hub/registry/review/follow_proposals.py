@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -169,6 +169,17 @@ def _lines(value: str | None) -> list[str]:
 # --- followed by a ledger ------------------------------------------------------------------------
 
 
+class Word(msgspec.Struct, frozen=True):
+    """Somebody's latest word on a proposal."""
+
+    account_id: int
+    name: str
+    email: str
+    digest: str
+    verdict: Literal["approve", "changes", "none"]
+    at: datetime
+
+
 class HeldProposal(msgspec.Struct, kw_only=True):
     """A proposal as the ledger knows it: its row, or what the row will be."""
 
@@ -191,6 +202,9 @@ class HeldProposal(msgspec.Struct, kw_only=True):
     writer_emails: frozenset[str] = frozenset()
     """Addresses of any revision's author and co-authors, in small letters."""
     at: datetime
+    words: tuple[Word, ...] = ()
+    checks: dict[str, str] = {}
+    """Of the latest digest; both only where somebody asked for it."""
 
     @property
     def commit_id(self) -> str:

@@ -145,13 +145,7 @@ class Offer(Ask):
 
     def _before(self, ledger: Ledger, number: int) -> HeldProposal:
         held = open_proposal(ledger, number)
-        mine = self.actor.account_id in held.writers or (
-            self.actor.email.lower() in held.writer_emails
-        )
-        if not mine and not allows(self.actor, Need.SAVE, ledger.workspace_id):
-            raise Forbidden(
-                f"Proposal {number} is {held.author}'s. You can comment on it or propose your own."
-            )
+        check_may_revise(self, ledger, held)
         if self.expected is not None and self.expected != held.revision:
             raise RevisionMoved(held)
         return held
@@ -200,6 +194,18 @@ def offer_plan(
 def made_by(plan: Plan) -> Made:
     said = plan.commit.trailers
     return Made(number=int(said["Proposal"]), revision=int(said["Revision"]), digest=said["Digest"])
+
+
+def check_may_revise(ask: Ask, ledger: Ledger, held: HeldProposal) -> None:
+    """Raises:
+    Forbidden: a viewer, and the proposal is somebody else's.
+    """
+    actor = ask.actor
+    mine = actor.account_id in held.writers or actor.email.lower() in held.writer_emails
+    if not mine and not allows(actor, Need.SAVE, ledger.workspace_id):
+        raise Forbidden(
+            f"Proposal {held.number} is {held.author}'s. You can comment on it or propose your own."
+        )
 
 
 def open_proposal(ledger: Ledger, number: int) -> HeldProposal:

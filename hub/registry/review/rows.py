@@ -13,8 +13,17 @@ from hub.registry.ledger import Ledger
 from hub.registry.ledger_rows import upsert
 from hub.registry.reading import blob_id
 from hub.registry.review.digest import Part
-from hub.registry.review.follow_proposals import HeldProposal, Landed, Offered, co_authors
-from hub.registry.review.models import Item, Merge, Proposal, Revision, Watcher
+from hub.registry.review.follow_proposals import (
+    BROKE_GLASS,
+    HeldProposal,
+    Landed,
+    Offered,
+    Word,
+    co_authors,
+    person,
+    proposal_of,
+)
+from hub.registry.review.models import Check, Item, Merge, Proposal, Review, Revision, Watcher
 
 _PART = ("kind", "prompt_id", "name", "new_name", "base_hash", "base_version", "hash", "version")
 
@@ -72,6 +81,21 @@ def _hold(db: Connection, ledger: Ledger, rows: list[Any]) -> None:
     )  # fmt: skip
 
 
+def load_evidence(db: Connection, ledger: Ledger, held: HeldProposal) -> None:
+    """What people said of the proposal, each person's latest word, and its checks."""
+    mine = (Review.workspace_id == ledger.workspace_id, Review.number == held.number)
+    query = select(
+        Review.account_id, Review.name, Review.email, Review.digest, Review.verdict, Review.at
+    ).where(*mine)
+    latest = {row.account_id: row for row in db.execute(query.order_by(Review.id))}
+    checks = select(Check.name, Check.state).where(
+        Check.workspace_id == ledger.workspace_id, Check.number == held.number,
+        Check.digest == held.digest,
+    )  # fmt: skip
+    held.words = tuple(Word(*row) for row in latest.values())
+    held.checks = {row.name: row.state for row in db.execute(checks)}
+
+
 def load_revisions(db: Connection, ledger: Ledger, numbers: Collection[int]) -> None:
     """Which commits the revisions of these proposals are; to follow what merges them."""
     if not numbers:
@@ -109,12 +133,12 @@ def accounts_of(db: Connection, emails: Iterable[str]) -> dict[str, int]:
 
 def write(db: Connection, ledger: Ledger) -> list[dict[str, Any]]:
     """What the ledger followed of proposals, into the tables; what is to be announced of it."""
+    told = _told_of_glass(ledger)
     if not ledger.offered and not ledger.landed:
-        return []
+        return told
     emails = {one.commit.email for one in ledger.offered}
     emails |= {email for one in ledger.offered for email in one.asked}
     accounts = accounts_of(db, emails | {one.merged_by[1] for one in ledger.landed})
-    told: list[dict[str, Any]] = []
     for offer in ledger.offered:
         told += _write_offer(db, ledger, offer, accounts)
     for claim in ledger.landed:
@@ -203,6 +227,29 @@ def _told_of_offer(
         payload = by | {"title": offer.title, "reviewers": sorted(asked)}
         told.append({"kind": "review.requested", "subject": subject, "payload": payload})
     return told
+
+
+def _told_of_glass(ledger: Ledger) -> list[dict[str, Any]]:
+    """Whenever the rules were set aside, every reviewer hears of it."""
+    commits = {id(one.commit): one.commit for one in (*ledger.landed, *ledger.moves)}
+    told: dict[tuple[int | None, str], dict[str, Any]] = {}
+    for commit in commits.values():
+        if reason := commit.trailers.get(BROKE_GLASS):
+            number = proposal_of(commit)
+            payload = {
+                "number": number, "by": commit.author, "reason": reason, "commit": commit.id,
+                "email": commit.email,
+            }  # fmt: skip
+            merged = person(commit.trailers.get("Merged-by", ""))
+            if merged is not None:
+                payload |= {"by": merged[0], "email": merged[1]}
+            key = (number, "" if number else commit.id)
+            event = {
+                "kind": "glass.broken", "subject": commit.message.partition("\n")[0][:255],
+                "payload": payload,
+            }  # fmt: skip
+            told.setdefault(key, event)
+    return [*told.values()]
 
 
 def _write_merge(

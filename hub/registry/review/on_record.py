@@ -1,0 +1,151 @@
+"""What is on record of versions whose label somebody moves directly: who wrote them, who approved
+them for which label, what the checks said, and where the labels were before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, select
+
+from hub.registry.ledger import Ledger
+from hub.registry.models import LabelMove, Version
+from hub.registry.review.follow_proposals import co_authors, person
+from hub.registry.review.models import Check, Item, Merge, Proposal, Revision
+from hub.registry.review.rows import accounts_of
+
+Key = tuple[str, int]
+"""Prompt id and version."""
+
+
+class Approved(msgspec.Struct, frozen=True):
+    """A word that a merge tells of."""
+
+    target: str | None
+    email: str
+    at: datetime
+
+
+class OnRecord(msgspec.Struct):
+    """Of one content of one prompt."""
+
+    emails: set[str] = msgspec.field(default_factory=set[str])
+    """Of everybody who wrote it, in small letters."""
+    writers: set[int] = msgspec.field(default_factory=set[int])
+    approved: list[Approved] = msgspec.field(default_factory=list[Approved])
+    checks: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+
+
+class Moves(msgspec.Struct, frozen=True):
+    """The moves of the labels at hand, the oldest first."""
+
+    rows: dict[tuple[str, str], list[Any]]
+
+    def goes_back(self, label: str, prompt_id: str, to: int | None) -> bool:
+        """Whether `to` was live directly before what is live now, by a move within the rules."""
+        moves = self.rows.get((label, prompt_id), [])
+        if not moves or to is None or moves[-1].old != to:
+            return False
+        came = [move for move in moves[:-1] if move.new == to]
+        return bool(came) and not came[-1].broke_glass
+
+
+def load_versions(
+    db: Connection, ledger: Ledger, wanted: Collection[Key]
+) -> dict[Key, OnRecord]:  # fmt: skip
+    """What is known of these versions; the same content counts, whichever version held it."""
+    held = {key: ledger.versions[key] for key in wanted if key in ledger.versions}
+    if not held:
+        return {}
+    found = {(one.prompt_id, one.hash): OnRecord() for one in held.values()}
+    _writers(db, ledger, found)
+    _merges(db, ledger, found, {(one.prompt_id, one.hash): one.blob for one in held.values()})
+    emails = {email for one in found.values() for email in one.emails}
+    accounts = accounts_of(db, emails)
+    for one in found.values():
+        one.writers |= {accounts[email] for email in one.emails if email in accounts}
+    return {key: found[one.prompt_id, one.hash] for key, one in held.items()}
+
+
+def _writers(db: Connection, ledger: Ledger, found: dict[tuple[str, str], OnRecord]) -> None:
+    query = select(
+        Version.prompt_id, Version.hash, Version.author_email, Version.message
+    ).where(
+        Version.workspace_id == ledger.workspace_id,
+        Version.prompt_id.in_({id for id, _ in found}), Version.hash.in_({h for _, h in found}),
+    )  # fmt: skip
+    for row in db.execute(query):
+        if one := found.get((row.prompt_id, row.hash)):
+            one.emails |= {row.author_email.lower()} | co_authors(row.message)
+
+
+def _merges(
+    db: Connection, ledger: Ledger, found: dict[tuple[str, str], OnRecord],
+    blobs: dict[tuple[str, str], str],
+) -> None:  # fmt: skip
+    its = and_(
+        Merge.workspace_id == Item.workspace_id, Merge.number == Item.number,
+        Merge.revision == Item.revision,
+    )  # fmt: skip
+    query = (
+        select(Item.prompt_id, Item.hash, Merge)
+        .join(Merge, its)
+        .where(
+            Item.workspace_id == ledger.workspace_id,
+            Item.prompt_id.in_({id for id, _ in found}), Item.hash.in_({h for _, h in found}),
+        )
+        .with_only_columns(
+            Item.prompt_id, Item.hash, Merge.number, Merge.digest, Merge.target, Merge.blobs,
+            Merge.reviewers, Merge.at,
+        )
+    )  # fmt: skip
+    numbers: dict[int, list[tuple[OnRecord, str]]] = {}
+    for row in db.execute(query):
+        key = (row.prompt_id, row.hash)
+        if key not in found:
+            continue
+        one = found[key]
+        numbers.setdefault(row.number, []).append((one, row.digest))
+        if blobs[key] in row.blobs:
+            said = [person(reviewer) for reviewer in row.reviewers]
+            one.approved += [Approved(row.target, who[1].lower(), row.at) for who in said if who]
+    _of_proposals(db, ledger, numbers)
+
+
+def _of_proposals(
+    db: Connection, ledger: Ledger, numbers: dict[int, list[tuple[OnRecord, str]]]
+) -> None:
+    """Who wrote at the proposals, and what the checks said of them."""
+    if not numbers:
+        return
+    whose = and_(Proposal.workspace_id == Revision.workspace_id, Proposal.number == Revision.number)
+    revisions = (
+        select(Revision.number, Revision.author_email, Revision.account_id, Revision.message,
+               Proposal.title, Proposal.why)
+        .join(Proposal, whose)
+        .where(Revision.workspace_id == ledger.workspace_id, Revision.number.in_(numbers))
+    )  # fmt: skip
+    for row in db.execute(revisions):
+        for one, _ in numbers[row.number]:
+            one.emails |= {row.author_email.lower()}
+            one.emails |= co_authors(row.title, row.why, row.message)
+            one.writers |= {row.account_id} - {None}
+    checks = select(Check.number, Check.digest, Check.name, Check.state).where(
+        Check.workspace_id == ledger.workspace_id, Check.number.in_(numbers)
+    )
+    for row in db.execute(checks.order_by(Check.at)):
+        for one, digest in numbers[row.number]:
+            if digest == row.digest:
+                one.checks[row.name] = row.state
+
+
+def load_moves(db: Connection, ledger: Ledger, prompt_ids: Collection[str]) -> Moves:
+    found: dict[tuple[str, str], list[Any]] = {}
+    query = select(
+        LabelMove.label, LabelMove.prompt_id, LabelMove.old, LabelMove.new, LabelMove.broke_glass
+    ).where(LabelMove.workspace_id == ledger.workspace_id, LabelMove.prompt_id.in_(prompt_ids))
+    for row in db.execute(query.order_by(LabelMove.id)):
+        found.setdefault((row.label, row.prompt_id), []).append(row)
+    return Moves(found)

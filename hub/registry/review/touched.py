@@ -1,0 +1,67 @@
+"""What commits that are about to be written would change, read off the commits themselves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from hub.registry import deploy_file, names
+from hub.registry.commits import Change, Plan
+from hub.registry.git_terms import DEPLOY, MAIN
+
+
+class Placed(msgspec.Struct):
+    """A label of one prompt: where it points before and after, and under which names."""
+
+    label: str
+    prompt_id: str
+    names: set[str] = msgspec.field(default_factory=set[str])
+    old: int | None = None
+    new: int | None = None
+    blob: str = ""
+    """Git's id of the text that it points at afterwards."""
+
+    @property
+    def along(self) -> bool:
+        """The file went along with a rename; the label points where it did."""
+        return self.old == self.new
+
+
+class Touched(msgspec.Struct, frozen=True):
+    """Prompts by name on main, before and after; and labels."""
+
+    names: tuple[str, ...]
+    labels: tuple[Placed, ...]
+
+
+def touched(plans: Iterable[Plan]) -> Touched:
+    """Everything that these commits change on main and on deploy."""
+    on_main: dict[str, None] = {}
+    placed: dict[tuple[str, str], Placed] = {}
+    for plan in plans:
+        for change in plan.commit.changes:
+            if plan.ref == MAIN:
+                if name := names.name_of(change.path):
+                    on_main[name] = None
+            elif plan.ref == DEPLOY:
+                _place(placed, change)
+    return Touched(tuple(on_main), tuple(placed.values()))
+
+
+def _place(placed: dict[tuple[str, str], Placed], change: Change) -> None:
+    label = deploy_file.label_of(change.path)
+    if label is None:
+        return
+    name = change.path[len(label) + 1 :].removesuffix(deploy_file.SUFFIX)
+    for data, after in ((change.old_data, False), (change.data, True)):
+        pointer = deploy_file.parse(data) if data else None
+        if pointer is None:
+            continue
+        key = (label, pointer.prompt)
+        one = placed.setdefault(key, Placed(label, pointer.prompt))
+        one.names.add(name)
+        if after:
+            one.new, one.blob = pointer.version, pointer.blob
+        else:
+            one.old = pointer.version
