@@ -161,3 +161,17 @@ def test_a_sealed_key_opens_only_where_it_belongs():
             unseal(secret, sealed, **place)
     with pytest.raises(KeyLost):
         unseal(Secret("1" * 64), sealed, workspace_id=1, base_url="https://a.example/v1")
+
+
+async def test_a_test_tells_line_by_line(hub, maria, fake):
+    """What is being asked stands before its finding, and the form comes after the last line."""
+    form = {"name": "Acme", "base_url": fake.base_url, "key": KEY, "models": "echo"}
+    page = (await maria.post_form("/clinic/models", form)).text
+    said = ["Looking for", "Answers at", "Names", "Asking", " answers", "Says how many", "<form"]
+    places = [page.index(one, page.index("test-lines")) for one in said]
+    assert places == sorted(places)
+    assert page.count("</html>") == 1
+    nameless = form | {"name": "Other", "models": ""}
+    page = (await maria.post_form("/clinic/models", nameless)).text
+    # The names that the test fetched are in the form already.
+    assert "\n".join(sorted(MODELS)) in page[page.index("test-lines") :]

@@ -81,8 +81,10 @@ def test_a_tool_call_in_splinters_is_shown_whole():
 
 
 def test_our_engine_says_where_a_request_stands():
-    assert events({"prompthub": {"queued": 2}}, {"prompthub": {"loading": 0.4}}, end=False) == [
+    told = [{"queued": 2}, {"loading": 0.0}, {"loading": 0.4}]
+    assert events(*({"prompthub": one} for one in told), end=False) == [
         Note("2nd in line on this machine"),
+        Note("The local model is starting…"),
         Note("Loading the model: 40 %"),
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 import httpx
 import msgspec
 
@@ -25,22 +27,47 @@ class Line(msgspec.Struct, frozen=True):
     sentence: str
 
 
+class Doing(msgspec.Struct, frozen=True):
+    """What is being asked now; the next finding takes its place."""
+
+    sentence: str
+
+
 async def probe(
     playground: Playground, workspace_id: int, connection_id: int
-) -> tuple[Connection, list[Line]]:
-    """Test a connection and write down what came out; its models too, if it had none yet."""
+) -> AsyncGenerator[Doing | Line]:
+    """Test a connection, telling as it goes, and write down what came out; its models too, if it
+    had none yet."""
     async with playground.database.read() as db:
         connection = await get(db, workspace_id, connection_id)
+    lines: list[Line] = []
+    listed: list[str] = []
+    async for one in _findings(playground, connection, listed):
+        if isinstance(one, Line):
+            lines.append(one)
+        yield one
+    await _keep(playground.database, workspace_id, connection_id, lines, listed)
+
+
+async def _findings(
+    playground: Playground, connection: Connection, listed: list[str]
+) -> AsyncGenerator[Doing | Line]:
+    """`listed` is filled with the names of the models."""
     try:
         endpoint = playground.remote(connection, _first(connection))
-        lines, listed = await _list(endpoint)
+        yield Doing(f"Looking for {endpoint.base_url}…")
+        lines, names = await _list(endpoint)
+        listed += names
+        for line in lines:
+            yield line
         if not endpoint.model and listed:
             endpoint = msgspec.structs.replace(endpoint, model=listed[0])
         if lines[-1].good is not False:
-            lines += await _answer(endpoint)
+            yield Doing(f"Asking {endpoint.model or 'a model'} for one word…")
+            for line in await _answer(endpoint):
+                yield line
     except HubError as refusal:
-        lines, listed = [Line(False, refusal.sentence)], []
-    return await _keep(playground.database, workspace_id, connection_id, lines, listed), lines
+        yield Line(False, refusal.sentence)
 
 
 async def _list(endpoint: Endpoint) -> tuple[list[Line], list[str]]:
@@ -89,7 +116,7 @@ async def _answer(endpoint: Endpoint) -> list[Line]:
 
 async def _keep(
     database: Database, workspace_id: int, connection_id: int, lines: list[Line], listed: list[str]
-) -> Connection:
+) -> None:
     async with database.write() as db:
         connection = await get(db, workspace_id, connection_id)
         failed = next((line for line in lines if line.good is False), None)
@@ -101,7 +128,6 @@ async def _keep(
                 {"id": name, "input_price": None, "output_price": None}
                 for name in listed[:MOST_MODELS]
             ]
-        return connection
 
 
 def _first(connection: Connection) -> str:

@@ -19,6 +19,7 @@ from hub.playground.connections import key_of
 from hub.playground.engine.folders import Found, find
 from hub.playground.engine.process import Engine
 from hub.playground.live import Live, settle
+from hub.playground.machine import Warmer
 from hub.playground.models import Connection
 from hub.playground.outbound import Outbound
 from hub.playground.render import Renderer
@@ -43,12 +44,15 @@ class Playground:
         self.settings = settings
         self.database = database
         self.engine = engine
+        self.warmer = Warmer(engine) if engine else None
         self.outbound = Outbound(settings.private_hosts)
         self.renderer = Renderer()
         self.live = Live(database, self.renderer)
         self._slots: dict[tuple[int, int], asyncio.Semaphore] = {}
 
     async def close(self) -> None:
+        if self.warmer is not None:
+            await self.warmer.close()
         await self.live.close()
         await self.renderer.stop()
         await self.outbound.close()

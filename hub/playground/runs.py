@@ -89,7 +89,7 @@ async def _try(
     begun = False
     try:
         if endpoint.local and call.state == "waiting":
-            call.tell("Starting the engine of this machine…")
+            call.tell("The local model is starting…")
         client = await endpoint.client()
         call.begin()
         asking = client.stream(

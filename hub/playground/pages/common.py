@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+from litestar.response import Template
+
+from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
+from hub.playground import connections
+from hub.playground.models import Connection
 from hub.playground.room import Choice, Playground
-from hub.web import Ask
+from hub.web import Ask, page
 
 Fields = list[tuple[str, str]]
 
@@ -50,3 +56,30 @@ def preview(variables: dict[str, Any]) -> str:
     """A set of variables in one line."""
     shown = "; ".join(f"{name}: {value}" for name, value in variables.items())
     return shown if len(shown) <= 160 else shown[:159] + "…"
+
+
+def fields_of(connection: Connection) -> connections.Fields:
+    """A kept connection as its form shows it."""
+    return connections.Fields(
+        name=connection.name,
+        base_url=connection.base_url,
+        models=connections.models_text(connection.models),
+        concurrency=str(connection.concurrency),
+    )
+
+
+def connection_form(
+    request: Ask, typed: connections.Fields, *, connection: Connection | None = None,
+    testing: str = "", refusal: HubError | None = None, news: str = "",
+) -> Template:  # fmt: skip
+    """The form with what was typed; a key that was typed is not sent back, only asked again.
+
+    `testing` stands where the lines of a test go.
+    """
+    field = refusal.field if isinstance(refusal, connections.Wrong) else "name"
+    return page(
+        request, "playground/connection.html", section="models",
+        status=refusal.status if refusal else 200, typed=msgspec.structs.asdict(typed),
+        connection=connection, has_key=connection is not None and connection.sealed_key is not None,
+        testing=testing, errors={field: refusal.sentence} if refusal else {}, news=news,
+    )  # fmt: skip

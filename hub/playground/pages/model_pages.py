@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from litestar.response import Redirect, Template
+from litestar.response import Redirect, Stream, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import Conflict, HubError
+from hub.errors import Conflict
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
-from hub.playground import connections
+from hub.playground import connections, machine
+from hub.playground.card import blocks
 from hub.playground.connections import Fields, Wrong
 from hub.playground.engine.folders import BUILTIN, BUILTIN_NAME, Found
-from hub.playground.models import Connection
-from hub.playground.pages.common import playground_of
-from hub.playground.probe import Line, probe
-from hub.web import Ask, Form, go, page
+from hub.playground.machine import Machine
+from hub.playground.pages.common import connection_form, fields_of, playground_of
+from hub.playground.pages.probe_page import growing_page
+from hub.web import Ask, Form, go, is_part, page
 
 NEW = Fields()
 
@@ -35,27 +35,62 @@ async def models_page(
 ) -> Template:
     """Everything that can be run from here."""
     playground = playground_of(request)
-    engine = playground.engine
-    local = [_local(found) for found in await playground.local_models()]
+    here = await machine.look(playground.engine) if playground.engine else None
+    local = [_local(found, here) for found in await playground.local_models()]
     return page(
         request, "playground/models.html", section="models",
-        local=local, engine=getattr(engine, "state", None),
+        local=local, machine=_machine(here),
         connections=await connections.listing(db, workspace.id),
         may_change=allows(actor, Need.ADMIN, workspace.id),
     )  # fmt: skip
 
 
+@get("/{slug:str}/models/engine", needs=Need.READ, name="models:engine")
+async def engine_part(request: Ask) -> Template:
+    """How the engine stands: the line on the Try page that asks again while it starts."""
+    playground = playground_of(request)
+    here = await machine.look(playground.engine) if playground.engine else None
+    starting = (here and here.state == "starting") or (playground.warmer and playground.warmer.busy)
+    return page(request, "playground/_engine.html", here=here, starting=starting)
+
+
+@post("/{slug:str}/models/start", needs=Need.DRAFT, name="models:start", status_code=200)
+async def start(request: Ask, workspace: NamedDependency[WorkspaceRef]) -> Template | Redirect:
+    """Begin to start the engine, without waiting for it."""
+    if (warmer := playground_of(request).warmer) is not None:
+        warmer.warm()
+        await asyncio.sleep(0)  # so that what is shown says "starting"
+    if not is_part(request):
+        return go(f"/{workspace.slug}/models")
+    return await engine_part.fn(request)
+
+
+@post("/{slug:str}/models/unload", needs=Need.ADMIN, name="models:unload")
+async def unload(request: Ask, workspace: NamedDependency[WorkspaceRef]) -> Redirect:
+    """Give the memory of this machine's models back."""
+    where = f"/{workspace.slug}/models"
+    try:
+        if (engine := playground_of(request).engine) is not None:
+            await machine.unload(engine)
+    except Conflict as refusal:
+        return go(where, refusal.sentence, kind="error")
+    return go(where, "Unloaded. The next run on this machine loads its model again.")
+
+
 @get("/{slug:str}/models/built-in", needs=Need.READ, name="models:built-in")
 async def built_in_page(request: Ask) -> Template:
-    """What the built-in model can do and what it cannot: its card, as it is."""
+    """What the built-in model can do and what it cannot: its card."""
     path = BUILTIN / "MODEL_CARD.md"
     card = await asyncio.to_thread(path.read_text) if path.exists() else ""
-    return page(request, "playground/built_in.html", section="models", card=card, name=BUILTIN_NAME)
+    shown = blocks(card)
+    return page(
+        request, "playground/built_in.html", section="models", blocks=shown, name=BUILTIN_NAME
+    )
 
 
 @get("/{slug:str}/models/new", needs=Need.ADMIN, name="models:new")
 async def new_page(request: Ask) -> Template:
-    return _form(request, NEW)
+    return connection_form(request, NEW)
 
 
 @post("/{slug:str}/models", needs=Need.ADMIN, name="models:add", status_code=200)
@@ -65,7 +100,7 @@ async def add(
     actor: NamedDependency[Actor],
     workspace: NamedDependency[WorkspaceRef],
     database: NamedDependency[Database],
-) -> Template | Redirect:
+) -> Template | Stream:
     """Keep a connection, then look whether it works."""
     playground, fields = playground_of(request), _fields(data)
     try:
@@ -75,9 +110,8 @@ async def add(
                 db, workspace, checked, secret=playground.settings.secret(), actor=actor
             )
     except (Wrong, Conflict) as refusal:
-        return _form(request, fields, refusal=refusal)
-    tested, lines = await probe(playground, workspace.id, kept.id)
-    return _form(request, _of(tested), connection=tested, lines=lines, news="It is kept.")
+        return connection_form(request, fields, refusal=refusal)
+    return growing_page(request, workspace, kept, news="It is kept.")
 
 
 @get("/{slug:str}/models/{connection_id:int}", needs=Need.ADMIN, name="models:edit")
@@ -88,7 +122,7 @@ async def edit_page(
     db: NamedDependency[AsyncSession],
 ) -> Template:
     connection = await connections.get(db, workspace.id, connection_id)
-    return _form(request, _of(connection), connection=connection)
+    return connection_form(request, fields_of(connection), connection=connection)
 
 
 @post(
@@ -117,7 +151,7 @@ async def change(
     except (Wrong, Conflict) as refusal:
         async with database.read() as db:
             kept = await connections.get(db, workspace.id, connection_id)
-        return _form(request, fields, connection=kept, refusal=refusal)
+        return connection_form(request, fields, connection=kept, refusal=refusal)
     if lost:
         text = "The address is another one now, so the old key was forgotten. Enter the new key."
         return go(f"/{workspace.slug}/models/{kept.id}", text)
@@ -131,11 +165,15 @@ async def change(
     status_code=200,
 )
 async def test(
-    request: Ask, connection_id: FromPath[int], workspace: NamedDependency[WorkspaceRef]
-) -> Template:
+    request: Ask,
+    connection_id: FromPath[int],
+    workspace: NamedDependency[WorkspaceRef],
+    database: NamedDependency[Database],
+) -> Stream:
     """Ask the endpoint, and show line by line what it said."""
-    connection, lines = await probe(playground_of(request), workspace.id, connection_id)
-    return _form(request, _of(connection), connection=connection, lines=lines)
+    async with database.read() as db:
+        kept = await connections.get(db, workspace.id, connection_id)
+    return growing_page(request, workspace, kept)
 
 
 @post("/{slug:str}/models/{connection_id:int}/remove", needs=Need.ADMIN, name="models:remove")
@@ -156,40 +194,38 @@ def _fields(data: dict[str, str]) -> Fields:
     return Fields(**{name: data[name] for name in names if name in data})
 
 
-def _of(connection: Connection) -> Fields:
-    return Fields(
-        name=connection.name,
-        base_url=connection.base_url,
-        models=connections.models_text(connection.models),
-        concurrency=str(connection.concurrency),
-    )
+def _machine(here: Machine | None) -> dict[str, Any]:
+    if here is None:
+        return {"state": "", "sentence": "", "memory": "", "free": "", "busy": 0}
+    return {
+        "state": here.state,
+        "sentence": here.sentence,
+        "memory": _bytes(here.memory),
+        "free": _bytes(here.free),
+        "busy": here.busy,
+    }
 
 
-def _form(
-    request: Ask, fields: Fields, *, connection: Connection | None = None,
-    lines: list[Line] | None = None, refusal: HubError | None = None, news: str = "",
-) -> Template:  # fmt: skip
-    """The form with what was typed; a key that was typed is not sent back, only asked again."""
-    field = refusal.field if isinstance(refusal, Wrong) else "name"
-    errors = {field: refusal.sentence} if refusal else {}
-    return page(
-        request, "playground/connection.html", section="models",
-        status=refusal.status if refusal else 200, typed=msgspec.structs.asdict(fields),
-        connection=connection, has_key=connection is not None and connection.sealed_key is not None,
-        lines=lines or [], errors=errors, news=news,
-    )  # fmt: skip
+def _bytes(size: int) -> str:
+    if not size:
+        return ""
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"
 
 
-def _local(found: Found) -> dict[str, Any]:
-    size = found.bytes
-    shown = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+def _local(found: Found, here: Machine | None) -> dict[str, Any]:
     return {
         "name": found.name,
         "built_in": found.name == BUILTIN_NAME,
         "problem": found.problem,
-        "size": shown if size else "",
+        "size": _bytes(found.bytes),
+        "held": here is not None and found.name in here.held,
         "context": found.context,
     }
 
 
-ROUTES = [models_page, built_in_page, new_page, add, edit_page, change, test, remove]
+ROUTES = [
+    models_page, engine_part, start, unload, built_in_page,
+    new_page, add, edit_page, change, test, remove,
+]  # fmt: skip

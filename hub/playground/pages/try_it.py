@@ -25,7 +25,7 @@ from hub.playground.pages.common import (
     preview,
     typed_values,
 )
-from hub.playground.room import Choice
+from hub.playground.room import THIS_MACHINE, Choice
 from hub.playground.values import Field, merged, read, show
 from hub.registry.pages.common import Heading, heading, named, prompt_page
 from hub.web import Ask, as_refusal, go
@@ -221,6 +221,7 @@ def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
     shown = prompt_page(
         request, "playground/try.html", bench.about, tab="try",
         may_run=may_run(actor, workspace), choices=grouped(bench.choices),
+        local=[one.value for one in bench.choices if one.where == THIS_MACHINE],
         sources=bench.offer.options, columns=bench.columns, fields=bench.fields,
         typed=bench.typed, wrong=bench.wrong, own=bench.own, chosen=bench.chosen,
         error=bench.error, unknown_model="" if offered else wanted,

@@ -231,7 +231,8 @@ def _ours(told: dict[str, Any]) -> Iterator[Event]:
     """Our own engine says where a request stands, and what it did differently."""
     loading, queued = told.get("loading"), told.get("queued")
     if isinstance(loading, int | float) and loading < 1:
-        yield Note(f"Loading the model: {round(loading * 100)} %")
+        at = f"Loading the model: {round(loading * 100)} %"
+        yield Note(at if loading > 0 else "The local model is starting…")
     elif isinstance(queued, int) and queued > 0:
         yield Note(f"{_ordinal(queued)} in line on this machine")
     if remark := _text(told.get("note"))[:300].strip():

@@ -1,0 +1,90 @@
+"""The engine of this machine on the Models and Try pages: started ahead, looked at, unloaded."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from hub.errors import Conflict
+from hub.front import Front
+from hub.playground import machine
+from hub.playground.engine.process import OFF, READY, STARTING, State
+from tests.cast import Browser
+
+MODELS = "/clinic/models"
+
+
+@dataclass
+class Child:
+    """What `machine` asks of an engine, without a process."""
+
+    state: State = OFF
+    told: dict[str, Any] = field(default_factory=dict[str, Any])
+    stopped: bool = False
+
+    async def health(self) -> dict[str, Any]:
+        return self.told
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+
+def running(count: int) -> dict[str, Any]:
+    streams = {"prompthub/tiny": {"running": count, "waiting": 0}}
+    models = {"prompthub/tiny": {"bytes": 6_300_000}}
+    return {"status": "ok", "memory": 263_000_000, "models": models, "streams": streams}
+
+
+@pytest.mark.parametrize(
+    ("child", "state"),
+    [
+        (Child(), "off"),
+        (Child(STARTING), "starting"),
+        (Child(READY, {"status": "starting", "memory": 9}), "starting"),
+        (Child(READY, {}), "starting"),
+        (Child(READY, running(0)), "ready"),
+        (Child(State("failed", "It said: no.")), "failed"),
+    ],
+)
+async def test_how_it_stands(child: Any, state: str):
+    found = await machine.look(child)
+    assert found.state == state
+    assert found.sentence
+    assert found.held == ({"prompthub/tiny": 6_300_000} if state == "ready" else {})
+
+
+@pytest.mark.parametrize(
+    ("child", "sentence"),
+    [
+        (Child(READY, running(2)), "2 answers are being written"),
+        (Child(READY, running(1)), "1 answer is being written"),
+        (Child(STARTING), "is starting just now"),
+    ],
+)
+async def test_nobody_loses_an_answer_to_unloading(child: Any, sentence: str):
+    with pytest.raises(Conflict, match=sentence):
+        await machine.unload(child)
+    assert not child.stopped
+
+
+async def test_it_starts_before_the_first_run_and_can_be_unloaded(
+    hub: Front, maria: Browser, ana: Browser
+):
+    assert "starts by itself" in (await maria.get(MODELS)).text
+    started = await ana.post_form(f"{MODELS}/start")
+    assert started.status_code == 303
+    part = await ana.get(f"{MODELS}/engine")
+    assert "is starting" in part.text
+    async with asyncio.timeout(60):
+        while "is starting" in (await ana.get(f"{MODELS}/engine")).text:
+            await asyncio.sleep(0.2)
+    page = (await maria.get(MODELS)).text
+    assert "nothing running" in page
+    assert "MB of memory" in page
+    assert (await ana.post_form(f"{MODELS}/unload")).status_code == 403
+    assert "Unload" not in (await ana.get(MODELS)).text
+    assert (await maria.post_form(f"{MODELS}/unload")).status_code == 303
+    assert "starts by itself" in (await maria.get(MODELS)).text
