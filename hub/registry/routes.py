@@ -7,6 +7,7 @@ from hub.registry.pages import (
     browse,
     names,
     past,
+    proposals,
     release,
     resolve,
     several,

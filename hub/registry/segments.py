@@ -11,6 +11,7 @@ from hub.registry.words import Run, compare_texts
 
 _CONTEXT = 160  # characters kept in view beside a change
 _WORTH_FOLDING = 240
+_STOP = re.compile(r"\n+|(?<=[.!?]) +")
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +58,9 @@ def _around(text: str, *, first: bool, last: bool) -> tuple[str, str, str]:
 
 def _cut_after(text: str) -> int:
     """Where the sentence or line that follows a change ends."""
-    found = re.compile(r"\n+|(?<=[.!?]) +").search(text, 0, _CONTEXT)
-    if found and found.end() > 20:
-        return found.end()
+    for found in _STOP.finditer(text, 0, _CONTEXT):
+        if found.end() > 20:
+            return found.end()
     blank = text.rfind(" ", 0, _CONTEXT)
     return blank + 1 if blank > 0 else min(_CONTEXT, len(text))
 
