@@ -38,6 +38,15 @@ class Event(Base):
     at: Mapped[datetime]
 
 
+class Position(Base):
+    """How far a reader that must not miss anything has read the outbox, also over a restart."""
+
+    __tablename__ = "outbox_positions"
+
+    reader: Mapped[str] = mapped_column(String(40), primary_key=True)
+    event_id: Mapped[int]
+
+
 def announce(
     db: AsyncSession, kind: str, *, workspace_id: int | None, subject: str, **payload: Any
 ) -> None:

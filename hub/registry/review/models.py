@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, Text
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base
@@ -247,7 +256,11 @@ class Notice(Base):
     """Something a person should hear of."""
 
     __tablename__ = "notices"
-    __table_args__ = (Index("ix_notices_account", "account_id", "seen_at", "id"),)
+    __table_args__ = (
+        UniqueConstraint("event_id", "account_id"),
+        Index("ix_notices_account", "account_id", "seen_at", "id"),
+        Index("ix_notices_mail", "mail_after"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
@@ -261,3 +274,6 @@ class Notice(Base):
     at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
     mailed_at: Mapped[datetime | None]
+    mail_after: Mapped[datetime | None]
+    """When it is to be mailed, or tried again; None: it is not to be mailed (any more)."""
+    mail_tries: Mapped[int] = mapped_column(default=0, server_default="0")
