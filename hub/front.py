@@ -68,6 +68,8 @@ class Front:
             await self._live(receive, send)
             return
         app, quick = self._behind.app, self._behind.quick
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope, receive, send = _headers_alone(scope, receive, send)
         if scope["type"] != "http":
             await app(scope, receive, send)
         elif (refusal := self._refusal(scope)) is not None:
@@ -132,6 +134,23 @@ class Front:
                 self._known_hosts.add(sent)
         raw = scope.get("raw_path") or scope["path"].encode()
         return WRONG_PATH if DISGUISES.search(raw) else None
+
+
+def _headers_alone(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
+    """HEAD is GET whose body stays here. What streams is told that nobody listens any more."""
+    begun = False
+
+    async def hear() -> Any:
+        return {"type": "http.disconnect"} if begun else await receive()
+
+    async def out(message: Message) -> None:
+        nonlocal begun
+        if message["type"] == "http.response.start":
+            await send(message)
+            begun = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return cast(Scope, {**scope, "method": "GET"}), hear, out
 
 
 def security_headers(settings: Settings) -> Headers:

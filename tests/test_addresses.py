@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from tests.cast import Browser
+from tests.cast import Browser, on_both_engines
+from tests.serving import Server
 
 
 @pytest.mark.parametrize(
@@ -36,3 +39,59 @@ async def test_a_wrong_parameter_of_a_page_is_named(ben: Browser, maria: Browser
     page = await maria.get("/clinic/settings/audit?before=%3Cb%3E")
     assert page.status_code == 400
     assert "before</code> must be a whole number." in page.text
+
+
+@on_both_engines
+async def test_head_answers_as_get_without_the_body(
+    client: Browser, ana: Browser, write_key: dict[str, str]
+):
+    body = {"document": {"messages": [{"role": "user", "content": "Hi"}]}, "base": None}
+    made = await client.post("/api/v1/versions/ward/note", headers=write_key, json=body)
+    assert made.status_code == 201
+    for who, address, headers in (
+        (client, "/healthz", {}),
+        (client, "/sign-in", {}),
+        (client, "/clinic/prompts", {}),
+        (ana, "/clinic/prompts", {}),
+        (ana, "/clinic/prompts/ward/note", {}),
+        (ana, "/clinic/prompts/ward/nothing", {}),
+        (client, "/api/v1/prompts", write_key),
+        (client, "/api/v1/prompts", {}),
+        (client, "/api/v1/prompts/ward/note", write_key),
+        (client, "/api/v1/prompts/ward/note", write_key),  # from memory now
+        (client, "/api/v1/prompts/ward/note", write_key | {"If-None-Match": "*"}),
+        (client, "/api/v1/versions/ward/note?limit=x", write_key),
+        (client, "/api/openapi.json", {}),
+        (client, "/static/favicon.svg", {}),
+        (client, "/static/nothing", {}),
+    ):
+        head = await who.head(address, headers=headers)
+        whole = await who.get(address, headers=headers)
+        assert head.content == b""
+        assert head.status_code == whole.status_code, address
+        shown = [
+            {k: v for k, v in one.headers.items() if k != "set-cookie"} for one in (head, whole)
+        ]
+        shown = [one | {"content-length": ""} if whole.status_code == 404 else one for one in shown]
+        assert shown[0] == shown[1], address
+    assert (await ana.head("/clinic/new/elsewhere")).status_code == 404
+    assert (await ana.head("/sign-out")).status_code == 405
+    assert (await ana.head("/healthz", headers={"Host": "evil.test"})).content == b""
+
+
+def test_head_over_a_socket_leaves_the_connection_usable(server: Server):
+    async def ask() -> list[bytes]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.settings.port)
+        for method in ("HEAD", "GET"):
+            writer.write(f"{method} /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        found = [await reader.readuntil(b"\r\n\r\n") for _ in range(2)]
+        writer.close()
+        return found
+
+    head, whole = (part.split(b"\r\n") for part in asyncio.run(ask()))
+    assert head[0] == whole[0] == b"HTTP/1.1 200 OK"
+    length = [
+        [line for line in one if line.lower().startswith(b"content-length")]
+        for one in (head, whole)
+    ]
+    assert length[0] == length[1] != []

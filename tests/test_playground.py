@@ -173,6 +173,8 @@ async def test_stopping_one_cell_reaches_the_endpoint_and_keeps_what_came(
     page = (await ana.get(address)).text  # reload while it runs: what came so far, and a stream
     assert "Well, then" in page
     assert "hx-sse:connect" in page
+    head = await asyncio.wait_for(ana.head(f"{address}/events"), 5)  # the runs go on meanwhile
+    assert (head.content, head.headers["content-type"][:17]) == (b"", "text/event-stream")
     stopped = await ana.post_form(f"{address}/stop", {"cell": "0-0"})
     assert stopped.status_code == 303
     while not live.calls[0, 0].over:
