@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from hub import __version__, operating
+from hub import __version__, operating, remote
 from hub.errors import HubError
 from hub.parts import Parts, open_parts
 from hub.settings import PREFIX, Settings
@@ -149,6 +149,10 @@ def doctor(data: Path | None) -> None:
     if not findings:
         click.echo("Everything is in order.")
     sys.exit(1 if any(finding.level == "error" for finding in findings) else 0)
+
+
+for _command in remote.COMMANDS:
+    prompthub.add_command(_command)
 
 
 def read_settings(**given: Any) -> Settings:

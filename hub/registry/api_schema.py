@@ -15,12 +15,16 @@ from litestar.openapi.spec import (
     RequestBody,
 )
 
-from hub.registry import bodies
+from hub.registry import bodies, proposal_bodies
 from hub.registry.record import Record
 
 _SHAPES = (
     Record, bodies.SavedRecord, bodies.SaveVersion, bodies.MoveLabel, bodies.PromptList,
     bodies.VersionList, bodies.LabelHistory, bodies.Released, bodies.Problem,
+    proposal_bodies.ProposeBody, proposal_bodies.ReviseBody, proposal_bodies.ReviewBody,
+    proposal_bodies.MergeBody, proposal_bodies.CloseBody, proposal_bodies.CommentBody,
+    proposal_bodies.CheckBody, proposal_bodies.ProposalList, proposal_bodies.ProposalOut,
+    proposal_bodies.MadeOut, proposal_bodies.PolicyOut,
 )  # fmt: skip
 _REFS, _COMPONENTS = msgspec.json.schema_components(
     _SHAPES, ref_template="#/components/schemas/{name}"
