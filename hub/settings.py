@@ -44,6 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Folders with local models (safetensors), separated by `:`."""
     private_hosts: str = ""
     """Model endpoints on private addresses that are allowed, comma-separated `host[:port]`."""
+    smtp_url: Secret = Secret("")
+    """Where e-mail is handed in: `smtp://user:password@host:587`, `smtps://…`; empty: none goes."""
+    mail_from: str = ""
+    """Who e-mail comes from; empty: `prompthub` at the public address's host."""
     secure_cookies: bool = True
     """`false` only for browsers that refuse `Secure` cookies on plain-http loopback (Safari)."""
     debug: bool = False

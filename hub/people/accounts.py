@@ -189,6 +189,13 @@ async def choose_theme(db: AsyncSession, account_id: int, theme: str) -> None:
     account.theme = theme if theme in THEMES else "auto"
 
 
+async def choose_mail(db: AsyncSession, account_id: int, wish: str) -> str:
+    """How notices reach the person by e-mail; what it now is."""
+    account = await db.get_one(Account, account_id)
+    account.mail = wish if wish in MAILS else account.mail
+    return account.mail
+
+
 async def first_link(db: AsyncSession) -> str | None:
     """A link for the first administrator while nobody can sign in yet; None afterwards.
 

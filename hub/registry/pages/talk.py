@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from litestar import get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -14,30 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry.review import comments, record, threads, unsent
-from hub.registry.review.anchors import texts_of
-from hub.registry.review.views import View
+from hub.registry.form import whole
+from hub.registry.pages.proposals import proposal_page
+from hub.registry.pages.talk_shown import Refused, talk_of
+from hub.registry.review import comments, record, unsent
 from hub.web import Ask, Form, go, is_part, page
 
-
-class Refused(msgspec.Struct, frozen=True):
-    """What could not be sent, so that the page shows it again with the reason."""
-
-    slot: str
-    body: str
-    sentence: str
-    resolved: bool = False
-
-
-class Begun(msgspec.Struct, frozen=True):
-    """A remark on words that was begun and not sent."""
-
-    slot: str
-    prompt_id: str
-    place: str
-    start: int
-    revision: int
-    quote: str
+TALK = "registry/talk/talk.html"
 
 
 @get("/{slug:str}/proposals/{number:int}/talk", needs=Need.READ, name="proposal:talk")
@@ -52,7 +34,7 @@ async def talk_page(
     """Everything said; `quote` begins an answer to that remark with its words."""
     view = await record.get(db, workspace.id, number)
     shown = await talk_of(db, view, actor, quote=quote)
-    return page(request, "registry/talk/talk.html", section="proposals", **shown)
+    return await proposal_page(request, TALK, db, view, tab="talk", **shown)
 
 
 @post("/{slug:str}/proposals/{number:int}/comments", needs=Need.READ, name="proposal:comment")
@@ -69,7 +51,7 @@ async def comment(
     async def deed(db: AsyncSession) -> int:
         return await comments.add(
             db, workspace.id, number, actor=actor, body=data.get("body", ""), on=_on(data),
-            parent_id=_number(data.get("parent")),
+            parent_id=whole(data.get("parent")),
         )  # fmt: skip
 
     return await _done(request, number, data, actor, workspace, database, deed)
@@ -133,26 +115,6 @@ async def keep(
     await unsent.keep(db, workspace.id, number, slot, body, actor=actor)
 
 
-async def talk_of(
-    db: AsyncSession, view: View, actor: Actor, *, back: str = "talk", quote: int | None = None,
-    refused: Refused | None = None, typed: dict[str, str] | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """What the talk's templates need, on whichever page they stand; `back`: talk or changes."""
-    talk = await threads.of(db, view, actor=actor)
-    answering, quoting = _quote(talk, quote)
-    return {
-        "proposal": view,
-        "talk": talk,
-        "begun": await _begun(db, view, talk),
-        "places": _places(view),
-        "answering": answering,
-        "quoting": quoting,
-        "error": refused,
-        "typed": typed or {},
-        "back": back,
-    }
-
-
 async def _done(
     request: Ask, number: int, data: Form, actor: Actor, workspace: WorkspaceRef,
     database: Database, deed: Any,
@@ -175,11 +137,10 @@ async def _done(
     async with database.read() as db:
         view = await record.get(db, workspace.id, number)
         shown = await talk_of(db, view, actor, back=back, refused=refused, typed=data)
-    if is_part(request):
-        part = "registry/talk/_side.html" if back == "changes" else "registry/talk/_talk.html"
-        return page(request, part, status=200, **shown)
-    status = 422 if refused else 200
-    return page(request, "registry/talk/talk.html", section="proposals", status=status, **shown)
+        if is_part(request):
+            part = "registry/talk/_side.html" if back == "changes" else "registry/talk/_talk.html"
+            return page(request, part, status=200, **shown)
+        return await proposal_page(request, TALK, db, view, tab="talk", status=422, **shown)
 
 
 def _on(data: Form) -> comments.On | None:
@@ -190,52 +151,8 @@ def _on(data: Form) -> comments.On | None:
         return None
     return comments.On(
         prompt_id=prompt_id, place=place or None, quote=data.get("quote", ""),
-        start=_number(data.get("start")), revision=_number(data.get("revision")),
+        start=whole(data.get("start")), revision=whole(data.get("revision")),
     )  # fmt: skip
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
-
-
-def _places(view: View) -> list[tuple[str, str]]:
-    """Where words can be chosen by hand."""
-    many = len(view.items) > 1
-    return [
-        (
-            f"{item.prompt_id}|{place}",
-            f"{item.title}: {said}" if many else said[:1].upper() + said[1:],
-        )
-        for item in view.items
-        for place in [*texts_of(item.new or item.old), "settings", "variables"]
-        for said in [threads.place_said(place, item)]
-    ]
-
-
-def _quote(talk: threads.Talk, asked: int | None) -> tuple[int, str]:
-    """The thread to answer in and what the answer begins with."""
-    for thread in talk.threads:
-        for said in thread.said:
-            if said.id == asked:
-                return thread.id, said.quote_start
-    return 0, ""
-
-
-async def _begun(db: AsyncSession, view: View, talk: threads.Talk) -> list[Begun]:
-    """Remarks on words that were begun: their slots name prompt, place, start, length, revision."""
-    made: list[Begun] = []
-    for slot in talk.unsent:
-        kind, _, rest = slot.partition(":")
-        parts = rest.split(":")
-        if kind != "on" or len(parts) != 5:
-            continue
-        prompt_id, place, *numbers = parts
-        start, length, revision = (_number(one) for one in numbers)
-        if start is None or not length or not revision or revision > view.revision:
-            continue
-        quote = await threads.words_at(db, view, prompt_id, place, start, length, revision)
-        made.append(Begun(slot, prompt_id, place, start, revision, quote))
-    return made
 
 
 ROUTES = [talk_page, comment, keep, edit, resolve]

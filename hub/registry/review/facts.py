@@ -215,18 +215,19 @@ def _approvals(reviews: list[ReviewRow], people: dict[int, Person]) -> tuple[App
     )  # fmt: skip
 
 
-def _rules(case: Case) -> list[rules.Rule]:
+def rules_of(case: Case) -> list[rules.Rule]:
+    """The rules that a proposal falls under."""
     asked = [rules.rule_for(case.policy, "change", name) for name in case.names]
     asked += [rules.rule_for(case.policy, "release", name, at) for at, name in case.releases]
     return [rule for rule in asked if rule is not None]
 
 
 def _required(case: Case) -> list[str]:
-    return list(dict.fromkeys(name for rule in _rules(case) for name in rule.checks))
+    return list(dict.fromkeys(name for rule in rules_of(case) for name in rule.checks))
 
 
 def _rule_there(case: Case) -> bool:
-    return any(rule.approvals or rule.checks for rule in _rules(case))
+    return any(rule.approvals or rule.checks for rule in rules_of(case))
 
 
 def _words(

@@ -1,0 +1,198 @@
+"""Notices: made from the outbox, once per event and person; read, and marked as seen.
+
+At least once: how far the outbox was told of is kept with the notices themselves, in one
+transaction, and lags behind, so that a crash tells some events again; the table refuses doubles.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Insert, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.db import Database, now
+from hub.outbox import Event, Position
+from hub.people.models import Account
+from hub.registry.ledger_rows import upsert
+from hub.registry.review import mail_times
+from hub.registry.review.models import Notice
+from hub.registry.review.telling import KINDS, Happened, Told, tell
+
+log = logging.getLogger("hub.notices")
+
+READER = "notices"
+OVERLAP = timedelta(seconds=30)
+"""Postgres hands out ids before the commit: events this young may still get an older neighbour."""
+AT_ONCE = 200
+PAGE = 50
+MOST_COUNTED = 100
+
+
+class Reader:
+    """Reads the outbox on from where it was; `mails`: whether the hub can send letters at all."""
+
+    def __init__(self, database: Database, *, mails: bool) -> None:
+        self._database, self._mails = database, mails
+        self._begun = False
+        self._floor = self._kept = 0
+        self._told: set[int] = set()
+
+    async def look(self) -> set[int]:
+        """Make the notices of what is new; returns whom they are for."""
+        if not self._begun:
+            self._floor = self._kept = await self._database.read_at_once(_position)
+            self._begun = True
+        whom: set[int] = set()
+        settled, after = now() - OVERLAP, self._floor
+        while events := await self._after(after):
+            fresh = [one for one in events if one.id not in self._told and one.kind in KINDS]
+            for start in range(0, len(fresh), AT_ONCE):
+                whom |= await self._make(fresh[start : start + AT_ONCE])
+            self._told |= {one.id for one in fresh}
+            self._floor = max([self._floor, *(one.id for one in events if one.at < settled)])
+            after = events[-1].id
+        self._told = {one for one in self._told if one > self._floor}
+        if self._floor - self._kept > 1000:
+            await self._make([])
+        return whom
+
+    async def _after(self, number: int) -> Sequence[Any]:
+        query = select(Event.id, Event.kind, Event.at).where(Event.id > number)
+        query = query.order_by(Event.id).limit(1000)
+        return await self._database.read_at_once(lambda db: db.execute(query).all())
+
+    async def _make(self, events: Sequence[Any]) -> set[int]:
+        """One transaction: the notices, and how far we are for certain."""
+        ids, floor = [one.id for one in events], self._floor
+
+        def write(db: Connection) -> set[int]:
+            whom = make(db, ids, mails=self._mails)
+            upsert(db, Position, [{"reader": READER, "event_id": floor}])
+            return whom
+
+        whom = await self._database.write_at_once(write)
+        self._kept = floor
+        return whom
+
+
+def _position(db: Connection) -> int:
+    return db.scalar(select(Position.event_id).where(Position.reader == READER)) or 0
+
+
+def make(db: Connection, event_ids: Sequence[int], *, mails: bool) -> set[int]:
+    """The notices of these events; returns whom they are for."""
+    query = select(*Event.__table__.columns).where(Event.id.in_(event_ids)).order_by(Event.id)
+    rows: list[dict[str, Any]] = []
+    for row in db.execute(query):
+        if row.workspace_id is None:
+            continue
+        event = Happened(
+            id=row.id, workspace_id=row.workspace_id, kind=row.kind, subject=row.subject,
+            payload=row.payload,
+        )  # fmt: skip
+        rows += [_row(event, one, row.at) for one in _told(db, event)]
+    if not rows:
+        return set()
+    whom = {row["account_id"] for row in rows}
+    wishes = _wishes(db, whom) if mails else {}
+    for row in rows:
+        row["mail_after"] = mail_times.after(wishes.get(row["account_id"], "off"), now())
+    db.execute(_insert(db), rows)
+    return whom
+
+
+def _told(db: Connection, event: Happened) -> list[Told]:
+    """An event that we cannot make sense of must not keep the later ones waiting."""
+    try:
+        return tell(db, event)
+    except SQLAlchemyError:
+        raise
+    except Exception:
+        log.exception("nobody is told of event %s (%s)", event.id, event.kind)
+        return []
+
+
+def _row(event: Happened, told: Told, at: datetime) -> dict[str, Any]:
+    kind = "mentioned" if told.account_id in event.called else event.kind
+    return {
+        "account_id": told.account_id, "workspace_id": event.workspace_id, "event_id": event.id,
+        "kind": kind, "number": event.number, "text": told.text, "url": told.url, "at": at,
+    }  # fmt: skip
+
+
+def _wishes(db: Connection, whom: set[int]) -> dict[int, str]:
+    query = select(Account.id, Account.mail).where(Account.id.in_(whom))
+    return {row.id: row.mail for row in db.execute(query)}
+
+
+def _insert(db: Connection) -> Insert:
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    return dialect.insert(Notice).on_conflict_do_nothing(
+        index_elements=["event_id", "account_id"]
+    )  # fmt: skip
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def unseen(db: Connection, workspace_id: int, account_id: int) -> int:
+    """How many the person has not seen; counted up to `MOST_COUNTED`."""
+    some = (
+        select(Notice.id)
+        .where(
+            Notice.account_id == account_id, Notice.seen_at.is_(None),
+            Notice.workspace_id == workspace_id,
+        )
+        .limit(MOST_COUNTED)
+        .subquery()
+    )  # fmt: skip
+    return db.scalar(select(func.count()).select_from(some)) or 0
+
+
+async def listed(
+    db: AsyncSession, workspace_id: int, account_id: int, *, before: int | None = None
+) -> list[Notice]:
+    """The person's notices, the newest first."""
+    query = select(Notice).where(
+        Notice.account_id == account_id, Notice.workspace_id == workspace_id
+    )
+    if before is not None:
+        query = query.where(Notice.id < before)
+    return list(await db.scalars(query.order_by(Notice.id.desc()).limit(PAGE)))
+
+
+async def since(
+    db: AsyncSession, workspace_id: int, account_id: int, after: int
+) -> list[Notice]:  # fmt: skip
+    """The newest few that came after that one, the oldest first."""
+    query = select(Notice).where(
+        Notice.account_id == account_id, Notice.workspace_id == workspace_id, Notice.id > after
+    )
+    found = list(await db.scalars(query.order_by(Notice.id.desc()).limit(5)))
+    return found[::-1]
+
+
+async def newest(db: AsyncSession, account_id: int) -> int:
+    return await db.scalar(select(func.max(Notice.id)).where(Notice.account_id == account_id)) or 0
+
+
+async def see(
+    db: AsyncSession, workspace_id: int, account_id: int, *, number: int | None = None,
+    notice_id: int | None = None,
+) -> None:  # fmt: skip
+    """The person has seen them: one, those of one proposal, or all. What was seen is not mailed."""
+    change = update(Notice).where(
+        Notice.account_id == account_id, Notice.workspace_id == workspace_id,
+        Notice.seen_at.is_(None),
+    )  # fmt: skip
+    if number is not None:
+        change = change.where(Notice.number == number)
+    if notice_id is not None:
+        change = change.where(Notice.id == notice_id)
+    await db.execute(change.values(seen_at=now(), mail_after=None))
