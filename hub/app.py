@@ -30,7 +30,7 @@ from hub.db import Database
 from hub.front import App, Behind, Front, security_headers
 from hub.outbox import Watch
 from hub.parts import open_parts
-from hub.people import member_routes, settings_routes
+from hub.people import member_routes, rules_routes, settings_routes
 from hub.people import routes as people
 from hub.people.backoff import Backoff
 from hub.people.gate import check_routes, gate, provide_actor, provide_workspace
@@ -40,11 +40,13 @@ from hub.playground import api as playground_api
 from hub.playground import routes as playground
 from hub.playground.room import open_playground
 from hub.registry import api as registry_api
+from hub.registry import catalog, proposals_api, reviewing_api
 from hub.registry import routes as registry
 from hub.registry.api_schema import JsonSchema
 from hub.registry.due import Due
 from hub.registry.models import Label
 from hub.registry.repository import Repository
+from hub.registry.review import builtin
 from hub.settings import Settings
 from hub.sync.delivery import Served
 
@@ -63,8 +65,11 @@ def create_app(settings: Settings) -> Front:
             *people.ROUTES,
             *member_routes.ROUTES,
             *settings_routes.ROUTES,
+            *rules_routes.ROUTES,
             *registry.ROUTES,
             *registry_api.ROUTES,
+            *proposals_api.ROUTES,
+            *reviewing_api.ROUTES,
             *playground.ROUTES,
             *playground_api.ROUTES,
             *([styleguide] if settings.debug else []),
@@ -111,6 +116,7 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         state.backoff = Backoff()
         state.make_repository = partial(_make_repository, settings)
         state.labels_in_use = labels_in_use
+        state.rule_words = rule_words
         state.watch = Watch(state.database)
         state.watch.listen(state.key_table.on_event)
         state.served = Served(
@@ -159,6 +165,15 @@ async def labels_in_use(db: AsyncSession, workspace_id: int) -> list[RowMapping]
         .order_by(Label.label)
     )
     return list((await db.execute(query)).mappings())
+
+
+async def rule_words(db: AsyncSession, workspace_id: int) -> dict[str, list[str]]:
+    """What the form of the rules offers; any other folder, label or check can be typed as well."""
+    return {
+        "folders": [one.path for one in await catalog.folders(db, workspace_id)],
+        "labels": [label for label, _ in await catalog.labels(db, workspace_id)],
+        "checks": list(builtin.NAMES),
+    }
 
 
 async def _note_key_use(keys: KeyTable) -> None:

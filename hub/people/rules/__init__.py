@@ -15,10 +15,10 @@ from hub.people.rules.values import (
     matches,
     rule_for,
 )
-from hub.people.rules.words import called, sentence, sentences, who_words
+from hub.people.rules.words import called, in_order, sentence, sentences, who_words
 
 __all__ = [
     "FREE", "MOST_APPROVALS", "Approval", "Case", "GroupEdit", "Kept", "Kind",
     "Person", "Policy", "Rule", "Verdict",
-    "called", "judge", "matches", "rule_for", "sentence", "sentences", "who_words",
+    "called", "in_order", "judge", "matches", "rule_for", "sentence", "sentences", "who_words",
 ]  # fmt: skip
