@@ -9,8 +9,11 @@ const UNSEEN =
   /[\u00a0\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c\u202a-\u202e\u2060-\u206f\u2800\u3164\uffa0\ufffd\u{e0000}-\u{e007f}]/u;
 
 const brace = Decoration.mark({ class: "brace" });
-const declaredVariable = Decoration.mark({ class: "variable" });
-const undeclaredVariable = Decoration.mark({ class: "variable variable-undeclared", attributes: { title: "Not declared yet: see Variables" } });
+const LONGEST_UNBROKEN = 32; // characters that fit a line of a phone
+const mark = (more, attributes) =>
+  [false, true].map((long) => Decoration.mark({ class: `variable${more}${long ? " variable-long" : ""}`, attributes }));
+const declaredVariable = mark("");
+const undeclaredVariable = mark(" variable-undeclared", { title: "Not declared yet: see Variables" });
 const marks = Decoration.mark({ class: "marks" });
 const comment = Decoration.mark({ class: "comment" });
 
@@ -21,7 +24,8 @@ function decorate(view, isTemplate, isDeclared) {
     if (!view.visibleRanges.some((range) => from <= range.to && to >= range.from)) continue;
     if (kind === "variable") {
       const known = names.every(isDeclared);
-      ranges.push((known ? declaredVariable : undeclaredVariable).range(from, to));
+      const [short, long] = known ? declaredVariable : undeclaredVariable;
+      ranges.push((to - from > LONGEST_UNBROKEN ? long : short).range(from, to));
       ranges.push(brace.range(from, from + 2), brace.range(to - 2, to));
     } else ranges.push((kind === "comment" ? comment : marks).range(from, to));
   }
