@@ -81,6 +81,14 @@ async def test_a_merge_in_a_free_folder_needs_nobody(bench: Bench):
         await bench.merge(made, by="ana")
 
 
+async def test_the_first_prompt_of_all_can_come_by_a_proposal(bench: Bench):
+    made = await bench.propose(create("a", "Hello"), target="production")
+    await bench.merge(made, release=True)
+    assert bench.git("log", "--first-parent", "--format=%s", "main") == "Say it better\nBegin"
+    assert await bench.live("a") == 1
+    await bench.assert_rebuilds()
+
+
 async def test_every_kind_lands(bench: Bench):
     a, _, _ = [await bench.save(name, "One") for name in ("a", "old/b", "c")]
     await bench.move("old/b", 1)

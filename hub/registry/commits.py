@@ -125,6 +125,10 @@ def _commit(ref: str, mark: int, plan: Plan, *, first: bool) -> Iterable[bytes]:
     commit = plan.commit
     text = with_trailers(commit.message, commit.trailers).encode() + b"\n"
     at = int(commit.at.timestamp())
+    if first and commit.second and not plan.parent:
+        # A merge needs a first parent: else what it merges would stand on the ref's own line.
+        yield f"commit {ref}\ncommitter {HUB_NAME} <{HUB_EMAIL}> {at} +0000\n".encode()
+        yield b"data 6\nBegin\n"
     yield f"commit {ref}\nmark :{mark}\n".encode()
     yield f"author {commit.author} <{commit.email}> {at} +0000\n".encode()
     yield f"committer {HUB_NAME} <{HUB_EMAIL}> {at} +0000\ndata {len(text)}\n".encode()
