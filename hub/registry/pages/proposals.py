@@ -22,9 +22,9 @@ from hub.people.rules import Verdict
 from hub.registry import side_by_side
 from hub.registry.form import whole
 from hub.registry.pages.common import rights
+from hub.registry.pages.talk_shown import talk_of
 from hub.registry.review import record, seen
 from hub.registry.review.offered import ShownItem, between, shown_items
-from hub.registry.review.remarks_lately import lately
 from hub.registry.review.views import View, Word
 from hub.web import Ask, page
 
@@ -96,7 +96,7 @@ async def proposal_page(
         **rights(actor, workspace),
         **context,
     }
-    return page(request, template, section="reviews", status=status, **given)
+    return page(request, template, section="proposals", status=status, **given)
 
 
 @get("/{slug:str}/proposals/{number:int}", needs=Need.READ, name="proposal")
@@ -119,17 +119,15 @@ async def changes(request: Ask, db: AsyncSession, view: View, **context: Any) ->
     actor: Actor = request.state.actor
     if asked.read == 0 and actor.account_id is not None:
         await seen.mark(database, view.workspace_id, view.number, actor.account_id, view.revision)
-    given: dict[str, Any] = {
+    given: dict[str, Any] = await talk_of(db, view, actor, back="changes")
+    given |= {
         "items": items,
         "asked": asked,
         "side_by_side": request.query_params.get("view") == "side",
         "rows": side_by_side.rows,
         "revision_names": [(one, f"revision {one}") for one in range(view.revision, 0, -1)],
         "hidden": [one for item in items for one in item.hidden],
-        "lately": await lately(db, view.workspace_id, view.number),
-        "error": "",
-        "asking": request.query_params.get("asking", ""),
-        "typed": {},
+        "trouble": "",
     }
     return await proposal_page(
         request, "registry/proposals/changes.html", db, view, tab="changes", **(given | context)
