@@ -40,7 +40,7 @@ from hub.playground import api as playground_api
 from hub.playground import routes as playground
 from hub.playground.room import open_playground
 from hub.registry import api as registry_api
-from hub.registry import catalog, proposals_api, reviewing_api
+from hub.registry import catalog, proposals_api, releases_api, reviewing_api
 from hub.registry import routes as registry
 from hub.registry.api_schema import JsonSchema
 from hub.registry.due import Due
@@ -68,6 +68,7 @@ def create_app(settings: Settings) -> Front:
             *rules_routes.ROUTES,
             *registry.ROUTES,
             *registry_api.ROUTES,
+            *releases_api.ROUTES,
             *proposals_api.ROUTES,
             *reviewing_api.ROUTES,
             *playground.ROUTES,

@@ -15,7 +15,7 @@ from litestar.openapi.spec import (
     RequestBody,
 )
 
-from hub.registry import bodies, proposal_bodies
+from hub.registry import bodies, proposal_bodies, release_bodies
 from hub.registry.record import Record
 
 _SHAPES = (
@@ -24,7 +24,8 @@ _SHAPES = (
     proposal_bodies.ProposeBody, proposal_bodies.ReviseBody, proposal_bodies.ReviewBody,
     proposal_bodies.MergeBody, proposal_bodies.CloseBody, proposal_bodies.CommentBody,
     proposal_bodies.CheckBody, proposal_bodies.ProposalList, proposal_bodies.ProposalOut,
-    proposal_bodies.MadeOut, proposal_bodies.PolicyOut,
+    proposal_bodies.MadeOut, proposal_bodies.PolicyOut, release_bodies.MoveLabels,
+    release_bodies.ReleaseList, release_bodies.LiveList,
 )  # fmt: skip
 _REFS, _COMPONENTS = msgspec.json.schema_components(
     _SHAPES, ref_template="#/components/schemas/{name}"
