@@ -17,7 +17,7 @@ from hub.db import Database, now
 from hub.errors import Forbidden, HubError
 from hub.outbox import Event
 from hub.people import accounts, keys, rules_store
-from hub.people.models import Member
+from hub.people.models import AuditEntry, Member
 from hub.people.policy import Actor
 from hub.people.rules import Rule
 from hub.registry import batch, releases, versions
@@ -412,6 +412,12 @@ async def test_breaking_the_glass_works_at_once_and_shows_for_ever(bench: Bench)
     async with bench.database.read() as db:
         assert (await db.scalars(select(Merge.broke_glass))).one() is True
         assert (await db.scalars(select(LabelMove.broke_glass))).one() is True
+        detail = (
+            await db.scalars(
+                select(AuditEntry.detail).where(AuditEntry.action == "proposal.merged")
+            )
+        ).one()
+        assert detail["broke_glass"] == "It hurts\npeople"
         broken = (await db.scalars(select(Event).where(Event.kind == "glass.broken"))).one()
     assert broken.payload["by"] == "Maria"
     assert broken.payload["reason"].split() == ["It", "hurts", "people"]

@@ -63,9 +63,10 @@ async def test_an_approved_change_lands_with_its_record(bench: Bench):
         assert (record.reviewers, record.blobs) == (["Ben <ben@example.org>"], [blob])
         move = (await db.scalars(select(LabelMove))).one()
         assert (move.proposal, move.broke_glass, move.author) == (1, False, "Dora")
-        audit = list(await db.scalars(select(AuditEntry.action)))
+        told = {row.action: row.subject for row in await db.scalars(select(AuditEntry))}
         kinds = list(await db.scalars(select(Event.kind)))
-    assert {"proposal.opened", "proposal.reviewed", "proposal.merged"} <= set(audit)
+    for action in ("proposal.opened", "proposal.reviewed", "proposal.merged"):
+        assert told[action] == "#1 Say it better"
     assert {"proposal.opened", "proposal.reviewed", "proposal.merged", "label.moved"} <= set(kinds)
     await bench.assert_rebuilds()
 

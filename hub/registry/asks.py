@@ -51,6 +51,8 @@ class Ask:
     """The proposal that this changes."""
     broke_glass: str = ""
     """Why the rules shall be set aside for this, if an administrator says so."""
+    breaks_glass: bool = False
+    """They had to be: the gate says so."""
 
     def __post_init__(self) -> None:
         self.message = clean_message(self.message)
@@ -74,6 +76,10 @@ class Ask:
     def subjects(self) -> list[str]:
         """What the audit log says it was done to."""
         return sorted(self.names)
+
+    def detail(self) -> dict[str, Any]:
+        """What else the audit log says, once it is settled."""
+        return {"broke_glass": self.broke_glass} if self.breaks_glass else {}
 
     def look(self, db: Connection, ledger: Ledger) -> None:
         """Load what else `settle` asks for, before everything below is asked."""

@@ -270,7 +270,7 @@ def _audit(workspace_id: int, made: Batch) -> list[dict[str, Any]]:
         {
             "workspace_id": workspace_id, "at": now(), "actor": ask.actor.said,
             "action": ask.action, "subject": ", ".join(ask.subjects())[:255],
-            "detail": {"commits": [plan.commit.id for plan in settled.plans]},
+            "detail": {"commits": [plan.commit.id for plan in settled.plans]} | ask.detail(),
         }
         for (ask, _), settled in made.settled if settled.plans
     ]  # fmt: skip

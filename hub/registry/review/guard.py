@@ -75,6 +75,7 @@ def check(seen: Seen, ledger: Ledger, ask: Ask, settled: Settled) -> None:
     Raises:
         NeedsReview: the sentence says what is missing, or who can.
     """
+    ask.breaks_glass = False  # it may have been judged before
     does = touched(settled.plans)
     if isinstance(ask, Merge):
         _check_merge(seen, ledger.proposals[ask.number], ask, settled, does)
@@ -87,6 +88,7 @@ def _judge(case: Case, ask: Ask, settled: Settled, **facts: Any) -> None:
     verdict = judge(case)
     if not verdict.allowed:
         raise NeedsReview(verdict, **facts)
+    ask.breaks_glass = verdict.breaks_glass or ask.breaks_glass
     if verdict.breaks_glass:
         for plan in settled.plans:
             plan.commit.trailers[BROKE_GLASS] = ask.broke_glass

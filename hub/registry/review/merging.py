@@ -50,19 +50,25 @@ class _OfProposal(Ask):
     """Something done with a proposal as it is."""
 
     labelled: bool = True
+    title: str = ""
+    """The proposal's."""
 
     @property
     def number(self) -> int:
         return self.proposal or 0
 
     def subjects(self) -> list[str]:
-        return [f"#{self.number}"]
+        return [f"#{self.number} {self.title}"]
+
+    def detail(self) -> dict[str, Any]:
+        return super().detail() | {"number": self.number}
 
     def look(self, db: Connection, ledger: Ledger) -> None:
         rows.load(db, ledger, {self.number})
         held = ledger.proposals.get(self.number)
         if held is None:
             return
+        self.title = held.title
         self.names = {name for part in held.parts for name in part.touched}
         self.ids = {part.prompt_id for part in held.parts}
         ledger.load_prompts(db, self.names, self.ids)

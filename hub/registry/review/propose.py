@@ -71,6 +71,8 @@ class Offer(Ask):
     target: str | UnsetType | None = UNSET
     asked: tuple[str, ...] = ()
     """Addresses of people who shall review."""
+    given: int | None = None
+    """The number it has got."""
     labelled: bool = True
     action: str = "proposal.opened"
 
@@ -101,7 +103,10 @@ class Offer(Ask):
 
     def subjects(self) -> list[str]:
         what = self.title or ", ".join(sorted({one.name for one in self.wanted}))
-        return [f"#{self.number} {what}" if self.number else what]
+        return [f"#{self.given} {what}"]
+
+    def detail(self) -> dict[str, Any]:
+        return super().detail() | {"number": self.given}
 
     def look(self, db: Connection, ledger: Ledger) -> None:
         if self.number is None:
@@ -166,6 +171,7 @@ class Offer(Ask):
         return self._settled(plan)
 
     def _settled(self, plan: Plan) -> Settled:
+        self.given = made_by(plan).number
         return Settled([plan], lambda: msgspec.structs.asdict(made_by(plan)))
 
 
