@@ -30,7 +30,7 @@ from hub.db import Database
 from hub.front import App, Behind, Front, security_headers
 from hub.outbox import Watch
 from hub.parts import open_parts
-from hub.people import member_routes, rules_routes, settings_routes
+from hub.people import member_routes, own_keys_routes, rules_routes, settings_routes
 from hub.people import routes as people
 from hub.people.backoff import Backoff
 from hub.people.gate import check_routes, gate, provide_actor, provide_workspace
@@ -66,6 +66,7 @@ def create_app(settings: Settings) -> Front:
             *member_routes.ROUTES,
             *settings_routes.ROUTES,
             *rules_routes.ROUTES,
+            *own_keys_routes.ROUTES,
             *registry.ROUTES,
             *registry_api.ROUTES,
             *releases_api.ROUTES,

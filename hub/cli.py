@@ -83,7 +83,7 @@ def user_add(email: str, data: Path | None, name: str, workspace: str, role: str
 
 @prompthub.group()
 def key() -> None:
-    """Keys for applications."""
+    """Keys for applications, and for people's own scripts."""
 
 
 @key.command("create")
@@ -91,11 +91,14 @@ def key() -> None:
 @workspace_option
 @click.option("--scope", type=click.Choice(["read", "write"]), required=True)
 @click.option("--name", default="", help="The app that will use it.")
-def key_create(data: Path | None, workspace: str, scope: str, name: str) -> None:
+@click.option("--as", "person", default="", metavar="EMAIL", help="A personal key: acts as them.")
+def key_create(data: Path | None, workspace: str, scope: str, name: str, person: str) -> None:
     """Make a key and print it, and nothing else; it cannot be shown again."""
     name = name or f"command line {secrets.token_hex(3)}"
     settings = read_settings(data=data)
-    click.echo(run(settings, lambda parts: operating.make_key(parts, workspace, name, scope)))
+    click.echo(
+        run(settings, lambda parts: operating.make_key(parts, workspace, name, scope, person))
+    )
 
 
 @prompthub.group()

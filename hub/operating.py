@@ -13,7 +13,7 @@ from sqlalchemy import select
 from hub import demo as demo_
 from hub.errors import Invalid, NotFound
 from hub.parts import Parts
-from hub.people import accounts, keys, workspaces
+from hub.people import accounts, keys, own_keys, workspaces
 from hub.people.accounts import OPERATOR
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
@@ -119,10 +119,17 @@ async def add_person(parts: Parts, slug: str, email: str, name: str, role: str) 
     return f"{address(parts.settings)}/sign-in/{token}"
 
 
-async def make_key(parts: Parts, slug: str, name: str, scope: str) -> str:
+async def make_key(parts: Parts, slug: str, name: str, scope: str, person: str = "") -> str:
+    """An app's key, or with somebody's e-mail address a personal one that acts as them."""
     workspace = await find_workspace(parts, slug)
     async with parts.database.write() as db:
-        return (await keys.create(db, workspace, name, scope, actor=OPERATOR)).token
+        if not person:
+            return (await keys.create(db, workspace, name, scope, actor=OPERATOR)).token
+        account = await accounts.find(db, person)
+        if account is None:
+            raise NotFound(f"Nobody here has the address {person}.")
+        made = await own_keys.create(db, workspace, name, scope, account=account, actor=OPERATOR)
+        return made.token
 
 
 async def make_workspace(parts: Parts, slug: str, name: str) -> str:

@@ -1,4 +1,8 @@
-"""API keys of apps: `ph_<id>_<secret and checksum>`; only a SHA-256 is kept."""
+"""API keys: `ph_<id>_<secret and checksum>`; only a SHA-256 is kept.
+
+An app's key is nobody: it has a scope in place of a role. A personal key (`hub.people.own_keys`)
+acts as the person who made it, with their role of that moment; its scope can only narrow that.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database, now
 from hub.errors import Conflict, Invalid, NotFound
 from hub.outbox import announce
-from hub.people import audit
-from hub.people.models import ApiKey, Workspace
+from hub.people import audit, rules_store
+from hub.people.models import Account, ApiKey, Member, Workspace
 from hub.people.policy import Actor, WorkspaceRef
 
 Scope = Literal["read", "write"]
@@ -31,6 +35,15 @@ KEPT = 10_000
 """Grants held in memory; beyond it the table starts afresh."""
 
 
+class Owner(msgspec.Struct, frozen=True):
+    """The person a personal key acts as, as of now."""
+
+    account_id: int
+    name: str
+    email: str
+    role: str
+
+
 class KeyGrant(msgspec.Struct, frozen=True):
     """What a presented key may do, and where."""
 
@@ -38,9 +51,17 @@ class KeyGrant(msgspec.Struct, frozen=True):
     name: str
     scope: Scope
     workspace: WorkspaceRef
+    owner: Owner | None = None
 
     @property
     def actor(self) -> Actor:
+        if self.owner is not None:
+            return Actor(
+                kind="person", name=self.owner.name, email=self.owner.email,
+                account_id=self.owner.account_id, key_id=self.key_id,
+                workspace_id=self.workspace.id,
+                role=self.owner.role if self.scope == "write" else "key:read",
+            )  # fmt: skip
         return Actor(
             kind="key",
             name=f"key {self.name}",
@@ -68,11 +89,14 @@ async def create(
         Invalid: no name, or a scope that does not exist.
         Conflict: the workspace has a working key of that name.
     """
-    name = " ".join(name.split())
-    if not 1 <= len(name) <= 80:
-        raise Invalid(
-            "Give the key a name of 1 to 80 characters, such as the app that will use it."
-        )
+    return await issue(db, workspace, clean_name(name, 80), scope, actor=actor)
+
+
+async def issue(
+    db: AsyncSession, workspace: WorkspaceRef, name: str, scope: str, *, actor: Actor,
+    account_id: int | None = None,
+) -> NewKey:  # fmt: skip
+    """Make a key; `account_id`: whom it acts as, which the caller has checked."""
     if scope not in SCOPES:
         raise Invalid("A key's scope is either read, or write (which may also save and release).")
     await _free_the_name(db, workspace, name)
@@ -80,11 +104,22 @@ async def create(
     db.add(
         ApiKey(
             id=key_id, workspace_id=workspace.id, name=name, scope=scope,
-            secret_hash=digest(token).hex(), created_by=actor.said, created_at=now(),
+            secret_hash=digest(token).hex(), account_id=account_id,
+            maker_id=account_id or actor.account_id, created_by=actor.said, created_at=now(),
         )
     )  # fmt: skip
-    audit.record(db, actor, "key.created", name, workspace.id, key=key_id, scope=scope)
+    more = {"account": account_id} if account_id is not None else {}
+    audit.record(db, actor, "key.created", name, workspace.id, key=key_id, scope=scope, **more)
     return NewKey(key_id, name, token)
+
+
+def clean_name(name: str, most: int) -> str:
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= most:
+        raise Invalid(
+            f"Give the key a name of 1 to {most} characters, such as the app that will use it."
+        )
+    return name
 
 
 async def _free_the_name(db: AsyncSession, workspace: WorkspaceRef, name: str) -> None:
@@ -103,11 +138,19 @@ async def revoke(db: AsyncSession, workspace_id: int, key_id: str, *, actor: Act
     key = await db.get(ApiKey, key_id)
     if key is None or key.workspace_id != workspace_id:
         raise NotFound("There is no such key here.")
-    if key.revoked_at is None:
-        key.revoked_at = now()
-        announce(db, REVOKED, workspace_id=workspace_id, subject=key_id)
-        audit.record(db, actor, REVOKED, key.name, workspace_id, key=key_id)
+    await stop(db, key, actor)
     return key.name
+
+
+async def stop(db: AsyncSession, key: ApiKey, actor: Actor) -> None:
+    """Stop a key, whoever asks; every process learns it from the outbox."""
+    if key.revoked_at is not None:
+        return
+    key.revoked_at = now()
+    announce(db, REVOKED, workspace_id=key.workspace_id, subject=key.id)
+    audit.record(db, actor, REVOKED, key.name, key.workspace_id, key=key.id)
+    if key.account_id is not None:
+        await rules_store.bump(db, key.workspace_id)
 
 
 async def listed(db: AsyncSession, workspace_id: int) -> list[ApiKey]:
@@ -123,7 +166,8 @@ class KeyTable:
 
     `peek` does no I/O, so the raw fast path for apps may ask it; `find` goes to the database for
     a key it does not know. A revoked key is forgotten at once by the process that revoked it,
-    by the others when the outbox tells them (`on_event`).
+    by the others when the outbox tells them (`on_event`). Personal keys are read each time: their
+    role is that of the moment.
     """
 
     def __init__(self, database: Database) -> None:
@@ -147,10 +191,11 @@ class KeyTable:
         async with self._database.read() as db:
             grant = await _read(db, key_id, digest(token))
         if grant is not None:
-            if len(self._grants) >= KEPT:
-                self._grants.clear()
-            self._grants[digest(token)] = grant
             self._used[key_id] = time()
+            if grant.owner is None:
+                if len(self._grants) >= KEPT:
+                    self._grants.clear()
+                self._grants[digest(token)] = grant
         return grant
 
     def forget(self, key_id: str) -> None:
@@ -178,20 +223,28 @@ class KeyTable:
 
 
 async def _read(db: AsyncSession, key_id: str, presented: bytes) -> KeyGrant | None:
+    mine = (Member.account_id == ApiKey.account_id) & (Member.workspace_id == ApiKey.workspace_id)
     query = (
-        select(ApiKey, Workspace)
+        select(ApiKey, Workspace, Account, Member.role)
         .join(Workspace, Workspace.id == ApiKey.workspace_id)
+        .outerjoin(Account, Account.id == ApiKey.account_id)
+        .outerjoin(Member, mine)
         .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
     )
     row = (await db.execute(query)).one_or_none()
     if row is None:
         return None
-    key, workspace = row
+    key, workspace, account, role = row
     if not secrets.compare_digest(bytes.fromhex(key.secret_hash), presented):
         return None
+    owner = None
+    if key.account_id is not None:
+        if account.disabled_at is not None or not role:  # whoever left: the key is nobody's
+            return None
+        owner = Owner(account.id, account.name, account.email, role)
     scope: Scope = "write" if key.scope == "write" else "read"
     place = WorkspaceRef(workspace.id, workspace.slug, workspace.name)
-    return KeyGrant(key.id, key.name, scope, place)
+    return KeyGrant(key.id, key.name, scope, place, owner)
 
 
 def digest(token: str) -> bytes:

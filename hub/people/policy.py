@@ -117,7 +117,7 @@ def require(actor: Actor, need: Need, workspace_id: int) -> None:
         return
     if not allows(actor, Need.READ, workspace_id):
         raise NotFound("There is no such page, or you may not see it.")
-    if actor.kind == "key":
+    if actor.role in KEY_DEEDS:
         raise Forbidden(
             f"This key may only {KEY_DEEDS.get(actor.role, 'read')}; it cannot {DEED[need]}. "
             "An administrator can make another key."
