@@ -5,6 +5,7 @@ It inherits nothing, and may be started ahead: it loads while its input is being
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ class Gits:
 
     def __init__(self, path: Path) -> None:
         self._git = Git()
-        self._prefix = [*_clean_git(), f"--git-dir={path}"]
+        self._path = path
         self._waiting: dict[Command, Any] = {}
 
     def run(self, command: Command, stdin: bytes) -> tuple[int, bytes, str]:
@@ -39,10 +40,15 @@ class Gits:
         return process.returncode, out, said.decode("utf-8", "replace")
 
     def start_ahead(self, *commands: Command) -> None:
-        """Have them loaded and waiting for their input."""
+        """Have them loaded and waiting for their input; what cannot start, `run` will report."""
         for command in commands:
             if command not in self._waiting:
-                self._waiting[command] = self._start(command)
+                with contextlib.suppress(GitFailed):
+                    self._waiting[command] = self._start(command)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     def dismiss(self) -> None:
         """End those that nothing was given to."""
@@ -52,9 +58,9 @@ class Gits:
             child.proc.communicate()
 
     def _start(self, command: Command) -> Any:
-        pipe = cast("Any", subprocess.PIPE)
+        whole = [*_clean_git(), f"--git-dir={self._path}", *command]
         try:
-            return self._git.execute([*self._prefix, *command], istream=pipe, as_process=True)
+            return self._git.execute(whole, istream=cast("Any", subprocess.PIPE), as_process=True)
         except (GitCommandNotFound, OSError) as error:
             raise GitFailed(command[0], -1, str(error)) from error
 

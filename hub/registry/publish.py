@@ -85,6 +85,11 @@ class _Writer:
         self._line: deque[Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
         self._packing: asyncio.Task[None] | None = None
+        self._repository: Repository | None = None
+        self._loading: asyncio.Task[None] | None = None
+        """The gits of a batch: they load while it is settled or, in a rush, before it comes."""
+        self._rush = False
+        """One batch follows upon the other."""
         self._unsettled = False
         """A batch ended badly after its intents were written: ask git before the next one."""
 
@@ -111,22 +116,40 @@ class _Writer:
             # Whoever was answered may ask again at once: let them join the next batch.
             for _ in range(3):
                 await asyncio.sleep(0)
+            self._rush = bool(self._line)
+            if not self._rush:
+                await self._leave()
+
+    def _load(self, repository: Repository) -> asyncio.Task[None]:
+        if self._loading is None:
+            self._loading = asyncio.create_task(asyncio.to_thread(repository.make_ready))
+        return self._loading
+
+    async def _leave(self) -> None:
+        """The line is empty: no git waits for more."""
+        repository, loading = self._repository, self._loading
+        self._repository = self._loading = None
+        try:
+            if loading:
+                await loading
+        finally:
+            if repository and repository.has_waiting:
+                await asyncio.to_thread(repository.dismiss)
 
     async def _publish(self, taken: list[Waiting]) -> None:
-        repository = await self._publisher.ensure(self._workspace)
-        try:
-            await self._publish_in(repository, taken)
-        finally:
-            repository.dismiss()
-
-    async def _publish_in(self, repository: Repository, taken: list[Waiting]) -> None:
+        if self._repository is None or not self._repository.exists:
+            await self._leave()
+            self._repository = await self._publisher.ensure(self._workspace)
+        repository = self._repository
         for attempt in range(TRIES):
-            await asyncio.to_thread(repository.make_ready)
+            loading = self._load(repository)
             made = await self._settle(repository, taken)
             self._line.extendleft(reversed(made.later))
             if not made.plans:
                 made.answer_all()
                 return
+            await loading
+            self._loading = None
             try:
                 await self._write(repository, made)
             except RefMoved:
@@ -173,6 +196,8 @@ class _Writer:
         except BaseException:
             self._unsettled = True
             raise
+        if self._rush:
+            self._load(repository)
         try:
             await batch.write_down(self._database, self._workspace.id, made, moves)
         except Exception:

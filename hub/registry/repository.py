@@ -77,6 +77,10 @@ class Repository:
         """Start the gits that a save needs while it is settled, to wait for what it comes to."""
         self._gits.start_ahead(_WRITE, _MOVE)
 
+    @property
+    def has_waiting(self) -> bool:
+        return self._gits.waiting > 0
+
     def dismiss(self) -> None:
         """End those that were not needed."""
         self._gits.dismiss()
