@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import resource
@@ -13,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.db import Database, now
-from hub.errors import HubError, Unavailable
+from hub.errors import Conflict, HubError, Unavailable
 from hub.lock import hold
 from hub.registry import batch, doctor, index, labels, publish, recover, versions
 from hub.registry.asks import Saved
@@ -176,6 +177,37 @@ async def test_a_disk_that_fills_up(database: Database, tmp_path: Path):
         await shelf.assert_rebuilds()
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+async def test_no_git_is_left_waiting(shelf: Shelf):
+    first = await shelf.save("a", "One")
+    for turn in range(3):  # one batch upon the other: gits are started before their batch comes
+        await all_of(*(shelf.save(f"t{turn}/p{n}", "x") for n in range(3)))
+    with pytest.raises(Conflict):
+        await shelf.save("a", "Two")
+    assert not (await shelf.save("a", "One", base=first.hash)).created
+    await shelf.publisher.close()
+    mine = f"--git-dir={shelf.repository.path}".encode()
+    lines: list[bytes] = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.append(process.read_bytes())
+    assert not [line for line in lines if mine in line]
+
+
+async def test_a_child_of_a_killed_hub_keeps_nobody_out(tmp_path: Path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    held = subprocess.Popen(["flock", str(tmp_path / "hub.lock"), "sleep", "0.4"])
+    while subprocess.run(["flock", "-n", str(tmp_path / "hub.lock"), "true"]).returncode == 0:
+        await asyncio.sleep(0.01)
+    (tmp_path / "hub.lock").write_text(str(os.getpid()))
+    with pytest.raises(Unavailable, match="already running"), hold(tmp_path):
+        pass
+    (tmp_path / "hub.lock").write_text(str(dead.pid))
+    with hold(tmp_path):
+        assert (tmp_path / "hub.lock").read_text() == str(os.getpid())
+    held.wait()
 
 
 async def test_git_killed_while_writing_objects(shelf: Shelf, false_git):
