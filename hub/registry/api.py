@@ -22,12 +22,12 @@ from hub.registry.api_parts import (
     Ask,
     about_prompt,
     as_json,
-    document_of,
     has_tag,
     moment_of,
     named,
     pointed,
     publisher_of,
+    read_save,
     request_id,
     view_of,
 )  # fmt: skip
@@ -161,10 +161,10 @@ async def save_version(
     """Durable in git when it is answered. With a `base` that is no longer the latest: 409, with
     `current` (version, hash, author, message); nothing is overwritten. An `Idempotency-Key` makes
     it safe to send again."""
-    given = bodies.decode(body, bodies.SaveVersion)
+    given, document = await read_save(body)
     saved = await versions.save(
-        publisher_of(request), workspace, named(name), document_of(given.document), base=given.base,
-        actor=actor, message=given.message, request_id=request_id(request),
+        publisher_of(request), workspace, named(name), document, base=given.base, actor=actor,
+        message=given.message, request_id=request_id(request),
     )  # fmt: skip
     async with database.read() as db:
         made = await _saved(db, workspace, saved)

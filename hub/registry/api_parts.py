@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import Invalid
 from hub.people.policy import WorkspaceRef
 from hub.registry import catalog, names
+from hub.registry.aside import aside
+from hub.registry.bodies import SaveVersion, decode
 from hub.registry.catalog import About, Moved
 from hub.registry.document import Document, from_json, parse
 from hub.registry.publish import Publisher
@@ -67,6 +69,16 @@ def document_of(given: dict[str, Any] | str) -> Document:
     if isinstance(given, str):
         return parse(given.encode("utf-8", "replace"))
     return from_json({"template": "jinja"} | given)
+
+
+async def read_save(body: bytes) -> tuple[SaveVersion, Document]:
+    """What is to be saved."""
+
+    def read() -> tuple[SaveVersion, Document]:
+        given = decode(body, SaveVersion)
+        return given, document_of(given.document)
+
+    return await aside(len(body), read)
 
 
 def moment_of(typed: str) -> datetime:

@@ -191,8 +191,8 @@ def _parse(raw: bytes) -> object:
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     group = dict(pairs)
     if len(group) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen = set[str]()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise BadJson(f"{_shown(twice)} is given twice. Keep one of the two.")
     return group
 

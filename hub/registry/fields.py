@@ -1,22 +1,26 @@
 """Takes the known keys out of a plain tree, each checked, and says in words what is wrong."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import cast
 
 from hub.registry.yaml_read import (
     DEEPEST,
     LARGEST_FILE,
+    MOST_KEYS,
+    MOST_VALUES,
+    TOO_MANY_KEYS,
     Path,
     Plain,
     Problem,
     key_trouble,
     settle,
+    too_many_values,
 )
 
 Group = dict[str, object]
 
-MOST_ITEMS = 1_000  # messages, tags, tools: more is a data set, not a prompt
+MOST_ITEMS = 1_000  # messages, variables, tags, tools: more is a data set, not a prompt
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "placeholder")
 
@@ -42,6 +46,13 @@ class Taker:
 
     def rest(self) -> Group:
         """Unknown keys, in their order."""
+        if len(self._group) > MOST_KEYS:
+            of = f"{where(self._path)} has" if self._path else "This prompt has"
+            raise Problem(
+                f"{of} {len(self._group):,} keys that are not known; {MOST_KEYS:,} is the most."
+                " Remove some.",
+                path=self._path,
+            )
         return {key: self._settled(key, value) for key, value in self._group.items()}
 
     def anything(self, key: str) -> object:
@@ -87,8 +98,7 @@ class Taker:
             return []
         if not isinstance(value, list):
             raise self._problem(key, f"must be a list, not {_kind(value)}")
-        if len(cast("list[object]", value)) > MOST_ITEMS:
-            raise self._problem(key, f"may hold {MOST_ITEMS} at most; shorten the list")
+        self._bound(key, cast("list[object]", value))
         return cast("list[object]", value)
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -112,6 +122,8 @@ class Taker:
     def named_groups(self, key: str) -> Iterator[tuple[Path, Group]]:
         """A list of groups with a name, also when written as `name: {details}`."""
         value = self._settled_if_plain(key)
+        if isinstance(value, dict | list):
+            self._bound(key, cast("Group | list[object]", value))
         if isinstance(value, dict):
             for name, details in cast("Group", value).items():
                 path = (*self._path, key, name)
@@ -139,6 +151,12 @@ class Taker:
                 raise Problem(sentence, path=(*path, name), key=name)
             found[name] = setting
         return found
+
+    def _bound(self, key: str, value: Sized) -> None:
+        if len(value) > MOST_ITEMS:
+            raise self._problem(
+                key, f"holds {len(value):,}; {MOST_ITEMS:,} is the most. Remove some"
+            )
 
     def _missing(self, key: str) -> bool:
         """Whether the key is left out or says nothing; then it is taken."""
@@ -187,21 +205,47 @@ def where(path: Path, *, small: bool = False) -> str:
     return f"{word if small else word.capitalize()} {last}"
 
 
-def checked_tree(value: object, path: tuple[str | int, ...] = ()) -> object:
+def checked_tree(value: object) -> object:
     """JSON values as they are, refused where a file could not hold them."""
+    if isinstance(value, dict):
+        whole = cast("Group", value)
+        if len(whole) > MOST_KEYS:
+            raise Problem(TOO_MANY_KEYS)
+        left = MOST_VALUES - 1
+        for key, inner in whole.items():
+            left -= _values_in(inner, left)
+            if left < 0:
+                raise Problem(too_many_values(_short(key)), key=key[:40])
+    _check(value, ())
+    return value
+
+
+def _values_in(value: object, enough: int) -> int:
+    """How many values there are, itself included; counted until it is more than enough."""
+    found, waiting = 0, [value]
+    while waiting and found <= enough:
+        one = waiting.pop()
+        found += 1
+        if isinstance(one, dict):
+            waiting += cast("Group", one).values()
+        elif isinstance(one, list):
+            waiting += cast("list[object]", one)
+    return found
+
+
+def _check(value: object, path: tuple[str | int, ...]) -> None:
     if len(path) > DEEPEST:
         raise Problem(f"`{path[0]}` has more than {DEEPEST} levels inside each other.")
     if isinstance(value, dict):
         for key, inner in cast("Group", value).items():
             if why := key_trouble(key):
                 raise Problem(why, key=key[:40])
-            checked_tree(inner, (*path, key))
+            _check(inner, (*path, key))
     elif isinstance(value, list):
         for at, item in enumerate(cast("list[object]", value)):
-            checked_tree(item, (*path, at))
+            _check(item, (*path, at))
     else:
         _check_leaf(value, path)
-    return value
 
 
 def _check_leaf(value: object, path: tuple[str | int, ...]) -> None:

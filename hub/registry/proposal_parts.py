@@ -16,6 +16,7 @@ from hub.people.policy import WorkspaceRef
 from hub.registry import names
 from hub.registry import proposal_bodies as given
 from hub.registry.api_parts import as_json, document_of
+from hub.registry.aside import aside
 from hub.registry.document import to_json
 from hub.registry.proposal_bodies import CommentBody, ItemBody
 from hub.registry.review import record
@@ -24,13 +25,13 @@ from hub.registry.review.drawing import Wanted
 from hub.registry.review.views import ItemView, ProposalLine, View
 
 
-def wanted_of(items: Sequence[ItemBody]) -> list[Wanted]:
-    """The wishes, each with what its kind needs.
+async def wanted_of(items: Sequence[ItemBody], size: int) -> list[Wanted]:
+    """The wishes, each with what its kind needs; `size` of the request they came with.
 
     Raises:
         Invalid: something is missing or too much; the sentence names the prompt.
     """
-    return [_wanted(one) for one in items]
+    return await aside(size, lambda: [_wanted(one) for one in items])
 
 
 def _wanted(item: ItemBody) -> Wanted:

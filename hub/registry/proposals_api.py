@@ -71,7 +71,7 @@ async def propose(
     asked = decode(body, given.ProposeBody)
     made = await proposals.propose(
         publisher_of(request), database, workspace, actor=actor, title=asked.title, why=asked.why,
-        items=wanted_of(asked.items), target=asked.target,
+        items=await wanted_of(asked.items, len(body)), target=asked.target,
         reviewers=await members_of(database, workspace, asked.reviewers),
         request_id=request_id(request),
     )  # fmt: skip
@@ -133,7 +133,7 @@ async def revise(
     asked = decode(body, given.ReviseBody)
     made = await proposals.revise(
         publisher_of(request), database, workspace, number, actor=actor,
-        items=wanted_of(asked.items), message=asked.message,
+        items=await wanted_of(asked.items, len(body)), message=asked.message,
         expected_revision=asked.expected_revision, title=asked.title, why=asked.why,
         target=asked.target, request_id=request_id(request),
     )  # fmt: skip

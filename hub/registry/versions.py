@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.errors import Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef, require
+from hub.registry.aside import aside, size_of
 from hub.registry.asks import BaseMoved, NoSuchPrompt, Saved
 from hub.registry.document import Document
 from hub.registry.edits import Delete, Rename, Restore
@@ -33,9 +34,12 @@ async def save(
         Invalid: the text cannot be a version; the sentence says why.
     """
     require(actor, Need.SAVE, workspace.id)
-    ask = Save(
-        actor=actor, message=message, at=at, request_id=request_id,
-        puts=[_put(name, document, base)],
+    ask = await aside(
+        size_of(document),
+        lambda: Save(
+            actor=actor, message=message, at=at, request_id=request_id,
+            puts=[_put(name, document, base)],
+        ),
     )  # fmt: skip
     return _saved(await publisher.publish(workspace, ask))[0]
 
@@ -50,8 +54,13 @@ async def save_many(
         raise Invalid("Two of these prompts have the same name. Give each its own.")
     if not documents:
         return []
-    puts = [_put(name, document, ANY) for name, document in documents]
-    ask = Save(actor=actor, message=message, at=at, puts=puts, action="prompts.imported")
+    ask = await aside(
+        sum(size_of(document) for _, document in documents),
+        lambda: Save(
+            actor=actor, message=message, at=at, action="prompts.imported",
+            puts=[_put(name, document, ANY) for name, document in documents],
+        ),
+    )  # fmt: skip
     return _saved(await publisher.publish(workspace, ask))
 
 

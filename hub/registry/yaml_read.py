@@ -2,8 +2,9 @@
 
 Only what JSON could say is taken: groups, lists, text, numbers, true, false and nothing. Aliases,
 anchors and tags are refused (a 300-byte file can stand for gigabytes), so are a key given twice,
-more than 32 levels and more than 1 MiB. A bare word keeps its spelling in `Plain` until the field
-it belongs to says what it wants: `name: 1.0` is the title "1.0", `temperature: 1.0` a number.
+more than 32 levels, more than 10,000 values and more than 1 MiB. A bare word keeps its spelling in
+`Plain` until the field it belongs to says what it wants: `name: 1.0` is the title "1.0",
+`temperature: 1.0` a number.
 """
 
 import re
@@ -15,6 +16,10 @@ from yaml._yaml import CParser
 LARGEST_FILE = 1024 * 1024
 DEEPEST = 32
 LONGEST_KEY = 250
+MOST_VALUES = 10_000
+"""Texts, numbers, lists and groups of one prompt, all counted: each takes some microseconds."""
+MOST_KEYS = 1_000
+"""Of the whole prompt, or of what we do not know in one of its groups."""
 
 Path = Sequence[str | int]
 
@@ -72,7 +77,7 @@ def load(text: str) -> object:
     """The values in the file: dict, list, str, `Plain` and None, nothing else."""
     parser = CParser(text)
     try:
-        return _load(parser)
+        return _Reader(parser).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
@@ -83,74 +88,87 @@ def load(text: str) -> object:
         parser.dispose()
 
 
-def _next(parser: CParser) -> yaml.Event:
-    event = parser.get_event()
-    assert event is not None  # nobody asks beyond the end of the stream
-    return event
+class _Reader:
+    """Makes values of a parser's events, and counts them."""
 
+    def __init__(self, parser: CParser) -> None:
+        self._parser = parser
+        self._left = MOST_VALUES
+        self._under = ""
+        """The key of the whole file that is being read."""
 
-def _load(parser: CParser) -> object:
-    """One document, and nothing after it."""
-    _next(parser)
-    event = _next(parser)
-    if isinstance(event, yaml.StreamEndEvent):
-        return None
-    value = _value(parser, _next(parser), 0)
-    _next(parser)
-    event = _next(parser)
-    if not isinstance(event, yaml.StreamEndEvent):
-        raise Problem(
-            "a second document begins here (`---`). Keep one prompt per file.",
-            line=_line(event),
-        )
-    return value
-
-
-def _value(parser: CParser, event: yaml.Event, depth: int) -> object:
-    """The value that begins with `event`."""
-    if isinstance(event, yaml.ScalarEvent):
-        return _scalar(event)
-    if isinstance(event, yaml.AliasEvent):
-        raise Problem(
-            f"`*{event.anchor}` points to another place in the file. Write the text out instead.",
-            line=_line(event),
-        )
-    assert isinstance(event, yaml.NodeEvent)
-    _refuse_marks(event)
-    if depth >= DEEPEST:
-        raise Problem(f"more than {DEEPEST} levels inside each other.", line=_line(event))
-    if isinstance(event, yaml.MappingStartEvent):
-        return _mapping(parser, depth + 1)
-    return _sequence(parser, depth + 1)
-
-
-def _mapping(parser: CParser, depth: int) -> dict[str, object]:
-    """A group of keys, each given once."""
-    group: dict[str, object] = {}
-    while True:
-        event = _next(parser)
-        if isinstance(event, yaml.MappingEndEvent):
-            return group
-        if not isinstance(event, yaml.ScalarEvent):
-            raise Problem("a key must be one word, not a list or group.", line=_line(event))
-        key = str(_scalar(event))
-        if why := key_trouble(key):
-            raise Problem(why, line=_line(event), key=key)
-        if key in group:
+    def document(self) -> object:
+        """One document, and nothing after it."""
+        self._next()
+        event = self._next()
+        if isinstance(event, yaml.StreamEndEvent):
+            return None
+        value = self._value(self._next(), 0)
+        self._next()
+        event = self._next()
+        if not isinstance(event, yaml.StreamEndEvent):
             raise Problem(
-                f"`{key}` is given twice. Keep one of the two.", line=_line(event), key=key
+                "a second document begins here (`---`). Keep one prompt per file.",
+                line=_line(event),
             )
-        group[key] = _value(parser, _next(parser), depth)
+        return value
 
+    def _next(self) -> yaml.Event:
+        event = self._parser.get_event()
+        assert event is not None  # nobody asks beyond the end of the stream
+        return event
 
-def _sequence(parser: CParser, depth: int) -> list[object]:
-    """A list."""
-    items: list[object] = []
-    while True:
-        event = _next(parser)
-        if isinstance(event, yaml.SequenceEndEvent):
-            return items
-        items.append(_value(parser, event, depth))
+    def _value(self, event: yaml.Event, depth: int) -> object:
+        """The value that begins with `event`."""
+        self._left -= 1
+        if self._left < 0:
+            raise Problem(too_many_values(self._under), line=_line(event), key=self._under or None)
+        if isinstance(event, yaml.ScalarEvent):
+            return _scalar(event)
+        if isinstance(event, yaml.AliasEvent):
+            raise Problem(
+                f"`*{event.anchor}` points to another place in the file. Write the text out"
+                " instead.",
+                line=_line(event),
+            )
+        assert isinstance(event, yaml.NodeEvent)
+        _refuse_marks(event)
+        if depth >= DEEPEST:
+            raise Problem(f"more than {DEEPEST} levels inside each other.", line=_line(event))
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(depth + 1)
+        return self._sequence(depth + 1)
+
+    def _mapping(self, depth: int) -> dict[str, object]:
+        """A group of keys, each given once."""
+        group: dict[str, object] = {}
+        while True:
+            event = self._next()
+            if isinstance(event, yaml.MappingEndEvent):
+                return group
+            if not isinstance(event, yaml.ScalarEvent):
+                raise Problem("a key must be one word, not a list or group.", line=_line(event))
+            key = str(_scalar(event))
+            if why := key_trouble(key):
+                raise Problem(why, line=_line(event), key=key)
+            if key in group:
+                raise Problem(
+                    f"`{key}` is given twice. Keep one of the two.", line=_line(event), key=key
+                )
+            if depth == 1:
+                self._under = key
+                if len(group) >= MOST_KEYS:
+                    raise Problem(TOO_MANY_KEYS, line=_line(event), key=key)
+            group[key] = self._value(self._next(), depth)
+
+    def _sequence(self, depth: int) -> list[object]:
+        """A list."""
+        items: list[object] = []
+        while True:
+            event = self._next()
+            if isinstance(event, yaml.SequenceEndEvent):
+                return items
+            items.append(self._value(event, depth))
 
 
 def _scalar(event: yaml.ScalarEvent) -> str:
@@ -175,6 +193,18 @@ def _refuse_marks(event: yaml.NodeEvent) -> None:
 
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1
+
+
+TOO_MANY_KEYS = f"a prompt may have {MOST_KEYS:,} keys at most; this one has more. Remove some."
+
+
+def too_many_values(key: str) -> str:
+    """What is wrong with the prompt whose `key` goes beyond what may be in it."""
+    what = f"`{key}` has too many values" if key else "too many values"
+    return (
+        f"{what}: a prompt may hold {MOST_VALUES:,} (texts, numbers, lists and groups, all"
+        " counted). Shorten it."
+    )
 
 
 def key_trouble(key: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Response, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -14,6 +15,7 @@ from hub.db import Database
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import catalog, drafts, form
+from hub.registry.aside import aside
 from hub.registry.document import InvalidDocument, from_json
 from hub.registry.drafts import DraftView, Tree
 from hub.registry.lint import Finding, lint
@@ -56,7 +58,7 @@ async def _page(request: Ask, db: AsyncSession, about: Heading, **context: Any) 
         "revision": draft.revision if draft else 0,
         "draft_saved": draft.saved_at if draft else None,
         "moved": _moved(draft, latest),
-        "findings": [] if draft is None else _findings(tree, latest.snippets),
+        "findings": [] if draft is None else await _findings(tree, latest.snippets),
         "included": [{"key": key, "text": text} for key, text in latest.snippets.items()],
         "models": await _models(request, workspace),
         "newer_than_live": latest.number if _newer_than_live(about) else 0,
@@ -88,11 +90,14 @@ def _moved(draft: DraftView | None, latest: VersionView) -> str:
     )
 
 
-def _findings(tree: Tree, snippets: dict[str, str]) -> list[Finding]:
-    try:
-        return [one for one in lint(from_json(tree), snippets) if one.level != "note"]
-    except InvalidDocument as refused:
-        return [Finding(level="error", sentence=refused.sentence)]
+async def _findings(tree: Tree, snippets: dict[str, str]) -> list[Finding]:
+    def look() -> list[Finding]:
+        try:
+            return [one for one in lint(from_json(tree), snippets) if one.level != "note"]
+        except InvalidDocument as refused:
+            return [Finding(level="error", sentence=refused.sentence)]
+
+    return await aside(len(msgspec.json.encode(tree)), look)
 
 
 @put("/{slug:str}/draft/{name:path}", needs=Need.DRAFT, name="draft")

@@ -15,6 +15,7 @@ from hub.db import Database
 from hub.errors import Invalid, Unavailable
 from hub.people.models import Account, Member
 from hub.people.policy import Actor, Need, WorkspaceRef, require
+from hub.registry.aside import aside, size_of
 from hub.registry.includes import includes
 from hub.registry.publish import Publisher
 from hub.registry.review.drawing import Wanted
@@ -86,7 +87,7 @@ async def propose(
     """
     require(actor, Need.PROPOSE, workspace.id)
     ask = Offer(
-        actor=actor, message="", at=at, request_id=request_id, wanted=_checked(items),
+        actor=actor, message="", at=at, request_id=request_id, wanted=await _checked(items),
         title=title, why=why, target=target,
         asked=await addresses(database, workspace, reviewers),
     )  # fmt: skip
@@ -107,7 +108,7 @@ async def revise(
     """
     require(actor, Need.PROPOSE, workspace.id)
     ask = Offer(
-        actor=actor, message=message, at=at, request_id=request_id, wanted=_checked(items),
+        actor=actor, message=message, at=at, request_id=request_id, wanted=await _checked(items),
         number=number, expected=expected_revision, title=title, why=why, target=target,
         asked=await addresses(database, workspace, reviewers),
     )  # fmt: skip
@@ -169,16 +170,20 @@ async def _rebase(
     return dict(await publisher.publish(workspace, ask))
 
 
-def _checked(items: Sequence[Wanted]) -> tuple[Wanted, ...]:
+async def _checked(items: Sequence[Wanted]) -> tuple[Wanted, ...]:
     """The wishes with what their texts include.
 
     Raises:
         Invalid: a text is not one that we could render.
     """
-    return tuple(
-        msgspec.structs.replace(one, includes=includes(one.document)) if one.document else one
-        for one in items
-    )
+    size = sum(size_of(one.document) for one in items if one.document)
+    return await aside(size, lambda: tuple(_with_includes(one) for one in items))
+
+
+def _with_includes(one: Wanted) -> Wanted:
+    if one.document is None:
+        return one
+    return msgspec.structs.replace(one, includes=includes(one.document))
 
 
 async def addresses(
