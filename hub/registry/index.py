@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Base, Database, now
@@ -64,9 +64,13 @@ class Rewound(Conflict):
 
 def tips(db: Connection, workspace_id: int, *, lock: bool = False) -> dict[str, str]:
     """How far the index has followed each ref."""
-    query = select(IndexedRef.ref, IndexedRef.tip).where(IndexedRef.workspace_id == workspace_id)
-    rows = db.execute(query.with_for_update() if lock else query)
+    rows = db.execute(_TIPS.with_for_update() if lock else _TIPS, {"workspace": workspace_id})
     return {row.ref: row.tip for row in rows}
+
+
+_TIPS = select(IndexedRef.ref, IndexedRef.tip).where(
+    IndexedRef.workspace_id == bindparam("workspace")
+)
 
 
 def load_for(db: Connection, ledger: Ledger, ref: str, commits: Iterable[Commit]) -> None:

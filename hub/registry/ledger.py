@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, tuple_
 
 from hub.registry.commits import Commit
 from hub.registry.models import Content, Label, OldName, Prompt, Version
@@ -144,16 +144,14 @@ class Ledger:
         asked_names = {name for name in names if name not in self.live}
         # Two questions, since the index by name is one of the living and one of the dead.
         for part in _parts(asked_names):
-            self._load(db, Prompt.deleted_at.is_(None) & Prompt.name.in_(part))
+            self._load(db, _LIVING, part)
         for part in _parts(name for name in asked_names if name not in self.live):
-            self._load(db, Prompt.deleted_at.is_not(None) & Prompt.name.in_(part))
+            self._load(db, _DEAD, part)
         for part in _parts({id for id in ids if id not in self.prompts}):
-            self._load(db, Prompt.id.in_(part))
+            self._load(db, _BY_ID, part)
 
-    def _load(self, db: Connection, which: Any) -> None:
-        columns = [getattr(Prompt, name) for name in _PROMPT]
-        query = select(*columns).where(Prompt.workspace_id == self.workspace_id, which)
-        for values in db.execute(query):
+    def _load(self, db: Connection, query: Select[*tuple[Any, ...]], wanted: list[str]) -> None:
+        for values in db.execute(query, {"workspace": self.workspace_id, "wanted": wanted}):
             held = Held(**dict(zip(_PROMPT, values, strict=True)))
             held.stood = (held.name, held.deleted_at)
             if held.id not in self.prompts:
@@ -227,6 +225,18 @@ _PROMPT = (
     "row", "id", "name", "title", "description", "tags", "head", "hash", "blob", "created_at",
     "changed_at", "changed_by", "change", "deleted_at", "problem",
 )  # fmt: skip
+_WANTED = bindparam("wanted", expanding=True)
+
+
+def _prompts(*which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    columns: list[Any] = [getattr(Prompt, name) for name in _PROMPT]
+    return select(*columns).where(Prompt.workspace_id == bindparam("workspace"), *which)
+
+
+# Built once: building takes longer than asking.
+_LIVING = _prompts(Prompt.deleted_at.is_(None), Prompt.name.in_(_WANTED))
+_DEAD = _prompts(Prompt.deleted_at.is_not(None), Prompt.name.in_(_WANTED))
+_BY_ID = _prompts(Prompt.id.in_(_WANTED))
 _VERSION = ("prompt_id", "number", "hash", "blob", "commit", "name", "author", "message")
 
 
