@@ -30,7 +30,14 @@ from hub.db import Database
 from hub.front import App, Behind, Front, security_headers
 from hub.outbox import Watch
 from hub.parts import open_parts
-from hub.people import member_routes, own_keys_routes, rules_routes, settings_routes
+from hub.people import (
+    audit_routes,
+    mail_routes,
+    member_routes,
+    own_keys_routes,
+    rules_routes,
+    settings_routes,
+)
 from hub.people import routes as people
 from hub.people.backoff import Backoff
 from hub.people.gate import check_routes, gate, provide_actor, provide_workspace
@@ -38,6 +45,7 @@ from hub.people.keys import KeyTable
 from hub.people.policy import Need
 from hub.playground import api as playground_api
 from hub.playground import routes as playground
+from hub.playground.grid import tried_two_models
 from hub.playground.room import open_playground
 from hub.registry import api as registry_api
 from hub.registry import catalog, proposals_api, releases_api, reviewing_api
@@ -47,6 +55,8 @@ from hub.registry.due import Due
 from hub.registry.models import Label
 from hub.registry.repository import Repository
 from hub.registry.review import builtin
+from hub.registry.review.queue import Queue
+from hub.registry.review.ringing import open_bell
 from hub.settings import Settings
 from hub.sync.delivery import Served
 
@@ -65,8 +75,10 @@ def create_app(settings: Settings) -> Front:
             *people.ROUTES,
             *member_routes.ROUTES,
             *settings_routes.ROUTES,
+            *mail_routes.ROUTES,
             *rules_routes.ROUTES,
             *own_keys_routes.ROUTES,
+            *audit_routes.ROUTES,
             *registry.ROUTES,
             *registry_api.ROUTES,
             *releases_api.ROUTES,
@@ -121,6 +133,11 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         state.rule_words = rule_words
         state.watch = Watch(state.database)
         state.watch.listen(state.key_table.on_event)
+        state.queue = Queue(state.database)
+        state.bell, ringing = open_bell(settings, state.database, state.queue, state.watch)
+        state.badges = state.bell.badges
+        stack.callback(state.bell.close)
+        state.tried_two_models = tried_two_models
         state.served = Served(
             state.database, state.key_table, state.watch, security_headers(settings)
         )
@@ -131,6 +148,7 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
                 state.watch.run(),
                 _note_key_use(state.key_table),
                 Due(state.database, state.publisher).run(),
+                *ringing,
             )
         )
         yield Behind(state.served.before(cast(App, app)), state.served.answer)
@@ -213,7 +231,8 @@ async def styleguide(request: Request[Any, Any, Any]) -> Template:
 
 
 def csrf(settings: Settings) -> CSRFConfig:
-    """A token in every form. `/api/` needs none: it takes no cookies."""
+    """A token in every form. `/api/` needs none: it takes no cookies. A letter's own link is
+    signed, and pressed by mail programs."""
     secure = settings.secure_cookies
     return CSRFConfig(
         secret=settings.derive("csrf"),
@@ -221,7 +240,7 @@ def csrf(settings: Settings) -> CSRFConfig:
         cookie_secure=secure,
         cookie_httponly=True,
         cookie_samesite="lax",
-        exclude="^/api/",
+        exclude="^/(api|mail/off)/",
     )
 
 

@@ -1,7 +1,7 @@
 """The web floor: pages, parts, flashes, the error tree on the wire, security headers.
 
 Knows nothing of prompts or people beyond what `request.state` was given by the gate
-(`hub.people.gate`): `actor`, `workspace`, `workspaces`, `theme`.
+(`hub.people.gate`): `actor`, `workspace`, `workspaces`, `theme`, `badges`.
 """
 
 from __future__ import annotations
@@ -111,6 +111,7 @@ def page(
             "workspaces": getattr(state, "workspaces", []),
             "theme": getattr(state, "theme", "auto"),
             "section": section,
+            "badges": getattr(state, "badges", None),
             "flashes": [flash] if flash else [],
             "now": datetime.now(UTC),
             **context,

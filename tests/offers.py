@@ -50,8 +50,9 @@ async def offer(
 
 
 async def offer_in(
-    db: AsyncSession, cast: Cast, number: int, new: Document, *, by: str, old: Document | None,
-    name: str, title: str, revision: int, at: datetime | None, target: str | None, state: str,
+    db: AsyncSession, cast: Cast, number: int, new: Document, *, by: str = "ana",
+    old: Document | None = None, name: str = "clinical/triage", title: str = "", revision: int = 1,
+    at: datetime | None = None, target: str | None = None, state: str = "open",
 ) -> None:  # fmt: skip
     moment = at or now()
     who = person(cast, by)

@@ -21,4 +21,4 @@ async def test_a_hub_without_repositories_is_not_healthy(hub: Front, client: Bro
 
 async def test_somebody_with_a_workspace_lands_on_its_prompts(maria: Browser):
     answer = await maria.get("/")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/clinic/prompts")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/clinic")

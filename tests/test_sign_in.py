@@ -319,7 +319,7 @@ async def test_maria_invites_dora_who_comes_in(maria: Browser, browsers):
     dora = browsers()
     mine = {"name": "Dora Lind", "password": "a sentence of hers"}
     assert (await dora.post_form(f"/sign-in/{link}", mine)).status_code == 303
-    assert (await dora.get("/")).headers["location"] == "/clinic/prompts"
+    assert (await dora.get("/")).headers["location"] == "/clinic"
 
 
 async def test_mallory_cannot_enter_the_clinic_through_a_link_for_ana(

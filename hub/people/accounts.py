@@ -18,6 +18,8 @@ from hub.people.policy import Actor
 LINK_LASTS = timedelta(hours=24)
 EMAIL = re.compile(r"[^@\s<>\"'\\,;:()\[\]\x00-\x1f]{1,64}@[^@\s<>\"'\\,;:()\[\]\x00-\x1f]{1,180}")
 THEMES = ("auto", "light", "dark")
+MAILS = ("each", "digest", "off")
+"""How notices come by e-mail: as they happen, once a day, or never."""
 OPERATOR = Actor(kind="operator", name="operator", email="")
 
 

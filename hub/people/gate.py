@@ -106,6 +106,8 @@ async def _admit_person(connection: Connection, need: Need) -> None:
     if found is None:
         raise NotFound(NO_SUCH_PAGE)
     require(state.actor, need, found.workspace.id)
+    if connection.scope.get("method") == "GET" and "HX-Request" not in connection.headers:
+        state.badges = await connection.app.state.badges(found.workspace.id, account.id)
 
 
 async def _who(

@@ -26,9 +26,9 @@ YEAR = 365 * 24 * 3600
 
 @get("/", needs=Need.SIGNED_IN, name="home")
 async def home(request: Ask) -> Redirect:
-    """The first workspace's prompts; for somebody without one, the place to make it."""
+    """The first workspace's home; for somebody without one, the place to make it."""
     found = request.state.workspaces
-    return go(f"/{found[0].slug}/prompts" if found else "/workspaces/new")
+    return go(f"/{found[0].slug}" if found else "/workspaces/new")
 
 
 @get("/sign-in", needs=Need.PUBLIC, name="sign-in")
@@ -186,6 +186,7 @@ async def _account_page(
         sign_ins=await sign_ins.listed(db, actor.account_id or 0),
         here=request.state.sign_in,
         describe=sign_ins.describe,
+        mails=bool(request.app.state.settings.smtp_url),
         wrong=wrong or {},
         wrong_name=wrong_name,
         typed=typed or {"name": actor.name},

@@ -243,3 +243,12 @@ def _whole(at: int, what: str, text: str, least: int, most: int) -> int | None:
             at, f"Column {at + 1}: {what} has to be a whole number from {least} to {most:,}."
         )
     return int(text)
+
+
+async def tried_two_models(db: AsyncSession, workspace_id: int, account_id: int) -> bool:
+    """Whether the person has lately held two models side by side."""
+    query = select(Grid.columns).where(
+        Grid.workspace_id == workspace_id, Grid.account_id == account_id
+    )
+    recent = await db.scalars(query.order_by(Grid.id.desc()).limit(50))
+    return any(len({(one["where"], one["model"]) for one in columns}) > 1 for columns in recent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ from hub.registry.review.views import (
     Word,
 )
 
-__all__ = ["get", "items_of", "listed", "open_for_prompt", "revisions"]
+__all__ = ["get", "items_of", "lines", "listed", "open_for_prompt", "revisions"]
 
 MOST = 200
 
@@ -74,6 +74,7 @@ async def revisions(db: AsyncSession, workspace_id: int, number: int) -> list[Re
 async def listed(
     db: AsyncSession, workspace_id: int, *, state: str = "open", mine: int | None = None,
     waiting_for: int | None = None, q: str = "", limit: int = 50, cursor: str | None = None,
+    among: Collection[int] | None = None,
 ) -> Page[ProposalLine]:  # fmt: skip
     """A page of proposals, what changed last first.
 
@@ -87,6 +88,8 @@ async def listed(
     if not 1 <= limit <= MOST:
         raise Invalid(f"`limit` may be from 1 to {MOST}.")
     where = lists.where(workspace_id, state, mine, waiting_for, q)
+    if among is not None:
+        where.append(Proposal.number.in_(sorted(among)))
     after = lists.decoded(cursor) if cursor else None
 
     def read(connection: Connection) -> Page[ProposalLine]:
@@ -111,6 +114,16 @@ async def open_for_prompt(
         db, lambda connection: _page(connection, workspace_id, where, MOST, None)
     )
     return sorted(found.items, key=lambda one: -one.number)
+
+
+async def lines(db: AsyncSession, workspace_id: int, numbers: Sequence[int]) -> list[ProposalLine]:
+    """These proposals, in this order."""
+
+    def read(connection: Connection) -> list[ProposalLine]:
+        facts = gather(connection, workspace_id, numbers) if numbers else {}
+        return [ProposalLine(**_line_fields(facts[one])) for one in numbers if one in facts]
+
+    return await _in_one_go(db, read)
 
 
 async def _in_one_go(db: AsyncSession, work: Any) -> Any:
