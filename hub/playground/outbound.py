@@ -24,9 +24,26 @@ Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Addresses that hand out a cloud machine's secrets; none of them is anybody's model.
 _METADATA = frozenset(
-    ipaddress.ip_address(ip) for ip in ("100.100.100.200", "168.63.129.16", "fd00:ec2::254")
-)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+    ipaddress.ip_address(ip)
+    for ip in (
+        "100.100.100.200", "168.63.129.16", "192.0.0.192",
+        "fd00:ec2::254", "fd20:ce::254", "fd00:42::42",
+    )
+)  # fmt: skip
+# Python's own tables differ from version to version, so what IANA sets apart is written out.
+_SET_APART = [
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+    )
+]  # fmt: skip
+_ONLY_PUBLIC_V6 = ipaddress.ip_network("2000::/3")
+_MAPPED = [ipaddress.ip_network(network) for network in ("::ffff:0:0/96", "64:ff9b::/96")]
+"""An IPv4 address as IPv6 networks write it: it is that machine, and judged as such."""
+_EMBEDDING = [*_MAPPED, *map(ipaddress.ip_network, ("64:ff9b:1::/48", "::/96"))]
 TIMEOUT = httpx.Timeout(connect=10, write=30, pool=10, read=300)
 
 
@@ -119,12 +136,16 @@ class Outbound:
                     f"{host} is an address the hub never connects to. "
                     "Enter the address of a model server."
                 )
-            private = not one.is_global or one.is_reserved
-            if private and not (self._listed(host, port) or self._listed(str(one), port)):
-                raise ForbiddenAddress(
-                    f"{host} is a private address, and the hub only connects to those its "
-                    f"operator allows. To allow it, {self._how(host, port)}"
-                )
+        meant = _v4(ip) if any(ip in network for network in _MAPPED) else ip
+        if not is_public(meant) and not (
+            self._listed(host, port)
+            or self._listed(str(meant), port)
+            or self._listed(str(ip), port)
+        ):
+            raise ForbiddenAddress(
+                f"{host} is a private address, and the hub only connects to those its "
+                f"operator allows. To allow it, {self._how(host, port)}"
+            )
 
     def _listed(self, host: str, port: int) -> bool:
         bare = host.strip("[]").lower()
@@ -139,16 +160,27 @@ class Outbound:
         )
 
 
+def is_public(ip: Ip) -> bool:
+    """Whether anybody on the internet could be meant by it."""
+    if any(ip in network for network in _SET_APART):
+        return False
+    return ip.is_global and (ip.version == 4 or ip in _ONLY_PUBLIC_V6)
+
+
 def _inside(ip: Ip) -> Iterable[Ip]:
-    """The IPv4 address that an IPv6 one stands for, in each of the four ways to write it."""
+    """The IPv4 addresses that an IPv6 one may lead to, in each of the ways to write them."""
     if not isinstance(ip, ipaddress.IPv6Address):
         return
     teredo = ip.teredo
-    for inner in (ip.ipv4_mapped, ip.sixtofour, teredo[1] if teredo else None):
+    for inner in (ip.sixtofour, teredo[1] if teredo else None):
         if inner is not None:
             yield inner
-    if ip in _NAT64:
-        yield ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if any(ip in network for network in _EMBEDDING):
+        yield _v4(ip)
+
+
+def _v4(ip: Ip) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
 
 
 def _unusable() -> Invalid:
