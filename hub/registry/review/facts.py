@@ -123,13 +123,13 @@ class _Read:
         emails: defaultdict[int, set[str]] = defaultdict(set)
         query = select(
             Revision.number, Revision.revision, Revision.digest, Revision.account_id,
-            Revision.author_email,
+            Revision.author_email, Revision.co_authors,
         ).where(self._of(Revision))  # fmt: skip
-        for number, revision, digest, account_id, email in self.db.execute(query):
+        for number, revision, digest, account_id, email, others in self.db.execute(query):
             if revision == latest[number]:
                 digests[number] = digest
             ids[number] |= {account_id} if account_id is not None else set()
-            emails[number] |= {email.lower()} if email else set()
+            emails[number] |= {email.lower(), *others} if email else {*others}
         return digests, {
             number: (frozenset(ids[number]), frozenset(emails[number])) for number in self.numbers
         }

@@ -76,6 +76,8 @@ class Revision(Base):
     """The person behind it; of a key, who made the key."""
     message: Mapped[str] = mapped_column(Text)
     """What this revision changes against the one before; empty for the first."""
+    co_authors: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Addresses that its words name as co-authors, in small letters."""
     at: Mapped[datetime]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, select
 from hub.registry.ledger import Ledger
 from hub.registry.models import LabelMove, Version
 from hub.registry.review.follow_proposals import co_authors, person
-from hub.registry.review.models import Check, Item, Merge, Proposal, Revision
+from hub.registry.review.models import Check, Item, Merge, Revision
 from hub.registry.review.rows import accounts_of
 
 Key = tuple[str, int]
@@ -120,17 +120,12 @@ def _of_proposals(
     """Who wrote at the proposals, and what the checks said of them."""
     if not numbers:
         return
-    whose = and_(Proposal.workspace_id == Revision.workspace_id, Proposal.number == Revision.number)
-    revisions = (
-        select(Revision.number, Revision.author_email, Revision.account_id, Revision.message,
-               Proposal.title, Proposal.why)
-        .join(Proposal, whose)
-        .where(Revision.workspace_id == ledger.workspace_id, Revision.number.in_(numbers))
-    )  # fmt: skip
+    revisions = select(
+        Revision.number, Revision.author_email, Revision.account_id, Revision.co_authors
+    ).where(Revision.workspace_id == ledger.workspace_id, Revision.number.in_(numbers))
     for row in db.execute(revisions):
         for one, _ in numbers[row.number]:
-            one.emails |= {row.author_email.lower()}
-            one.emails |= co_authors(row.title, row.why, row.message)
+            one.emails |= {row.author_email.lower(), *row.co_authors}
             one.writers |= {row.account_id} - {None}
     checks = select(Check.number, Check.digest, Check.name, Check.state).where(
         Check.workspace_id == ledger.workspace_id, Check.number.in_(numbers)

@@ -19,7 +19,6 @@ from hub.registry.review.follow_proposals import (
     Landed,
     Offered,
     Word,
-    co_authors,
     person,
     proposal_of,
 )
@@ -42,7 +41,8 @@ def load(db: Connection, ledger: Ledger, numbers: Collection[int]) -> None:
     columns = (
         Proposal.number, Proposal.state, Proposal.title, Proposal.why, Proposal.target,
         Proposal.revision, Revision.revision.label("its"), Revision.digest, Revision.commit,
-        Revision.author, Revision.author_email, Revision.account_id, Revision.message, Revision.at,
+        Revision.author, Revision.author_email, Revision.account_id, Revision.co_authors,
+        Revision.at,
     )  # fmt: skip
     for row in db.execute(query.with_only_columns(*columns).order_by(Revision.revision)):
         found.setdefault(row.number, []).append(row)
@@ -71,13 +71,13 @@ def _hold(db: Connection, ledger: Ledger, rows: list[Any]) -> None:
         if data is not None and blob is not None:
             files[blob] = data
     emails = {row.author_email.lower() for row in rows}
-    texts = [text for row in rows for text in (row.title, row.why, row.message)]
+    emails |= {email for row in rows for email in row.co_authors}
     ledger.proposals[last.number] = HeldProposal(
         number=last.number, state=last.state, title=last.title, why=last.why, target=last.target,
         revision=last.its, digest=last.digest, commit=last.commit, author=last.author,
         author_email=last.author_email, parts=tuple(parts), files=files,
         writers=frozenset(row.account_id for row in rows if row.account_id is not None),
-        writer_emails=co_authors(*texts) | emails, at=last.at,
+        writer_emails=frozenset(emails), at=last.at,
     )  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def _write_offer(
     row = its | {
         "commit": commit.id, "base": commit.parent, "digest": offer.digest,
         "author": commit.author, "author_email": commit.email, "account_id": who,
-        "message": offer.note, "at": commit.at,
+        "message": offer.note, "co_authors": sorted(offer.co_authors), "at": commit.at,
     }  # fmt: skip
     db.execute(insert(Revision), row)
     db.execute(insert(Item), [its | _item(offer, place) for place in range(len(offer.parts))])
