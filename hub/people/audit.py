@@ -10,10 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
+from hub.people import audit_chain
 from hub.people.models import Account, AuditEntry
 from hub.people.policy import Actor
-
-PAGE = 100
 
 SAID = {
     "account.created": "made the account",
@@ -25,12 +24,22 @@ SAID = {
     "connection.added": "added the connection",
     "connection.changed": "changed the connection",
     "connection.removed": "removed the connection",
+    "glass.broken": "broke the glass for",
+    "group.deleted": "deleted the group",
+    "group.made": "made the group",
+    "group.member-added": "put into a group:",
+    "group.member-removed": "took out of a group:",
+    "group.renamed": "renamed a group to",
     "key.created": "made the key",
     "key.revoked": "revoked the key",
     "label.moved": "moved the label",
     "member.added": "added",
     "member.changed": "changed the role of",
     "member.removed": "removed",
+    "policy.approved": "approved",
+    "policy.changed": "put in force",
+    "policy.declined": "declined",
+    "policy.proposed": "proposed",
     "prompt.deleted": "deleted",
     "prompt.renamed": "renamed",
     "release.cancelled": "cancelled the release of",
@@ -69,14 +78,8 @@ def record(
     )  # fmt: skip
 
 
-async def entries(
-    db: AsyncSession, workspace_id: int, *, before: int | None = None
-) -> list[AuditEntry]:
-    """The newest rows of a workspace, or those older than the row `before`."""
-    query = select(AuditEntry).where(AuditEntry.workspace_id == workspace_id)
-    if before is not None:
-        query = query.where(AuditEntry.id < before)
-    return list(await db.scalars(query.order_by(AuditEntry.id.desc()).limit(PAGE)))
+rows = audit_chain.rows
+"""As `record`, for plain connections and many rows at once."""
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +123,10 @@ def _more(row: AuditEntry, names: dict[str, str]) -> list[str]:
     said = [row.subject] if row.subject in names and row.subject != row.actor else []
     if detail.get("before") and detail.get("after"):
         said.append(f"from {detail['before']} to {detail['after']}")
-    words = {"role": "as {}", "by": "by {}", "key": "key {}", "scope": "may {}"}
+    words = {
+        "role": "as {}", "by": "by {}", "key": "key {}", "scope": "may {}",
+        "in_group": "the group {}", "why": "“{}”", "reason": "“{}”",
+    }  # fmt: skip
     said += [text.format(detail[name]) for name, text in words.items() if detail.get(name)]
     if detail.get("moved"):
         said.append("another address, so its key was forgotten")

@@ -162,6 +162,6 @@ def _tell(
     account_id: int,
 ) -> None:  # fmt: skip
     audit.record(
-        db, actor, action, email, workspace_id, group=group.name, group_id=group.id,
+        db, actor, action, email, workspace_id, in_group=group.name, group=group.id,
         account=account_id,
     )  # fmt: skip

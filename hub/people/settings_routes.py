@@ -1,4 +1,4 @@
-"""A workspace and its settings: keys, labels, about, audit."""
+"""A workspace and its settings: keys, labels, about."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import Conflict, Invalid
-from hub.people import audit, keys, workspaces
+from hub.people import keys, workspaces
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.web import Ask, Form, go, page
 
@@ -110,24 +110,6 @@ async def about_page(request: Ask, workspace: NamedDependency[WorkspaceRef]) -> 
     return page(request, "people/about.html", section="settings", **more)
 
 
-@get("/{slug:str}/settings/audit", needs=Need.ADMIN, name="settings:audit")
-async def audit_page(
-    request: Ask,
-    workspace: NamedDependency[WorkspaceRef],
-    db: NamedDependency[AsyncSession],
-    before: FromQuery[int | None] = None,
-) -> Template:
-    """Who did what, the newest first; a hundred rows a page."""
-    found = await audit.entries(db, workspace.id, before=before)
-    older = f"?before={found[-1].id}" if len(found) == audit.PAGE else None
-    more: dict[str, Any] = {
-        "deeds": await audit.deeds(db, found),
-        "older": older,
-        "newest": before is None,
-    }
-    return page(request, "people/audit.html", section="settings", **more)
-
-
 async def _new_page(
     request: Ask, db: AsyncSession, actor: Actor, *, typed: dict[str, str] | None = None,
     wrong: str | None = None,
@@ -155,5 +137,5 @@ def _slug(name: str) -> str:
 
 
 ROUTES: list[Any] = [
-    new_page, create, keys_page, create_key, revoke_key, labels_page, about_page, audit_page,
+    new_page, create, keys_page, create_key, revoke_key, labels_page, about_page,
 ]  # fmt: skip

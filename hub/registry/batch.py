@@ -10,8 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from hub.db import Database, now
 from hub.errors import Conflict, Unavailable
-from hub.people import rules_store
-from hub.people.models import AuditEntry
+from hub.people import audit, rules_store
 from hub.registry import index
 from hub.registry.asks import Ask, Later, Settled
 from hub.registry.commits import Plan
@@ -259,7 +258,7 @@ async def write_down(
         if any(known.get(move.ref) != move.old for move in moves):
             raise IndexBehind
         index.apply(db, made.ledger, {m.ref: m.new for m in moves if m.ref in REFS})
-        db.execute(insert(AuditEntry), _audit(workspace_id, made))
+        audit.rows(db, workspace_id, _audit(workspace_id, made))
         close_intents(db, workspace_id, made.id, keyed=any(ask.request_id for ask in made.asks))
 
     await database.write_at_once(write)
