@@ -79,7 +79,6 @@ def create_app(settings: Settings) -> Front:
             *rules_routes.ROUTES,
             *own_keys_routes.ROUTES,
             *audit_routes.ROUTES,
-            *audit_routes.ROUTES,
             *registry.ROUTES,
             *registry_api.ROUTES,
             *releases_api.ROUTES,
