@@ -1,9 +1,13 @@
-"""Static files from memory: built ones are named by their content and may be kept for ever."""
+"""Static files from memory: those that are named by their content may be kept for ever.
+
+Fonts keep their names, so they are asked for again after a day.
+"""
 
 from __future__ import annotations
 
 import gzip
 import mimetypes
+import re
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +16,9 @@ import msgspec
 from litestar.types import HTTPScope, Receive, Send
 
 FOREVER = "public, max-age=31536000, immutable"
+A_DAY = "public, max-age=86400"
 RECHECK = "public, no-cache"
+HASHED = re.compile(r"\.[A-Z0-9]{8}\.[a-z]+$")
 MIME = {".woff2": "font/woff2", ".js": "text/javascript", ".mjs": "text/javascript"}
 SQUEEZED = (".js", ".css", ".svg", ".json", ".txt", ".mjs")
 
@@ -59,7 +65,9 @@ def _load(path: Path, _changed: float) -> _File:
     kind = MIME.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if kind.startswith("text/"):
         kind += "; charset=utf-8"
-    kept = FOREVER if path.parent.name in {"dist", "fonts"} else RECHECK
+    kept = A_DAY if path.suffix == ".woff2" else RECHECK
+    if HASHED.search(path.name):
+        kept = FOREVER
     etag = f'"{sha256(body).hexdigest()[:20]}"'.encode()
     return _File(
         body=body,

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from hub.web import asset
 from tests.cast import Browser, on_both_engines
 from tests.serving import Server
 
@@ -77,6 +78,26 @@ async def test_head_answers_as_get_without_the_body(
     assert (await ana.head("/clinic/new/elsewhere")).status_code == 404
     assert (await ana.head("/sign-out")).status_code == 405
     assert (await ana.head("/healthz", headers={"Host": "evil.test"})).content == b""
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        (asset("app.css"), "public, max-age=31536000, immutable"),
+        (asset("app.js"), "public, max-age=31536000, immutable"),
+        ("/static/fonts/inter-latin.woff2", "public, max-age=86400"),
+        ("/static/fonts/inter.LICENSE.txt", "public, no-cache"),
+        ("/static/dist/LICENSES.txt", "public, no-cache"),
+        ("/static/favicon.svg", "public, no-cache"),
+    ],
+)
+async def test_only_what_is_named_by_its_content_is_kept_for_ever(
+    client: Browser, path: str, kept: str
+):
+    answer = await client.get(path)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, kept)
+    again = await client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
 
 
 def test_head_over_a_socket_leaves_the_connection_usable(server: Server):
