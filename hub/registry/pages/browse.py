@@ -19,7 +19,9 @@ from hub.registry.document import Document, Message
 from hub.registry.guess import guess_template
 from hub.registry.names import InvalidName
 from hub.registry.pages.common import rights
+from hub.registry.pages.offers import offer_instead
 from hub.registry.publish import Publisher
+from hub.registry.review.proposals import NeedsReview, Wanted
 from hub.web import Ask, Form, go, is_part, page
 
 
@@ -169,7 +171,10 @@ EMPTY = {"name": "", "title": "", "text": "", "message": ""}
 @get("/{slug:str}/new", needs=Need.SAVE, name="new")
 async def new_page(request: Ask, folder: FromQuery[str] = "") -> Template:
     typed = EMPTY | {"name": f"{folder.strip('/')}/" if folder else ""}
-    return page(request, "registry/new.html", section="prompts", typed=typed, errors=NO_ERRORS)
+    return page(
+        request, "registry/new.html", section="prompts", typed=typed, errors=NO_ERRORS,
+        reviewed=False,
+    )  # fmt: skip
 
 
 NO_ERRORS = {"name": None, "text": None}
@@ -188,16 +193,21 @@ async def new(
     name = typed["name"].strip().strip("/")
     try:
         first = _first(typed)
+        if data.get("action") == "propose":
+            wish = Wanted(kind="create", name=name, document=first)
+            title = f"A new prompt: {first.title or name}"
+            return await offer_instead(request, wish, title, typed["message"])
         saved = await versions.save(
             publisher, workspace, name, first, base=None, actor=actor,
             message=typed["message"] or f"First version of {name}",
         )  # fmt: skip
     except HubError as refused:
-        where = "name" if isinstance(refused, (InvalidName, Conflict)) else "text"
+        at_name = isinstance(refused, (InvalidName, Conflict, NeedsReview))
+        where = "name" if at_name else "text"
         errors = NO_ERRORS | {where: refused.sentence}
         return page(
             request, "registry/new.html", section="prompts", status=refused.status, typed=typed,
-            errors=errors,
+            errors=errors, reviewed=isinstance(refused, NeedsReview),
         )  # fmt: skip
     said = f"Made {saved.name}, version 1."
     if first.template == "plain":

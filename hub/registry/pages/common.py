@@ -8,11 +8,14 @@ import msgspec
 from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.people import rules_store
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.registry import catalog, drafts, released, scheduled
 from hub.registry.catalog import About
 from hub.registry.list_sql import LIVE
 from hub.registry.models import LabelMove
+from hub.registry.review import offering
+from hub.registry.review.offering import OpenOne
 from hub.web import Ask, page
 
 
@@ -26,6 +29,10 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
     """The release into production that can be taken back: nothing newer went live."""
     coming: list[scheduled.Line] = []
     """Scheduled releases, the next first."""
+    proposals: list[OpenOne] = []
+    """Open ones that touch the prompt, the newest first."""
+    reviewed: bool = False
+    """The rules ask for review: a change is proposed rather than saved."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.about, name)
@@ -54,6 +61,10 @@ async def heading(db: AsyncSession, workspace: WorkspaceRef, actor: Actor, name:
         about=about, draft_of=(draft.base_version or about.head) if draft else None,
         last=await released.last_release(db, workspace.id, LIVE, about.id),
         coming=await scheduled.of_prompt(db, workspace.id, about.id),
+        proposals=await offering.open_on(db, workspace.id, about.id),
+        reviewed=offering.needs_review(
+            (await rules_store.read(db, workspace.id)).policy, about.name
+        ),
     )  # fmt: skip
 
 
@@ -73,6 +84,7 @@ def rights(actor: Actor, workspace: WorkspaceRef) -> dict[str, Any]:
     """What the page may offer; the functions behind the buttons ask again."""
     return {
         "may_draft": allows(actor, Need.DRAFT, workspace.id),
+        "may_propose": allows(actor, Need.PROPOSE, workspace.id),
         "may_save": allows(actor, Need.SAVE, workspace.id),
         "may_release": allows(actor, Need.RELEASE, workspace.id),
     }

@@ -17,7 +17,9 @@ from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.registry import catalog, labels, versions
 from hub.registry.pages.common import Heading, heading, named
+from hub.registry.pages.offers import offer_instead
 from hub.registry.pages.sheets import Sheet, sheet_page
+from hub.registry.review.proposals import Wanted
 from hub.web import Ask, Form, go
 
 TEXTS = {
@@ -40,6 +42,8 @@ def _sheet(kind: str, workspace: WorkspaceRef, about: Heading) -> Sheet:
         back=f"/{workspace.slug}/prompts/{about.name}",
         text=text,
         danger=kind == "delete",
+        propose=f"Propose to {kind} it" if kind in ("rename", "delete") and about.reviewed else "",
+        reviewed=kind in ("rename", "delete") and about.reviewed,
     )
 
 
@@ -107,6 +111,9 @@ async def rename(
     async def deed(new_name: str) -> Redirect:
         publisher = request.app.state.publisher
         why = data.get("reason", "")
+        if data.get("action") == "propose":
+            wish = Wanted(kind="rename", name=named(name), new_name=new_name)
+            return await offer_instead(request, wish, f"Rename {named(name)} to {new_name}", why)
         await versions.rename(publisher, workspace, named(name), new_name, actor=actor, message=why)
         return go(f"/{workspace.slug}/prompts/{new_name}", f"It is called {new_name} now.")
 
@@ -150,6 +157,9 @@ async def delete(
     async def deed(_: str) -> Redirect:
         publisher = request.app.state.publisher
         why = data.get("reason", "")
+        if data.get("action") == "propose":
+            wish = Wanted(kind="delete", name=named(name))
+            return await offer_instead(request, wish, f"Delete {named(name)}", why)
         await versions.delete(publisher, workspace, named(name), actor=actor, message=why)
         undo = f"/{workspace.slug}/undelete/{named(name)}"
         return go(f"/{workspace.slug}/prompts", f"{named(name)} was deleted.", undo=undo)

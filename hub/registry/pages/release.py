@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import HubError, Invalid
+from hub.people import rules, rules_store
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import labels, released, releasing, scheduled
 from hub.registry.form import whole
@@ -23,7 +24,9 @@ from hub.registry.pages.common import Heading, heading, named, prompt_page
 from hub.registry.pages.glass import may_break
 from hub.registry.pages.moments import moment_of
 from hub.registry.pages.moments import said as said_moment
+from hub.registry.pages.offers import offer_instead
 from hub.registry.pages.sheets import Sheet, sheet_page
+from hub.registry.review.proposals import Wanted
 from hub.web import Ask, Form, go
 
 LIVE = "production"
@@ -60,6 +63,7 @@ async def _release(
         action=f"/{workspace.slug}/release/{label}/{about.name}",
         back=f"/{workspace.slug}/prompts/{about.name}",
         danger=label == LIVE,
+        propose="Propose it instead" if await _reviewed(db, workspace, about, label) else "",
     )
     (looked,) = await releasing.look(db, workspace.id, [Move(label, about.name, version)])
     coming = [line for line in about.coming if any(one.label == label for one in line.moves)]
@@ -67,6 +71,12 @@ async def _release(
     return sheet_page(
         request, sheet, about=about, label=label, looked=looked, coming_here=coming, **more
     )
+
+
+async def _reviewed(db: AsyncSession, workspace: WorkspaceRef, about: Heading, label: str) -> bool:
+    policy = (await rules_store.read(db, workspace.id)).policy
+    rule = rules.rule_for(policy, "release", about.name, label)
+    return rule is not None and rule.approvals > 0
 
 
 @post("/{slug:str}/release/{label:str}/{name:path}", needs=Need.RELEASE, name="release:post")
@@ -87,6 +97,8 @@ async def release(
         if not typed["reason"]:
             raise Invalid(NO_WHY)
         move = Move(label, named(name), version, expected)
+        if data.get("action") == "propose":
+            return await _propose(request, move, typed["reason"])
         if data.get("when") == "later":
             return await _later(database, workspace, actor, move, typed)
         return await _now(request, workspace, actor, move, typed)
@@ -98,6 +110,12 @@ async def release(
                 error=refused.sentence, status=refused.status,
                 may_break=may_break(actor, workspace, refused),
             )  # fmt: skip
+
+
+async def _propose(request: Ask, move: Move, why: str) -> Redirect:
+    wish = Wanted(kind="release", name=move.name, version=move.version)
+    title = f"Put version {move.version} of {move.name} into {move.label}"
+    return await offer_instead(request, wish, title, why, target=move.label)
 
 
 async def _now(

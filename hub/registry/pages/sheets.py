@@ -23,6 +23,10 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     danger: bool = False
     """Red: production moves, or something goes away."""
+    propose: str = ""
+    """The button that puts it up for review instead; empty: there is none."""
+    reviewed: bool = False
+    """The rules ask for review, so that is the button to press."""
 
 
 def sheet_page(

@@ -171,6 +171,8 @@ async def write(
     async with database.write() as db:
         about = await heading(db, workspace, actor, named(name))
         draft = await _keep(db, about, actor, workspace, fields, action)
+    if action == "propose":
+        return go(f"/{workspace.slug}/propose/{about.name}")
     if action not in ("ask", "save"):
         return go(f"/{workspace.slug}/prompts/{about.name}")
     why = _one(fields, "message").strip()
