@@ -30,6 +30,8 @@ READER = "notices"
 OVERLAP = timedelta(seconds=30)
 """Postgres hands out ids before the commit: events this young may still get an older neighbour."""
 AT_ONCE = 200
+LAG = 1000
+"""Events that are nobody's business after which the position is written down all the same."""
 PAGE = 50
 MOST_COUNTED = 100
 
@@ -51,28 +53,25 @@ class Reader:
         whom: set[int] = set()
         settled, after = now() - OVERLAP, self._floor
         while events := await self._after(after):
-            fresh = [one for one in events if one.id not in self._told and one.kind in KINDS]
-            for start in range(0, len(fresh), AT_ONCE):
-                whom |= await self._make(fresh[start : start + AT_ONCE])
-            self._told |= {one.id for one in fresh}
-            self._floor = max([self._floor, *(one.id for one in events if one.at < settled)])
-            after = events[-1].id
+            fresh = [one.id for one in events if one.id not in self._told and one.kind in KINDS]
+            floor = max([self._floor, *(one.id for one in events if one.at < settled)])
+            if fresh or floor - self._kept > LAG:
+                whom |= await self._make(fresh, floor)
+            self._told.update(fresh)
+            self._floor, after = floor, events[-1].id
         self._told = {one for one in self._told if one > self._floor}
-        if self._floor - self._kept > 1000:
-            await self._make([])
         return whom
 
     async def _after(self, number: int) -> Sequence[Any]:
         query = select(Event.id, Event.kind, Event.at).where(Event.id > number)
-        query = query.order_by(Event.id).limit(1000)
+        query = query.order_by(Event.id).limit(AT_ONCE)
         return await self._database.read_at_once(lambda db: db.execute(query).all())
 
-    async def _make(self, events: Sequence[Any]) -> set[int]:
+    async def _make(self, event_ids: Sequence[int], floor: int) -> set[int]:
         """One transaction: the notices, and how far we are for certain."""
-        ids, floor = [one.id for one in events], self._floor
 
         def write(db: Connection) -> set[int]:
-            whom = make(db, ids, mails=self._mails)
+            whom = make(db, event_ids, mails=self._mails)
             upsert(db, Position, [{"reader": READER, "event_id": floor}])
             return whom
 
@@ -86,10 +85,14 @@ def _position(db: Connection) -> int:
 
 
 def make(db: Connection, event_ids: Sequence[int], *, mails: bool) -> set[int]:
-    """The notices of these events; returns whom they are for."""
-    query = select(*Event.__table__.columns).where(Event.id.in_(event_ids)).order_by(Event.id)
+    """The notices of these events; returns whom they are for.
+
+    What was told once is not told again to people it has come to concern since.
+    """
+    made = select(Notice.event_id).where(Notice.event_id.in_(event_ids))
+    query = select(*Event.__table__.columns).where(Event.id.in_(event_ids), Event.id.not_in(made))
     rows: list[dict[str, Any]] = []
-    for row in db.execute(query):
+    for row in db.execute(query.order_by(Event.id)):
         if row.workspace_id is None:
             continue
         event = Happened(
