@@ -8,15 +8,17 @@ htmx puts in place. A page that comes late, or comes back, simply starts with em
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from markupsafe import escape
 
 from hub.playground.calls import Call
 from hub.playground.live import LiveGrid, Place
+from hub.playground.models import Run
 
 BETWEEN = 0.05
 BEAT = 15.0
+_DONE = b"event: done\ndata: done\n\n"
 
 
 async def watch(
@@ -35,7 +37,7 @@ async def watch(
             yield event("".join(parts))
         if grid.over:
             yield event(end())
-            yield b"event: done\ndata: done\n\n"
+            yield _DONE
             return
         try:
             async with asyncio.timeout(BEAT):
@@ -43,6 +45,15 @@ async def watch(
         except TimeoutError:
             yield b": still here\n\n"
         await asyncio.sleep(BETWEEN)
+
+
+async def once(
+    cells: Mapping[Place, Run], cell: Callable[[Place, Run], str], end: Callable[[], str]
+) -> AsyncGenerator[bytes]:
+    """The stream of a grid that is over: everything as it was written down, and the end."""
+    yield event("".join(_whole(place, cell(place, run)) for place, run in cells.items()))
+    yield event(end())
+    yield _DONE
 
 
 def event(html: str) -> bytes:
@@ -64,9 +75,13 @@ def _missing(
 ) -> str | None:
     stage, length = shown.get(place, (-1, 0))
     shown[place] = (call.stage, len(call.output))
-    name = f"{place[0]}-{place[1]}"
     if call.stage != stage:
-        return partial(f"#cell-{name}", "outerHTML", cell(place, call))
+        return _whole(place, cell(place, call))
     if len(call.output) > length:
-        return partial(f"#answer-{name}", "beforeend", str(escape(call.output[length:])))
+        more = str(escape(call.output[length:]))
+        return partial(f"#answer-{place[0]}-{place[1]}", "beforeend", more)
     return None
+
+
+def _whole(place: Place, html: str) -> str:
+    return partial(f"#cell-{place[0]}-{place[1]}", "outerHTML", html)

@@ -19,7 +19,7 @@ from hub.playground.live import LiveGrid, Place
 from hub.playground.models import Grid, Run
 from hub.playground.pages.common import may_run, playground_of, plural
 from hub.playground.room import THIS_MACHINE
-from hub.playground.stream import partial, watch
+from hub.playground.stream import once, partial, watch
 from hub.playground.values import dicts, show
 from hub.web import Ask, go, is_part, page
 
@@ -80,13 +80,13 @@ async def grid_events(
     async with database.read() as db:
         found = await grid.get(db, workspace.id, grid_id)
         runs = await grid.runs_of(db, grid_id)
-    live = playground_of(request).live.get(grid_id) or _over(runs)
+    live = playground_of(request).live.get(grid_id)
     context = _frame(request, found)
     templates = request.app.template_engine
     assert templates
     local = [column["where"] == THIS_MACHINE for column in found.columns]
 
-    def cell(place: Place, call: Any) -> str:
+    def cell(place: Place, call: Call | Run) -> str:
         row, column = place
         shown = cell_of(call, local=local[column])
         return templates.get_template("playground/_cell.html").render(
@@ -94,7 +94,7 @@ async def grid_events(
         )
 
     def end() -> str:
-        feet = _feet(found, dict(live.calls))
+        feet = _feet(found, grid.cells(runs, live))
         foot = templates.get_template("playground/_foot.html").render(feet=feet)
         parts = [partial("#foot", "outerHTML", foot)]
         if context["may_run"]:
@@ -105,7 +105,8 @@ async def grid_events(
         return "".join(parts)
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Stream(watch(live, cell, end), media_type="text/event-stream", headers=headers)
+    stream = watch(live, cell, end) if live else once(runs, cell, end)
+    return Stream(stream, media_type="text/event-stream", headers=headers)
 
 
 @post("/{slug:str}/grid/{grid_id:int}/stop", needs=Need.DRAFT, name="grid:stop", status_code=303)
@@ -194,22 +195,6 @@ def _feet(found: Grid, cells: Cells) -> list[str]:
 
 def _size(found: Grid) -> str:
     return f"{plural(len(found.columns), 'column')}, {plural(len(found.rows), 'example')}"
-
-
-def _over(runs: dict[Place, Run]) -> LiveGrid:
-    """A finished grid in the shape of a running one: the stream draws it once and ends."""
-    over = LiveGrid(0, over=True)
-    over.calls = {place: _as_call(run) for place, run in runs.items()}
-    return over
-
-
-def _as_call(run: Run) -> Call:
-    call = Call(lambda: None, state=run.state, output=run.output, error=run.error)  # type: ignore[arg-type]
-    for name in ("first_token_s", "tokens_per_s", "tokens_out", "estimated", "cost_usd",
-                 "finish_reason"):  # fmt: skip
-        setattr(call, name, getattr(run, name))
-    call.notes = [note for note in run.note.split(" · ") if note]
-    return call
 
 
 def _place(text: str) -> Place | None:
