@@ -110,9 +110,19 @@ def test_the_demo_tells_a_story_once(told: Path, command: Command):
     assert "ignor" in git(told, "demo", "log", "--format=%s", "main").lower()
     people = set(git(told, "demo", "log", "--format=%an", "main").splitlines())
     assert len(people) >= 3
+    assert rows(told, "select state, author, target from proposals") == [
+        ("open", "Ana Ruiz", "production")
+    ]
+    assert rows(told, "select author, quote from comments") == [
+        ("Carla Lind", "Begin with whom to call, day and night")
+    ]
+    assert len(rows(told, "select 1 from policy_changes where accepted_at is not null")) == 1
 
     def all_of_it() -> tuple[object, ...]:
-        counted = "versions", "label_moves", "examples", "prompts"
+        counted = (
+            "versions", "label_moves", "examples", "prompts", "proposals", "comments", "members",
+            "policy_changes", "group_members", "audit",
+        )  # fmt: skip
         sums = [rows(told, f"select count(*) from {table}") for table in counted]
         return git(told, "demo", "for-each-ref"), *sums
 

@@ -15,6 +15,7 @@ import yaml
 from sqlalchemy import select
 
 from hub.db import now
+from hub.demo import reviewing
 from hub.parts import Parts
 from hub.people import audit
 from hub.people.accounts import OPERATOR
@@ -49,6 +50,7 @@ async def tell(parts: Parts, workspace: WorkspaceRef) -> int:
             place = step["label"], name
             await _release(parts, workspace, place, numbers.get(place), step, at, number)
             numbers[place] = step["version"]
+    await reviewing.tell(parts, workspace, stories)
     await _examples(parts, workspace, stories)
     return len(stories)
 
@@ -97,9 +99,7 @@ def _steps(
 
 
 def _actor(name: str) -> Actor:
-    first, _, last = name.partition(" ")
-    email = f"{first}.{last}@harbour-clinic.example".lower()
-    return Actor(kind="operator", name=name, email=email)
+    return Actor(kind="operator", name=name, email=reviewing.address(name))
 
 
 async def _examples(
