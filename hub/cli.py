@@ -116,6 +116,50 @@ def workspace_create(slug: str, data: Path | None, name: str) -> None:
     click.echo(run(settings, lambda parts: operating.make_workspace(parts, slug, name)))
 
 
+@prompthub.group()
+def audit() -> None:
+    """The log of who did what."""
+
+
+@audit.command("verify")
+@data_option
+@click.option("--workspace", default=None, metavar="W", help="Only this one. Default: all.")
+@click.option(
+    "--expect", default="", metavar="HASH", help="A last hash noted before: it must be there."
+)
+def audit_verify(data: Path | None, workspace: str | None, expect: str) -> None:
+    """Check that no row was changed or taken out; exit code 1 and the first one that was."""
+    settings = read_settings(data=data)
+    reports = run(
+        settings, lambda parts: operating.verify_audit(parts, workspace, expect), look=True
+    )
+    for name, report in reports:
+        older = f" ({report.older} older ones carry no hash)" if report.older else ""
+        said = report.broken or f"{report.rows} rows fit{older}. Last hash: {report.head or 'none'}"
+        click.echo(f"{name}: {said}")
+    sound = not any(report.broken for _, report in reports)
+    if not any(report.found for _, report in reports):
+        click.echo("The hash that was looked for is in no chain: rows at the end were taken out.")
+        sound = False
+    sys.exit(0 if sound else 1)
+
+
+@audit.command("export")
+@data_option
+@workspace_option
+def audit_export(data: Path | None, workspace: str) -> None:
+    """Print every row as a line of JSON, the oldest first."""
+
+    def write(lines: bytes) -> None:
+        click.echo(lines, nl=False)
+
+    run(
+        read_settings(data=data),
+        lambda parts: operating.export_audit(parts, workspace, write),
+        look=True,
+    )
+
+
 @prompthub.command("import")
 @click.argument("path", type=click.Path(path_type=Path))
 @data_option

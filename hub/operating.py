@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from hub import demo as demo_
 from hub.errors import Invalid, NotFound
 from hub.parts import Parts
-from hub.people import accounts, keys, own_keys, workspaces
+from hub.people import accounts, audit_chain, audit_read, keys, own_keys, workspaces
 from hub.people.accounts import OPERATOR
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
@@ -197,6 +199,34 @@ async def reindex(parts: Parts, slug: str | None) -> list[str]:
         await index.reindex(parts.database, repository, workspace.id)
         said.append(f"{one}: built anew from git.")
     return said
+
+
+async def verify_audit(
+    parts: Parts, slug: str | None, expected: str
+) -> list[tuple[str, audit_chain.Report]]:
+    """Check the chain of one workspace; without `slug`, of all and of the hub itself."""
+    if slug:
+        chains: list[tuple[str, int | None]] = [(slug, (await find_workspace(parts, slug)).id)]
+    else:
+        async with parts.database.read() as db:
+            found = await db.execute(select(Workspace.slug, Workspace.id).order_by(Workspace.slug))
+            chains = [(row.slug, row.id) for row in found]
+        chains.append(("accounts and sign-ins", None))
+    return [
+        (name, await parts.database.read_at_once(partial(_verify, number, expected)))
+        for name, number in chains
+    ]
+
+
+def _verify(workspace_id: int | None, expected: str, db: Connection) -> audit_chain.Report:
+    return audit_chain.verify(db, workspace_id, expected=expected)
+
+
+async def export_audit(parts: Parts, slug: str, write: Callable[[bytes], object]) -> None:
+    """Hand every row of a workspace to `write`, as lines of JSON."""
+    workspace = await find_workspace(parts, slug)
+    async for lines in audit_read.lines(parts.database, workspace.id, audit_read.Wanted()):
+        write(lines)
 
 
 async def examine(parts: Parts) -> list[Finding]:
