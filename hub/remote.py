@@ -16,6 +16,7 @@ Json = dict[str, Any]
 SUFFIX = ".prompt.yml"
 TIMEOUT = 60.0
 """Seconds; a merge waits for the disk."""
+_URL = "prompthub.url"
 
 
 class Hub:
@@ -59,7 +60,7 @@ class Hub:
 
 
 def _open(context: click.Context, _: click.Parameter, key: str | None) -> Hub:
-    url = context.params.get("url") or "http://127.0.0.1:8321"
+    url = context.meta.get(_URL) or "http://127.0.0.1:8321"
     if not key:
         raise click.ClickException(
             "Set PROMPTHUB_KEY to a key, or give --key. Make one on your account page."
@@ -75,7 +76,7 @@ def to_hub(command: Any) -> Any:
     )  # fmt: skip
     url = click.option(
         "--url", envvar="PROMPTHUB_URL", is_eager=True, expose_value=False, metavar="URL",
-        callback=lambda context, _, value: context.params.__setitem__("url", value),
+        callback=lambda context, _, value: context.meta.__setitem__(_URL, value),
         help="Where the hub is. Default: PROMPTHUB_URL, or http://127.0.0.1:8321.",
     )  # fmt: skip
     return url(key(command))

@@ -80,7 +80,7 @@ async def _check_may_approve(
 ) -> None:  # fmt: skip
     if actor.account_id in held.writers or actor.email.lower() in held.writer_emails:
         raise Forbidden(
-            "You wrote at this proposal, so somebody else has to approve it. You can ask one of "
+            "You helped to write this proposal, so somebody else has to approve it. Ask one of "
             "the reviewers."
         )
     if not saw_hidden and (count := await db.run_sync(
