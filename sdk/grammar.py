@@ -107,8 +107,9 @@ class Checker:
         targets = node.target.items if isinstance(node.target, nodes.Tuple) else [node.target]
         names: set[str] = set()
         for target in targets:
-            if not isinstance(target, nodes.Name) or not _usable(target.name):
+            if not isinstance(target, nodes.Name):
                 raise refused(node, "A loop needs a plain name, as in `{% for row in rows %}`")
+            _check_name(node, target.name)
             names.add(target.name)
         before = self._parts
         self._expression(node.iter, known, 0)
@@ -196,12 +197,7 @@ class Checker:
             return
         if node.name == "loop":
             raise refused(node, "`loop` can be used between `{% for … %}` and `{% endfor %}` only")
-        if not _usable(node.name):
-            raise refused(
-                node,
-                f"`{node.name}` cannot be the name of a variable. Use letters a to z, digits and "
-                "_, and begin with a letter",
-            )
+        _check_name(node, node.name)
         self.variables.setdefault(node.name)
 
     def _count(self, node: nodes.Node) -> None:
@@ -214,8 +210,19 @@ def refused(node: nodes.Node, sentence: str) -> TemplateError:
     return TemplateError(f"{sentence}.", node.lineno)
 
 
-def _usable(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None and name not in RESERVED
+def _check_name(node: nodes.Node, name: str) -> None:
+    if name in RESERVED:
+        raise refused(
+            node,
+            f"`{name}` is a reserved word and cannot be the name of a variable. Choose another, "
+            f"such as `my_{name}`",
+        )
+    if not _NAME.fullmatch(name):
+        raise refused(
+            node,
+            f"`{name}` cannot be the name of a variable. Use letters a to z, digits and _, and "
+            "begin with a letter",
+        )
 
 
 def _is_loop(node: nodes.Getattr | nodes.Getitem, known: Known) -> bool:

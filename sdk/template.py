@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import re
 from _thread import allocate_lock
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -55,7 +56,7 @@ RESERVED = frozenset(
 """Words that Jinja reads as values, operators or its own helpers, not as our variables."""
 
 
-class Text:
+class Text(ABC):
     """One text, ready to be rendered.
 
     Attributes:
@@ -73,6 +74,7 @@ class Text:
     includes: tuple[str, ...]
     plain_path: bool
 
+    @abstractmethod
     def render(self, values: Mapping[str, object]) -> str:
         """The text with `values` filled in; those it does not use are not looked at.
 
@@ -81,8 +83,8 @@ class Text:
             InvalidVariable: a value is not JSON.
             TemplateError: too many turns, too much output, or a snippet whose text is not at hand.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def prepare(self) -> None:
         """Do now what the first `render` would do, up to some milliseconds."""
 
@@ -119,6 +121,9 @@ class _Simple(Text):
         if len(text) > MOST_OUTPUT:
             raise TemplateError(TOO_LONG)
         return text
+
+    def prepare(self) -> None:
+        pass  # it is ready as it is
 
 
 class _Full(Text):

@@ -38,6 +38,9 @@ BODIES: dict[str, tuple[str | bytes, int, str]] = {
     "hostile template": (
         raw('{"messages": [{"role": "user", "content": "{{ x.__class__ }}"}]}'), 422, "",
     ),
+    "reserved word": (
+        raw('{"messages": [{"role": "user", "content": "{{ caller }}"}]}'), 422, "a reserved word",
+    ),
     "YAML bomb": (raw(json.dumps("a: &a [x]\nb: *a\n")), 422, "names a place"),
     "YAML nonsense": (raw('"]["'), 422, "Line 1"),
     "a huge number": (raw('{"messages": [], "x": 1' + "0" * 5000 + "}"), 400, "not valid JSON"),

@@ -209,7 +209,8 @@ async def test_the_stream_carries_text_and_ends(ana, acme, triage):
     for line in stream.text.splitlines():
         assert line == "" or line.startswith(("data: ", "event: ", ":"))
     over_already = await ana.get(f"{address}/events")
-    assert "event: done" in over_already.text
+    assert "&lt;b&gt;&amp;" in over_already.text
+    assert over_already.text.endswith("event: done\ndata: done\n\n")
 
 
 async def test_what_was_typed_is_kept_when_it_cannot_run(ana, acme, triage):

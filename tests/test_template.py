@@ -312,6 +312,18 @@ def test_snippets_that_cannot_be_put_in_are_said(source, snippets, sentence):
         ("{{ " + "9" * 5000 + " }}", None, "too long to be read"),
         ("{% include 'tone' %}", 1, "needs its version"),
         ("{%", 1, "cannot be read"),
+        (
+            "a\n{{ caller }}",
+            2,
+            "`caller` is a reserved word and cannot be the name of a variable."
+            " Choose another, such as `my_caller`.",
+        ),
+        (
+            "{% for self in rows %}{% endfor %}",
+            1,
+            "`self` is a reserved word and cannot be the name"
+            " of a variable. Choose another, such as `my_self`.",
+        ),
     ],
 )
 def test_a_mistake_is_explained_with_its_line(source, line, sentence):
