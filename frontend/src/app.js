@@ -15,6 +15,11 @@ startFlashes();
 startTimes();
 showMoments();
 
+// On a phone the open tab may be one of those that have to be scrolled to.
+for (const tab of document.querySelectorAll(".tabs [aria-current], .folders [aria-current]")) {
+  tab.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
 // The editor is the one heavy part; only the page with one loads it.
 const form = document.querySelector("form[data-editor]");
 if (form) import("./editor/editor.js").then(({ startEditor }) => startEditor(form));
