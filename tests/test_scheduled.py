@@ -207,6 +207,17 @@ async def test_what_cannot_be_scheduled_is_refused_at_once(shelf: Shelf):
         assert not list(await db.scalars(select(Scheduled)))
 
 
+async def test_the_same_label_is_scheduled_once_for_one_moment(shelf: Shelf):
+    due = now() + HOUR
+    number = await ask(shelf, due=due)
+    with pytest.raises(Conflict, match="scheduled for that moment already, by Ben Carter"):
+        await ask(shelf, Move("production", "support/mood", 1, None), due=due)
+    await ask(shelf, Move("staging", "support/mood", 1, None), due=due)
+    async with shelf.database.write() as db:
+        await scheduled.cancel(db, shelf.workspace.id, number, actor=shelf.ben)
+    await ask(shelf, due=due)
+
+
 async def test_who_cancels_in_time_wins_and_too_late_is_told(shelf: Shelf):
     number, other = await ask(shelf), await ask(shelf, Move("staging", "support/mood", 1, None))
     async with shelf.database.write() as db:

@@ -65,8 +65,10 @@ async def schedule(
     if not now() < due_at <= now() + LATEST:
         raise Invalid("Choose a moment to come, within a year. To release at once, leave it empty.")
     async with database.write() as db:
+        pinned = await _pinned(db, workspace.id, moves)
+        await _check_not_twice(db, workspace.id, pinned, due_at)
         row = Scheduled(
-            workspace_id=workspace.id, moves=await _pinned(db, workspace.id, moves),
+            workspace_id=workspace.id, moves=pinned,
             due_at=due_at, reason=reason.strip(), account_id=actor.account_id, state="waiting",
             outcome="", created_at=now(),
         )  # fmt: skip
@@ -122,6 +124,22 @@ async def _pinned(
              "expected": expected, "id": id}
         )  # fmt: skip
     return made
+
+
+async def _check_not_twice(
+    db: AsyncSession, workspace_id: int, moves: list[dict[str, Any]], due_at: datetime
+) -> None:
+    """A form that was sent twice, or two people with the same thought."""
+    asked = {(one["label"], one["id"]) for one in moves}
+    for line, by in await db.execute(
+        _rows(workspace_id).where(Scheduled.state.in_(BEGUN), Scheduled.due_at == due_at)
+    ):
+        for one in line.moves:
+            if (one["label"], one["id"]) in asked:
+                raise Conflict(
+                    f"{one['label']} of {one['name']} is scheduled for that moment already, by "
+                    f"{by}. Cancel that one first, or choose another moment."
+                )
 
 
 async def cancel(db: AsyncSession, workspace_id: int, number: int, *, actor: Actor) -> Scheduled:
