@@ -17,7 +17,10 @@ showMoments();
 
 // On a phone the open tab may be one of those that have to be scrolled to.
 for (const tab of document.querySelectorAll(".tabs [aria-current], .folders [aria-current]")) {
-  tab.scrollIntoView({ block: "nearest", inline: "center" });
+  // Not scrollIntoView: the Tab key would then begin behind it.
+  const strip = tab.parentElement;
+  const [here, there] = [strip.getBoundingClientRect(), tab.getBoundingClientRect()];
+  strip.scrollLeft += there.left - here.left - (here.width - there.width) / 2;
 }
 
 // The editor is the one heavy part; only the page with one loads it.
