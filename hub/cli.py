@@ -160,6 +160,32 @@ def audit_export(data: Path | None, workspace: str) -> None:
     )
 
 
+@prompthub.group()
+def rules() -> None:
+    """Who must agree before something is saved or released."""
+
+
+@rules.command("show")
+@data_option
+@workspace_option
+def rules_show(data: Path | None, workspace: str) -> None:
+    """Print the rules in force, a sentence each."""
+    for line in run(
+        read_settings(data=data), lambda parts: operating.tell_rules(parts, workspace), look=True
+    ):
+        click.echo(line)
+
+
+@rules.command("unlock")
+@data_option
+@workspace_option
+@click.option("--because", required=True, help="Why; it stands in the history of the rules.")
+def rules_unlock(data: Path | None, workspace: str, because: str) -> None:
+    """Let one administrator change the rules again, when too few are left to approve it."""
+    settings = read_settings(data=data)
+    click.echo(run(settings, lambda parts: operating.unlock_rules(parts, workspace, because)))
+
+
 @prompthub.command("import")
 @click.argument("path", type=click.Path(path_type=Path))
 @data_option

@@ -15,10 +15,20 @@ from sqlalchemy import Connection, select
 from hub import demo as demo_
 from hub.errors import Invalid, NotFound
 from hub.parts import Parts
-from hub.people import accounts, audit_chain, audit_read, keys, own_keys, workspaces
+from hub.people import (
+    accounts,
+    audit_chain,
+    audit_read,
+    keys,
+    own_keys,
+    policy_changes,
+    rules_store,
+    workspaces,
+)
 from hub.people.accounts import OPERATOR
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
+from hub.people.rules import Policy, sentences
 from hub.registry import index, names, versions
 from hub.settings import Settings
 from hub.sync.formats.files import Imported, read_folder
@@ -199,6 +209,28 @@ async def reindex(parts: Parts, slug: str | None) -> list[str]:
         await index.reindex(parts.database, repository, workspace.id)
         said.append(f"{one}: built anew from git.")
     return said
+
+
+async def tell_rules(parts: Parts, slug: str) -> list[str]:
+    workspace = await find_workspace(parts, slug)
+    async with parts.database.read() as db:
+        found = await rules_store.read(db, workspace.id)
+    return sentences(found.policy, found.groups, found.people)
+
+
+async def unlock_rules(parts: Parts, slug: str, because: str) -> str:
+    """Break the glass: changes of the rules need no approval from now on; the rules stay."""
+    if not because.strip():
+        raise Invalid("Say why; it stands in the history of the rules for good.")
+    workspace = await find_workspace(parts, slug)
+    async with parts.database.write() as db:
+        found = await rules_store.read(db, workspace.id)
+        policy = Policy(rules=found.policy.rules)
+        await policy_changes.propose(
+            db, workspace.id, policy, base_id=found.policy_id, why=because, actor=OPERATOR,
+            broke_glass=because,
+        )  # fmt: skip
+    return "A change of the rules needs no approval any more. The rules themselves are as before."
 
 
 async def verify_audit(

@@ -1,4 +1,4 @@
-"""The operator checks and exports the audit log, and makes personal keys."""
+"""The operator checks and exports the audit log, makes personal keys, and unlocks rules."""
 
 from __future__ import annotations
 
@@ -74,3 +74,28 @@ def test_a_key_for_a_person_acts_as_them(data: Path) -> None:
     stranger = prompthub(*words, "--as", "x@example.org")
     assert stranger.returncode == 1
     assert "Nobody here has the address x@example.org." in stranger.stderr
+
+
+def test_rules_that_too_few_can_change_are_unlocked(data: Path) -> None:
+    at = ("--data", str(data), "--workspace", "main")
+    free = prompthub("rules", "show", *at)
+    assert free.stdout == "Nothing needs review: whoever may save or release does so at once.\n"
+    policy = {"rules": [{"kind": "change", "folder": "clinical"}], "change_needs": 2}
+    change(
+        data,
+        "INSERT INTO policy_changes (workspace_id, policy, why, by, at, approvals, accepted_at) "
+        "VALUES (1, ?, '', 'x', '2026-01-01 00:00:00', '[]', '2026-01-01 00:00:00')",
+        json.dumps(policy),
+    )
+    assert len(prompthub("rules", "show", *at).stdout.splitlines()) == 2
+    assert prompthub("rules", "unlock", *at, "--because", " ").returncode == 1
+    done = prompthub("rules", "unlock", *at, "--because", "Two have left.")
+    assert done.returncode == 0, done.stderr
+    assert prompthub("rules", "show", *at).stdout == (
+        "Changes under clinical/ need 1 approval from reviewers other than the authors.\n"
+    )
+    log = audit(data, "export", "--workspace", "main").stdout
+    assert [json.loads(line)["action"] for line in log.splitlines()][-2:] == [
+        "glass.broken", "policy.changed",
+    ]  # fmt: skip
+    assert prompthub("rules", "unlock", *at, "--because", "Again.").returncode == 1
