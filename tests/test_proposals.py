@@ -133,6 +133,12 @@ async def test_what_cannot_be_proposed_is_said_in_a_sentence(bench: Bench):
         await bench.propose(change("a", "Two", "0" * 64))
     with pytest.raises(Invalid, match="twice"):
         await bench.propose(change("a", "Two"), Wanted(kind="delete", name="a"))
+    with pytest.raises(Invalid, match="same `id`"):
+        await bench.propose(create("c", "Hello", id="p_same"), create("d", "Hi", id="p_same"))
+    taken = await bench.propose(create("e", "Hello", id=saved.id))
+    async with bench.database.read() as db:
+        item = (await db.scalars(select(Item).where(Item.number == taken.number))).one()
+    assert item.prompt_id != saved.id
     with pytest.raises(Invalid, match="title"):
         await bench.propose(change("a", "Two"), title=" \n ")
     with pytest.raises(Invalid, match="line 1"):

@@ -144,7 +144,7 @@ def _base(ledger: Ledger, held: Held, wanted: Wanted) -> tuple[str, int]:
     return wanted.base, max(found)
 
 
-def check_apart(ledger: Ledger, parts: list[Part]) -> None:
+def check_apart(parts: list[Part]) -> None:
     """Raises:
     Invalid: two parts are about one name.
     """
@@ -152,6 +152,12 @@ def check_apart(ledger: Ledger, parts: list[Part]) -> None:
     twice = next((name for name in said if said.count(name) > 1), None)
     if twice is not None:
         raise Invalid(f"{twice} is in this proposal twice. One change for each prompt, please.")
+    ids = [part.prompt_id for part in parts]
+    same = [part.name for part in parts if ids.count(part.prompt_id) > 1]
+    if same:
+        raise Invalid(
+            f"{same[0]} and {same[1]} have the same `id`. Take the line out of one of them."
+        )
 
 
 def check_wanted(wanted: tuple[Wanted, ...]) -> None:

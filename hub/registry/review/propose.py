@@ -86,6 +86,7 @@ class Offer(Ask):
         self.names = {name for one in self.wanted for name in (one.name, one.new_name) if name}
         self.names |= {name for one in self.wanted for name, _ in one.includes}
         self.ids = {one.document.id for one in self.wanted if one.document and one.document.id}
+        self.ids |= {one.prompt_id for one in self.wanted if one.prompt_id}
         self.proposal = self.number
         if self.number is not None:
             self.action = "proposal.revised"
@@ -141,7 +142,7 @@ class Offer(Ask):
         if isinstance(self.target, UnsetType) and before is not None:
             target = before.target
         drawn = [draw(ledger, one, target) for one in self.wanted]
-        check_apart(ledger, [one.part for one in drawn])
+        check_apart([one.part for one in drawn])
         if before is not None:
             return self._revision(ledger, before, drawn, target)
         number = (ledger.last_number or 0) + 1
