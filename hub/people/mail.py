@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from hashlib import sha256
 from urllib.parse import unquote, urlsplit
@@ -32,6 +32,8 @@ from hub.settings import Settings
 PATIENCE = 20.0
 """Seconds that a mail server may take for one answer."""
 LONGEST_SUBJECT = 180
+UNFOLDED = SMTP.clone(max_line_length=900)
+"""A long address in a header would otherwise be folded as if it were writing, which breaks it."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -127,7 +129,7 @@ def sender(mail_from: str, url: str) -> Address:
 def write(letter: Letter, mail_from: Address) -> EmailMessage:
     """The message as it goes over the wire. What people typed stands in one line, whatever they
     typed: the e-mail package refuses line ends in a header, and there are none left."""
-    message = EmailMessage(policy=SMTP_POLICY)
+    message = EmailMessage(policy=UNFOLDED)
     message["From"] = mail_from
     message["To"] = Address(_line(letter.name), addr_spec=letter.email)
     message["Subject"] = _line(letter.subject)[:LONGEST_SUBJECT]
@@ -186,11 +188,11 @@ class Post:
             raise NoPost(_why(error)) from None
         try:
             yield Counter(client, self.mail_from, self._patience)
-        finally:
-            with suppress(Exception):
+            with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
                 async with asyncio.timeout(self._patience):
                     await client.quit()
-            client.close()
+        finally:
+            client.close()  # who is stopped in the middle does not stay for a farewell
 
 
 class Counter:
@@ -212,7 +214,10 @@ class Counter:
             raise Refused(f"the letter cannot be written: {error}", again=False) from None
         try:
             async with asyncio.timeout(3 * self._patience):
-                await self._client.send_message(message)
+                # Not `send_message`: it would fold the headers anew.
+                await self._client.sendmail(
+                    self._from.addr_spec, [letter.email], message.as_bytes()
+                )
         except aiosmtplib.SMTPRecipientsRefused as error:
             codes = [one.code for one in error.recipients]
             raise Refused(_why(error), again=any(code < 500 for code in codes)) from None

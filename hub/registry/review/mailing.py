@@ -57,7 +57,7 @@ class Mailer:
 
     async def run(self) -> None:
         """Send, wait, send again, until cancelled."""
-        while True:
+        while not _cancelled():
             await asyncio.sleep(EVERY)
             try:
                 await self.send_due()
@@ -73,7 +73,7 @@ class Mailer:
             return 0
         try:
             async with self._post.open() as counter:
-                while bundles:
+                while bundles and not _cancelled():
                     try:
                         await counter.send(self.letter(bundles[0]))
                     except Refused as refused:
@@ -114,6 +114,13 @@ class Mailer:
         ids = [one.id for one in bundle]
         change = update(Notice).where(Notice.id.in_(ids)).values(**values)
         await self._database.write_at_once(lambda db: db.execute(change) and None)
+
+
+def _cancelled() -> bool:
+    """Python 3.11's `wait_for`, which the SMTP client leans on, swallows a cancellation that comes
+    in the moment of an answer; the task still knows of it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _subject(bundle: list[Line]) -> str:
