@@ -37,8 +37,8 @@ from hub.registry.review.reviewing import (
 __all__ = [
     "BroughtTogether", "Closed", "HiddenCharacters", "ItemClash", "Made", "Merged",
     "NeedsResolving", "NeedsReview", "NoSuchProposal", "RevisionMoved", "StaleReview", "Wanted",
-    "decline", "merge", "mute", "propose", "rebase", "reopen", "request_reviewers", "review", "revise", "subscribe",
-    "withdraw",
+    "decline", "merge", "mute", "propose", "rebase", "reopen", "request_reviewers", "review",
+    "revise", "subscribe", "withdraw",
 ]  # fmt: skip
 
 
