@@ -1,4 +1,6 @@
-"""A hub that carries out what is due and dies at a chosen step: `python -m tests.carrier DATA STEP`.
+"""A hub that carries out what is due and dies at a chosen step.
+
+`python -m tests.carrier DATA STEP`
 
 Steps: begun (it is taken), asked (the request stands in line), moved (git and index have it),
 settled (it is written down).
