@@ -147,8 +147,8 @@ async def test_two_people_change_the_same_words_and_ana_sees_both_and_decides(
     answer = await ana.post_form(BASE, editor(mine.text, "Be slow.", action="save", message="a"))
     assert answer.headers["location"] == "/clinic/resolve/support/triage"
     both = await ana.get(answer.headers["location"])
-    assert "Be quick." in both.text
-    assert "Be slow." in both.text
+    assert ">quick</ins>" in both.text
+    assert ">slow</ins>" in both.text
     assert "<<<<" not in both.text
     await ana.post_form("/clinic/resolve/support/triage", {"keep": "mine"})
     page = await ana.get(BASE)

@@ -10,20 +10,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hub.registry.clashes import Choice, Clash, Clashes
 from hub.registry.document import Document, Message, Template, Variable
 from hub.registry.merge_text import merge_texts
 from hub.registry.pairing import match_messages
 
 T = TypeVar("T")
-
-
-class Clash(msgspec.Struct, frozen=True, kw_only=True):
-    """One place that both changed; None where the thing does not exist on that side."""
-
-    where: str
-    base: object = None
-    mine: object = None
-    theirs: object = None
 
 
 class Merged(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,24 +25,19 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
     clashes: tuple[Clash, ...] = ()
 
 
-class Clashes:
-    """Collects what could not be merged; mine stands in for it."""
+def merge(
+    base: Document, mine: Document, theirs: Document,
+    choices: Mapping[str, Choice] | None = None,
+) -> Merged:  # fmt: skip
+    """What `mine` and `theirs` changed since `base`, in one document.
 
-    def __init__(self) -> None:
-        self.found: list[Clash] = []
-
-    def add(self, where: str, base: object, mine: T, theirs: object) -> T:
-        self.found.append(Clash(where=where, base=base, mine=mine, theirs=theirs))
-        return mine
-
-
-def merge(base: Document, mine: Document, theirs: Document) -> Merged:
-    """What `mine` and `theirs` changed since `base`, in one document."""
+    `choices`: what a person decided, by the place as a clash names it.
+    """
     if exactly(mine) == exactly(base) or exactly(mine) == exactly(theirs):
         return Merged(document=theirs)
     if exactly(theirs) == exactly(base):
         return Merged(document=mine)
-    clashes = Clashes()
+    clashes = Clashes(choices)
 
     def sides(name: str) -> tuple[Any, Any, Any]:
         return getattr(base, name), getattr(mine, name), getattr(theirs, name)
@@ -137,8 +124,10 @@ def _group(
         own = Clashes()
         value = _pick(where + key, values[0], values[1], values[2], own)
         for clash in own.found:
-            sides = (None if side is _MISSING else side for side in values)
-            clashes.add(clash.where, *sides)
+            was, own_side, other = (None if side is _MISSING else side for side in values)
+            kept = clashes.add(clash.where, was, own_side, other)
+            if clashes.chosen(clash.where):
+                value = _MISSING if kept is None else kept
         if value is not _MISSING:
             merged[key] = value
     return merged
@@ -162,7 +151,9 @@ def _variables(
         if was is not None and own is not None and other is not None:
             merged.append(_variable(where, was, own, other, clashes))
         else:
-            kept = _pick(where, was, own, other, clashes) or _survivor(was, own, other)
+            kept = _pick(where, was, own, other, clashes)
+            if kept is None and not clashes.chosen(where):
+                kept = _survivor(was, own, other)
             if kept is not None:
                 merged.append(kept)
     return tuple(merged)
@@ -220,8 +211,11 @@ def _message(
     if mine is None or theirs is None:
         edited = mine or theirs
         if edited is not None and exactly(edited) != exactly(base):
-            clashes.add(where, base.content, *(one and one.content for one in (mine, theirs)))
-            return edited
+            sides = [one and one.content for one in (mine, theirs)]
+            kept = clashes.add(where, base.content, sides[0], sides[1])
+            if clashes.chosen(where) is None:
+                return edited
+            return None if kept is None else msgspec.structs.replace(edited, content=kept)
         return None
     return Message(
         role=_pick(f"the role of {where}", base.role, mine.role, theirs.role, clashes),
@@ -241,7 +235,8 @@ def _message_order(
         common = [was for was in orders[0] if was in set(orders[1])]
         if common != [was for was in orders[1] if was in set(orders[0])]:
             shown = [[was + 1 for was in order] for order in orders]
-            clashes.add("the order of the messages", list(range(1, length + 1)), *shown)
+            kept = clashes.add("the order of the messages", list(range(1, length + 1)), *shown)
+            moved[0] = kept == shown[0]
     chosen = orders[1] if moved[1] and not moved[0] else orders[0]
     order = list(chosen)
     for was in range(length):  # the side without it removed it; it may still stand for the other
@@ -275,5 +270,9 @@ def _both_new(
             return longer
     place = "at the beginning" if was < 0 else f"after message {was + 1}"
     texts = ["\n\n".join(one.content for one in side) for side in (mine, theirs)]
-    clashes.add(f"new messages {place}", None, *texts)
+    where = f"new messages {place}"
+    clashes.add(where, None, *texts)
+    choice = clashes.chosen(where)
+    if choice is not None and choice.keep != "both":
+        return theirs if choice.keep == "theirs" else mine
     return [*mine, *(one for one in theirs if one not in mine)]

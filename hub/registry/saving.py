@@ -7,7 +7,7 @@ base moved -------> merged cleanly -> saved, with a note who saved what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import select
@@ -18,9 +18,10 @@ from hub.errors import Conflict, HubError
 from hub.people.policy import Actor, WorkspaceRef
 from hub.registry import catalog, drafts, history, versions
 from hub.registry.asks import BaseMoved, Saved
+from hub.registry.clashes import Choice, Clash
 from hub.registry.document import Document, from_json
 from hub.registry.history import VersionLine
-from hub.registry.merge import Clash, merge
+from hub.registry.merge import merge
 from hub.registry.models import Content
 from hub.registry.publish import Publisher
 from hub.registry.record import VersionView
@@ -56,7 +57,7 @@ class NeedsResolving(Conflict):
 
     def __init__(
         self, merged: Document, clashes: tuple[Clash, ...], theirs: VersionView,
-        since: Sequence[VersionLine], with_theirs: Document,
+        since: Sequence[VersionLine],
     ) -> None:  # fmt: skip
         super().__init__(
             f"{_who(since)} while you wrote, and changed the same place as you. Nothing was "
@@ -65,20 +66,21 @@ class NeedsResolving(Conflict):
         )
         self.merged = merged
         """Everything that could be put together, with yours where it could not."""
-        self.with_theirs = with_theirs
-        """The same, with theirs where it could not."""
         self.clashes = clashes
         self.theirs = theirs
         self.since = since
 
 
 async def prepare_save(
-    db: AsyncSession, workspace_id: int, name: str, document: Document, base: str | None
-) -> Prepared:
+    db: AsyncSession, workspace_id: int, name: str, document: Document, base: str | None,
+    choices: Mapping[str, Choice] | None = None,
+) -> Prepared:  # fmt: skip
     """Bring the document together with what was saved since `base`.
 
+    `choices`: what a person decided where both changed the same place.
+
     Raises:
-        NeedsResolving: both changed the same place.
+        NeedsResolving: both changed the same place, and nobody has decided yet.
         NotFound: the prompt was deleted or renamed meanwhile.
     """
     if base is None:
@@ -91,10 +93,9 @@ async def prepare_save(
     since = _since(lines, base)
     # A base we never had: whatever differs is for a person to choose.
     began = began or Document(template=document.template)
-    merged = merge(began, document, theirs.document)
+    merged = merge(began, document, theirs.document, choices)
     if merged.clashes:
-        other = merge(began, theirs.document, document).document
-        raise NeedsResolving(merged.document, merged.clashes, theirs, since, other)
+        raise NeedsResolving(merged.document, merged.clashes, theirs, since)
     return Prepared(document=merged.document, base=theirs.hash, merged=since)
 
 
