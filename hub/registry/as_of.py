@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, false, func, null, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.registry.models import Label, LabelMove, Prompt
@@ -66,88 +65,114 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class _Place(msgspec.Struct, frozen=True):
+    """One prompt under the label: then (by the move that brought it there), or now."""
+
+    id: str
+    name: str
+    version: int
+    move: int | None = None
+    deleted: bool = False
+
+
+Told = tuple[datetime, str, str]
+"""Since when, by whom, why."""
+
+
 async def state(
     db: AsyncSession, workspace_id: int, label: str, at: datetime, folder: str = ""
 ) -> State:
     """Everything that was live under `label` at that moment, in `folder` or anywhere."""
-    then = _then(workspace_id, label, at)
-    within: list[ColumnElement[bool]] = [below(folder)] if folder else []
-    changed = or_(Label.version.is_(None), Label.version != LabelMove.new)
-    lists, counts = list[list[Then]](), list[int]()
-    for query in (
-        _moves(workspace_id, label).where(LabelMove.id.in_(then), *within, changed),
-        _labels(workspace_id, label, at).where(*within),
-        _moves(workspace_id, label).where(LabelMove.id.in_(then), *within, ~changed),
-    ):
-        rows = (await db.execute(query.order_by(Prompt.name).limit(MOST))).all()
-        lists.append([_read(row) for row in rows])
-        total = len(rows)
-        if total == MOST:
-            every = select(func.count()).select_from(query.order_by(None).subquery())
-            total = await db.scalar(every) or 0
-        counts.append(total)
+    then = await _then(db, workspace_id, label, at, folder)
+    now = {one.id: one for one in await _now(db, workspace_id, label, folder)}
+    were = {one.id for one in then}
+    versions = {id: one.version for id, one in now.items()}
+    parts = (
+        [one for one in then if versions.get(one.id) != one.version],
+        [one for one in now.values() if one.id not in were],
+        [one for one in then if versions.get(one.id) == one.version],
+    )
+    shown = [sorted(part, key=lambda one: one.name)[:MOST] for part in parts]
+    titles = await _titles(db, workspace_id, [one.id for part in shown for one in part])
+    moves = await _moves_told(db, [one.move for part in shown for one in part if one.move])
+    labels = await _labels_told(db, workspace_id, label, [one.id for one in shown[1]])
+
+    def read(one: _Place) -> Then:
+        since, by, reason = moves[one.move] if one.move else labels[one.id]
+        return Then(
+            id=one.id, name=one.name, title=titles[one.id],
+            version=one.version if one.move else None, since=since, by=by, reason=reason,
+            now=versions.get(one.id), deleted=one.deleted,
+        )  # fmt: skip
+
+    lists = [list(map(read, part)) for part in shown]
+    counts = list(map(len, parts))
     return State(
         different=lists[0], later=lists[1], same=lists[2], different_count=counts[0],
         later_count=counts[1], same_count=counts[2],
     )  # fmt: skip
 
 
-def _then(workspace_id: int, label: str, at: datetime) -> Select[int]:
-    """The last move of each prompt up to that moment."""
-    return (
-        select(func.max(LabelMove.id))
+async def _then(
+    db: AsyncSession, workspace_id: int, label: str, at: datetime, folder: str
+) -> list[_Place]:
+    """The last move of each prompt up to that moment, unless it took the label off."""
+    last = (
+        select(func.max(LabelMove.id).label("id"))
         .where(LabelMove.workspace_id == workspace_id, LabelMove.label == label, LabelMove.at <= at)
         .group_by(LabelMove.prompt_id)
+        .subquery()
     )
-
-
-def _moves(workspace_id: int, label: str) -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Prompt.id, Prompt.name, Prompt.title, LabelMove.new, LabelMove.at, LabelMove.author,
-            LabelMove.reason, Label.version, Prompt.deleted_at.is_not(None),
-        )
-        .select_from(LabelMove)
+    query = (
+        select(Prompt.id, Prompt.name, LabelMove.new, LabelMove.id, Prompt.deleted_at)
+        .select_from(last)
+        .join(LabelMove, LabelMove.id == last.c.id)
         .join(
             Prompt,
             (Prompt.workspace_id == LabelMove.workspace_id) & (Prompt.id == LabelMove.prompt_id),
         )
-        .outerjoin(Label, _its_label(label))
-        .where(LabelMove.workspace_id == workspace_id, LabelMove.new.is_not(None))
-    )  # fmt: skip
-
-
-def _labels(workspace_id: int, label: str, at: datetime) -> Select[*tuple[Any, ...]]:
-    """What is live now and was not then."""
-    were = select(LabelMove.prompt_id).where(
-        LabelMove.id.in_(_then(workspace_id, label, at)), LabelMove.new.is_not(None)
+        .where(LabelMove.new.is_not(None), *_within(folder))
     )
-    return (
-        select(
-            Prompt.id, Prompt.name, Prompt.title, null(), Label.moved_at,
-            Label.moved_by, Label.reason, Label.version, false(),
-        )
+    return [
+        _Place(id, name, new or 0, move, deleted_at is not None)
+        for id, name, new, move, deleted_at in await db.execute(query)
+    ]
+
+
+async def _now(db: AsyncSession, workspace_id: int, label: str, folder: str) -> list[_Place]:
+    query = (
+        select(Prompt.id, Prompt.name, Label.version)
         .select_from(Label)
-        .join(
-            Prompt, (Prompt.workspace_id == Label.workspace_id) & (Prompt.id == Label.prompt_id)
-        )
-        .where(
-            Label.workspace_id == workspace_id, Label.label == label, Label.prompt_id.not_in(were)
-        )
-    )  # fmt: skip
+        .join(Prompt, (Prompt.workspace_id == Label.workspace_id) & (Prompt.id == Label.prompt_id))
+        .where(Label.workspace_id == workspace_id, Label.label == label, *_within(folder))
+    )
+    return [_Place(id, name, version) for id, name, version in await db.execute(query)]
 
 
-def _its_label(label: str) -> ColumnElement[bool]:
-    return and_(
-        Label.workspace_id == Prompt.workspace_id, Label.prompt_id == Prompt.id,
-        Label.label == label,
-    )  # fmt: skip
+def _within(folder: str) -> list[ColumnElement[bool]]:
+    return [below(folder)] if folder else []
 
 
-def _read(row: tuple[object, ...]) -> Then:
-    names = ("id", "name", "title", "version", "since", "by", "reason", "now", "deleted")
-    values = dict(zip(names, row, strict=True))
-    return msgspec.convert(values | {"deleted": bool(values["deleted"])}, Then)
+async def _titles(db: AsyncSession, workspace_id: int, ids: list[str]) -> dict[str, str]:
+    query = select(Prompt.id, Prompt.title).where(
+        Prompt.workspace_id == workspace_id, Prompt.id.in_(ids)
+    )
+    return {row.id: row.title for row in await db.execute(query)}
+
+
+async def _moves_told(db: AsyncSession, moves: list[int]) -> dict[int, Told]:
+    query = select(LabelMove.id, LabelMove.at, LabelMove.author, LabelMove.reason)
+    rows = await db.execute(query.where(LabelMove.id.in_(moves)))
+    return {id: (at, by, reason) for id, at, by, reason in rows}
+
+
+async def _labels_told(
+    db: AsyncSession, workspace_id: int, label: str, ids: list[str]
+) -> dict[str, Told]:
+    query = select(Label.prompt_id, Label.moved_at, Label.moved_by, Label.reason).where(
+        Label.workspace_id == workspace_id, Label.label == label, Label.prompt_id.in_(ids)
+    )
+    return {id: (at, by, reason) for id, at, by, reason in await db.execute(query)}
 
 
 async def recent(

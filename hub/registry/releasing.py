@@ -102,8 +102,11 @@ async def candidates(
         query = query.where(cast(Prompt.tags, Text).contains(tag, autoescape=True))
         rows = [row for row in await db.execute(query) if tag in row[0].tags]
         return [_candidate(prompt, its) for prompt, its in rows[:MOST]], len(rows)
-    total = await db.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    rows = await db.execute(query.limit(MOST))
+    rows = (await db.execute(query.limit(MOST))).all()
+    total = len(rows)
+    if total == MOST:
+        every = select(func.count()).select_from(Prompt).outerjoin(Label, its).where(*where)
+        total = await db.scalar(every) or 0
     return [_candidate(prompt, its) for prompt, its in rows], total
 
 
