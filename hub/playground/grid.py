@@ -80,7 +80,7 @@ def rows_of(examples: list[Example], own: Json | None) -> list[Json]:
 
 async def create(
     playground: Playground, workspace_id: int, prompt: tuple[str, str], columns: list[Json],
-    rows: list[Json], *, actor: Actor,
+    rows: list[Json], *, actor: Actor, proposal: tuple[int, str] | None = None,
 ) -> int:  # fmt: skip
     """Write the grid down and start it; every cell is a row before the first call goes out."""
     async with playground.database.write() as db:
@@ -88,6 +88,7 @@ async def create(
             workspace_id=workspace_id, prompt_id=prompt[0], prompt_name=prompt[1],
             columns=columns, rows=rows, state="running", created_by=actor.name,
             account_id=actor.account_id, created_at=now(), finished_at=None,
+            proposal=proposal[0] if proposal else None, digest=proposal[1] if proposal else None,
         )  # fmt: skip
         db.add(grid)
         await db.flush()
@@ -116,7 +117,10 @@ async def again(playground: Playground, workspace_id: int, grid_id: int, *, acto
     async with playground.database.read() as db:
         old = await get(db, workspace_id, grid_id)
     prompt = old.prompt_id, old.prompt_name
-    return await create(playground, workspace_id, prompt, old.columns, old.rows, actor=actor)
+    tried = (old.proposal, old.digest) if old.proposal and old.digest else None
+    return await create(
+        playground, workspace_id, prompt, old.columns, old.rows, actor=actor, proposal=tried
+    )
 
 
 async def get(db: AsyncSession, workspace_id: int, grid_id: int) -> Grid:

@@ -55,7 +55,10 @@ class Grid(Base):
     """Columns (version or draft × model × settings) × rows (examples), as they were run."""
 
     __tablename__ = "grids"
-    __table_args__ = (Index("ix_grids_workspace", "workspace_id", "id"),)
+    __table_args__ = (
+        Index("ix_grids_workspace", "workspace_id", "id"),
+        Index("ix_grids_proposal", "workspace_id", "proposal"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
@@ -69,6 +72,9 @@ class Grid(Base):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    proposal: Mapped[int | None]
+    """The proposal it was run for, and the digest of what was tried."""
+    digest: Mapped[str | None] = mapped_column(String(64))
 
 
 class Run(Base):

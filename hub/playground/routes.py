@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from hub.playground.pages import example_pages, grids, model_pages, try_it
+from hub.playground.pages import answer_pages, example_pages, grids, model_pages, try_it
 
-ROUTES = [*try_it.ROUTES, *grids.ROUTES, *example_pages.ROUTES, *model_pages.ROUTES]
+ROUTES = [
+    *try_it.ROUTES,
+    *answer_pages.ROUTES,
+    *grids.ROUTES,
+    *example_pages.ROUTES,
+    *model_pages.ROUTES,
+]
