@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,14 +32,10 @@ from typing import Any
 import httpx
 from sqlalchemy import insert
 
+from bench.filled import LIVE, Filled, fill
 from hub.db import Database, now
-from hub.migrate import upgrade
 from hub.outbox import Event
-from hub.people import accounts, keys, sign_ins, workspaces
-from hub.people.policy import Actor, WorkspaceRef
-from hub.registry import catalog, labels, versions
-from hub.registry.document import Document, Message
-from hub.registry.publish import Publisher
+from hub.registry import catalog
 from hub.settings import Secret, Settings
 
 HERE = Path(__file__).parent
@@ -48,86 +44,13 @@ BARS = {
     "cached 200": 12_000, "cached 304": 12_000, "uncached 200": 8_000, "list 50 ms": 1.0,
     "search ms": 2.0, "page ms": 100.0, "idle RSS MiB": 150.0,
 }  # fmt: skip
-BATCH = 2000
-LIVE = 2000
 SEARCHES = ("tri", "zeb", "refund pol", "clinical/ha", "kindly", "the", "a", "nobody writes this")
-FOLDERS = ("support", "clinical", "tutor", "legal", "sales/emails", "ops/alerts", "misc")
-WORDS = (
-    "triage ticket patient nurse refund policy contract clause pupil fraction answer kindly short "
-    "customer order invoice summary question table number doctor handover vitals urgent zebra "
-    "translate letter meeting notes risk lawyer teacher lesson exam grade feedback the a and of"
-).split()
-
-
-def document(rng: random.Random, number: int) -> Document:
-    """About 1 kB, like a prompt that does some work."""
-    text = " ".join(rng.choice(WORDS) + rng.choice(("", "", "s", ",", ".")) for _ in range(140))
-    return Document(
-        title=f"{rng.choice(WORDS).title()} {rng.choice(WORDS)} {number}",
-        description=" ".join(rng.choice(WORDS) for _ in range(12)),
-        tags=tuple(rng.sample(WORDS[:30], 2)),
-        model="prompthub/tiny",
-        messages=(
-            Message(role="system", content=text),
-            Message(role="user", content="{{ question }}"),
-        ),
-    )
-
-
-def name_of(rng: random.Random, number: int) -> str:
-    return f"{rng.choice(FOLDERS)}/{rng.choice(WORDS)}-{number:05}"
-
-
-class Filled:
-    """What was made before the measuring."""
-
-    def __init__(self, settings: Settings, names: list[str]) -> None:
-        self.settings = settings
-        self.names = names
-        self.workspace = WorkspaceRef(0, "", "")
-        self.key = self.cookie = ""
-
-
-async def fill(settings: Settings, prompts: int) -> Filled:
-    """The prompts, by the write side; `production` on some; a key and a signed-in person."""
-    settings.repositories.mkdir(parents=True)
-    await upgrade(settings.database)
-    database = Database(settings.database)
-    publisher = Publisher(database, settings.repositories)
-    rng = random.Random(7)
-    made = Filled(settings, [name_of(rng, number) for number in range(prompts)])
-    async with database.write() as db:
-        ana = await accounts.create(db, "ana@example.org", "Ana Oliveira")
-        actor = accounts.person(ana)
-        made.workspace = await workspaces.create(
-            db, "clinic", "Clinic", actor=actor, account_id=ana.id
-        )
-        made.key = (await keys.create(db, made.workspace, "bench", "write", actor=actor)).token
-        made.cookie = await sign_ins.start(db, ana.id, "bench")
-    await publisher.ensure(made.workspace)
-    operator = Actor(kind="operator", name="Ana Oliveira", email="ana@example.org")
-    for start in range(0, prompts, BATCH):
-        batch = [
-            (name, document(rng, start + at))
-            for at, name in enumerate(made.names[start : start + BATCH])
-        ]
-        await versions.save_many(
-            publisher, made.workspace, batch, actor=operator, message="Bring them in"
-        )
-    moves = [
-        labels.move(publisher, made.workspace, "production", name, 1, actor=operator, reason="Go")
-        for name in made.names[:LIVE]
-    ]
-    await asyncio.gather(*moves)
-    await publisher.close()
-    await database.close()
-    return made
 
 
 @contextmanager
 def uvicorn(
     app: str, port: int, env: dict[str, str], *more: str
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Generator[subprocess.Popen[bytes]]:
     command = [
         sys.executable, "-m", "uvicorn", app, "--port", str(port), "--loop", "uvloop",
         "--no-access-log", "--log-level", "warning", *more,
@@ -205,9 +128,10 @@ async def in_process(made: Filled) -> dict[str, Any]:
             took: list[float] = []
             for _ in range(60):
                 begun = time.perf_counter()
-                found = await catalog.find(db, made.workspace.id, **asked)
+                await catalog.find(db, made.workspace.id, **asked)
                 took.append((time.perf_counter() - begun) * 1000)
-            timed[what] = _summed(took) | {"total": found.total}
+            total = (await catalog.find(db, made.workspace.id, **asked)).total
+            timed[what] = _summed(took) | {"total": total}
     timed["list 50, first after a commit, with its session"] = await _after_commits(made, database)
     await database.close()
     return timed
