@@ -26,7 +26,7 @@ MIME = {
 CONTEXT: dict[str, Any] = {
     "person": SimpleNamespace(name="Maria Santos"), "role": "editor", "section": "prompts",
     "workspace": SimpleNamespace(name="Clinic", slug="clinic"), "workspaces": [], "flashes": [],
-    "theme": "auto",
+    "theme": "auto", "badges": None,
 }  # fmt: skip
 
 

@@ -144,6 +144,7 @@ def test_the_pages_fit_and_are_accessible(server: Server, chromium: Any, width: 
         fits_and_reads(page, path)
     page.goto("/clinic/release-several?only=all&all=1")
     page.get_by_role("button", name="See what it replaces").click()
+    page.get_by_role("link", name="Cancel").wait_for()
     fits_and_reads(page, "what it replaces")
     context.close()
 
