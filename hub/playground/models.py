@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base
@@ -75,19 +75,26 @@ class Grid(Base):
     proposal: Mapped[int | None]
     """The proposal it was run for, and the digest of what was tried."""
     digest: Mapped[str | None] = mapped_column(String(64))
+    options: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
+    """See `hub.playground.options.Options`."""
 
 
 class Run(Base):
     """One model call, always recorded, whatever became of it."""
 
     __tablename__ = "runs"
-    __table_args__ = (UniqueConstraint("grid_id", "row", "column"),)
+    __table_args__ = (
+        UniqueConstraint("grid_id", "row", "column", "sample"),
+        Index("ix_runs_fingerprint", "workspace_id", "fingerprint"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     grid_id: Mapped[int] = mapped_column(ForeignKey("grids.id"), index=True)
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
     row: Mapped[int]
     column: Mapped[int]
+    sample: Mapped[int] = mapped_column(server_default="0", default=0)
+    """From 0: the same question may be asked several times."""
     state: Mapped[str] = mapped_column(String(10))
     """waiting, running, done, failed or stopped."""
     request: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -108,3 +115,24 @@ class Run(Base):
     """What was ignored or adjusted, e.g. "ignored: seed"."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 of where it went and the exact request, once that is known."""
+    cached: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    """Not asked: the kept answer to the same request."""
+    rating: Mapped[int | None]
+    """1 to 5, by a person."""
+    remark: Mapped[str] = mapped_column(Text, server_default="", default="")
+    rated_by: Mapped[str] = mapped_column(String(120), server_default="", default="")
+
+
+class Vote(Base):
+    """What somebody chose in one row of a grid whose names were hidden from them."""
+
+    __tablename__ = "votes"
+
+    grid_id: Mapped[int] = mapped_column(ForeignKey("grids.id"), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True)
+    choice: Mapped[int]
+    """A column from 0, or `votes.TIE`, `votes.NONE`."""
+    at: Mapped[datetime]
