@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
 from typing import Any, cast
 
 from sdk.errors import MissingVariables, PromptHubError, TemplateError
+from sdk.flat import BETWEEN, Flat, flatten
 from sdk.frozen import frozen, thawed
+from sdk.notes import Life, Notes
+from sdk.request import body_of, parameters
 from sdk.template import Kind, Text, compile_text
 from sdk.variables import by_name, check_kind, needed, turns
 
 Record = Mapping[str, Any]
 
 
-SAMPLING = frozenset(
-    "temperature top_p top_k min_p max_tokens max_completion_tokens stop seed n presence_penalty "
-    "frequency_penalty repetition_penalty logit_bias logprobs top_logprobs tool_choice "
-    "parallel_tool_calls reasoning_effort verbosity".split()
-)
-"""Settings that `request` hands on. A prompt is data: it must not bring an address, a key or a
-header (`extra_headers`, `base_url`, …) into an application's call."""
-
-
 class Prompt:
     """An immutable version; `source` says where it came from, so a stale answer is no secret.
 
-    `source` is `hub` (just fetched), `cache` (kept, refreshed in the background), `stale` (kept,
-    the hub does not answer now) or `default` (yours; the hub has never answered).
+    `source` is `stream`, `poll` (asked for again and again), `snapshot` (kept on disk), `bundled`
+    (came with your program), `default` (yours), or, for what is asked for one by one, `hub` (just
+    fetched), `cache` (kept, looked after in the background) or `stale` (kept, nobody answers).
 
     >>> triage = Prompt.from_record({
     ...     "name": "support/triage", "version": 7,
@@ -41,8 +36,9 @@ class Prompt:
     """
 
     __slots__ = (
-        "_declared", "_document", "_needed", "_plan", "_record", "_texts", "commit", "hash", "id",
-        "label", "labels", "message", "name", "source", "version",
+        "_declared", "_document", "_flat", "_needed", "_plan", "_record", "_shares", "_texts",
+        "commit", "hash", "id", "label", "labels", "life", "message", "name", "notes", "source",
+        "tally", "version",
     )  # fmt: skip
 
     name: str
@@ -54,6 +50,10 @@ class Prompt:
     labels: tuple[str, ...]
     message: str
     source: str
+    notes: Notes
+    life: Life
+    tally: Callable[[], int]
+    """Called once for each read."""
 
     def __init__(self, record: Record, source: str, texts: tuple[Text | None, ...]) -> None:
         """Use `from_record`; `record` is frozen."""
@@ -75,6 +75,11 @@ class Prompt:
         put(self, "_plan", tuple(zip(map(_flat, document["messages"]), texts, strict=True)))
         put(self, "_declared", declared)
         put(self, "_needed", needed(texts, declared))
+        put(self, "_flat", flatten(texts, declared))
+        put(self, "_shares", ())
+        put(self, "life", Life())
+        put(self, "notes", Notes())
+        put(self, "tally", self.notes.reads)
 
     @classmethod
     def from_record(cls, record: Record, source: str = "hub") -> Prompt:
@@ -102,13 +107,65 @@ class Prompt:
                 ) from None
         return cls(record, source, tuple(texts))
 
-    def with_source(self, source: str) -> Prompt:
+    def with_source(self, source: str, life: Life | None = None) -> Prompt:
         """The same prompt, saying that it came from `source`; nothing is parsed again."""
+        copy = self._copy()
+        put = object.__setattr__
+        put(copy, "source", source)
+        put(copy, "life", life or self.life)
+        put(copy, "notes", Notes())
+        put(copy, "tally", copy.notes.reads)
+        if self._shares:
+            shares = [
+                (upto, copy if one is self else one.with_source(source, life))
+                for upto, one in self._shares
+            ]
+            put(copy, "_shares", tuple(shares))
+        return copy
+
+    def with_shares(self, shares: tuple[tuple[int, Prompt], ...]) -> Prompt:
+        """The same prompt during a gradual release: bucket bounds, each with its version."""
+        copy = self._copy()
+        mine = tuple((upto, copy if one is self else one) for upto, one in shares)
+        object.__setattr__(copy, "_shares", mine)
+        return copy
+
+    def _copy(self) -> Prompt:
         copy = object.__new__(Prompt)
         for slot in Prompt.__slots__:
             object.__setattr__(copy, slot, getattr(self, slot))
-        object.__setattr__(copy, "source", source)
         return copy
+
+    def for_key(self, key: object) -> Prompt:
+        """The version that `key` (a user's id, say) gets while a release is gradual."""
+        if not self._shares or key in (None, ""):
+            return self
+        from sdk.table import bucket
+
+        place = bucket(self.label or "", self.id, str(key))
+        return next(one for upto, one in self._shares if place < upto)
+
+    @property
+    def shares(self) -> tuple[Prompt, ...]:
+        """The versions that answer now: this one, or those of a gradual release."""
+        return tuple(one for _, one in self._shares) or (self,)
+
+    @property
+    def stale(self) -> bool:
+        """Whether its source has been silent for too long to believe that this is still live."""
+        return self.life.stale or self.source == "stale"
+
+    def age(self) -> float:
+        """Seconds since it was last known to be what the hub serves."""
+        return max(0.0, monotonic() - self.life.heard)
+
+    def meta(self) -> dict[str, Any]:
+        """What to note beside an answer, in a log or as attributes of an OpenTelemetry span."""
+        return {
+            "prompthub.prompt.name": self.name, "prompthub.prompt.version": self.version,
+            "prompthub.prompt.label": self.label or "", "prompthub.prompt.hash": self.hash,
+            "prompthub.prompt.source": self.source, "prompthub.prompt.stale": self.stale,
+        }  # fmt: skip
 
     def prepare(self) -> None:
         """Do now what the first `render` would do, up to some milliseconds."""
@@ -152,8 +209,7 @@ class Prompt:
     @property
     def parameters(self) -> dict[str, Any]:
         """The settings (temperature, …) under an OpenAI-style client's names; a copy."""
-        given = cast("Record", self._document.get("modelParameters") or {})
-        return {_snake(key): thawed(value) for key, value in given.items()}
+        return parameters(self._document)
 
     def render(self, **variables: object) -> list[dict[str, Any]]:
         """The messages with the variables filled in, ready for a chat client.
@@ -167,6 +223,15 @@ class Prompt:
 
     def fill(self, variables: Mapping[str, object]) -> list[dict[str, Any]]:
         """`render` for variables in a mapping, whose names may be any text."""
+        try:
+            made = self._fill(variables)
+        except PromptHubError:
+            self.notes.errors()
+            raise
+        self.notes.rendered(variables)
+        return made
+
+    def _fill(self, variables: Mapping[str, object]) -> list[dict[str, Any]]:
         values = self._values(variables)
         out: list[dict[str, Any]] = []
         try:
@@ -183,41 +248,17 @@ class Prompt:
 
     def text(self, **variables: object) -> str:
         """The finished text of all messages, a blank line between two."""
-        return "\n\n".join([str(message.get("content")) for message in self.fill(variables)])
+        flat: Flat | None = self._flat
+        if flat is not None and (made := flat.text(variables)) is not None:
+            notes: Notes = self.notes
+            notes.renders()
+            notes.whole = True
+            return made
+        return BETWEEN.join([str(message.get("content")) for message in self.fill(variables)])
 
     def request(self, **variables: object) -> dict[str, Any]:
         """The body of an OpenAI-style call, `client.chat.completions.create(**body)`."""
-        body: dict[str, Any] = {"messages": self.fill(variables)}
-        body |= {key: value for key, value in self.parameters.items() if key in SAMPLING}
-        if self.model:
-            body["model"] = self.model
-        if self._document.get("tools"):
-            body["tools"] = thawed(self._document["tools"])
-        shape = self._document.get("responseFormat")
-        if shape == "json_schema" and self._document.get("jsonSchema") is not None:
-            body["response_format"] = {"type": shape, "json_schema": self._schema()}
-        elif shape == "json_object":
-            body["response_format"] = {"type": shape}
-        return body
-
-    def _schema(self) -> dict[str, Any]:
-        schema: Any = self._document["jsonSchema"]
-        if isinstance(schema, str):  # GitHub Models keeps it as JSON inside text
-            from json import loads
-
-            try:
-                schema = loads(schema)
-            except ValueError:
-                schema = None
-        if not isinstance(schema, Mapping):
-            raise PromptHubError(
-                f"{self.name} v{self.version}: the answer shape is not a JSON object. Correct "
-                "it in the hub."
-            )
-        schema = cast("dict[str, Any]", thawed(schema))
-        if "schema" not in schema:
-            schema = {"name": re.sub(r"\W", "_", self.name), "schema": schema}
-        return schema
+        return body_of(self.name, self.version, self._document, self.fill(variables))
 
     def _used(self) -> Iterator[str]:
         for message, text in zip(self._document["messages"], self._texts, strict=True):
@@ -244,7 +285,3 @@ def _flat(message: Record) -> Record:
     """A message without lists and dictionaries as a plain one, which is quick to copy."""
     bare = not any(isinstance(value, (tuple, Mapping)) for value in message.values())
     return dict(message) if bare else message
-
-
-def _snake(key: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()

@@ -89,23 +89,23 @@ class Text(ABC):
         """Do now what the first `render` would do, up to some milliseconds."""
 
 
-class _Simple(Text):
+class Pieces(Text):
     """Pieces of text with names between them: `Hello `, name, `!`."""
 
-    __slots__ = ("_pieces", "_slots")
+    __slots__ = ("_slots", "pieces")
 
     def __init__(self, pieces: list[str]) -> None:
         self.variables = tuple(dict.fromkeys(pieces[1::2]))
         self.optional = frozenset()
         self.includes = ()
         self.plain_path = True
-        self._pieces = pieces
+        self.pieces = pieces
         self._slots = tuple(enumerate(pieces))[1::2]
 
     def render(self, values: Mapping[str, object]) -> str:
         if not self._slots:
-            return self._pieces[0]
-        out = self._pieces.copy()
+            return self.pieces[0]
+        out = self.pieces.copy()
         try:
             for at, name in self._slots:
                 value = values[name]
@@ -182,12 +182,12 @@ def compile_text(
         TemplateError: the text is not a template we render.
     """
     if kind == "plain" or "{" not in source:
-        return _Simple([source])
+        return Pieces([source])
     pieces = _SIMPLE.split(source)
     texts = pieces[::2]
     simple = not any("{{" in one or "{%" in one or "{#" in one for one in texts)
     # `{{{ name }}}` looks simple piece by piece, but Jinja reads it otherwise.
     simple = simple and not any(one.endswith("{") for one in texts[:-1])
     if simple and RESERVED.isdisjoint(pieces[1::2]):
-        return _Simple(pieces)
+        return Pieces(pieces)
     return _Full(source, snippets)
