@@ -14,7 +14,7 @@ from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry.pages.offer_sheets import OfferSheet, offer_sheet
-from hub.registry.review import proposals, record
+from hub.registry.review import checks, proposals, record
 from hub.registry.review.lands import Lands, lands, moved_by
 from hub.registry.review.proposals import BroughtTogether, Merged, NeedsResolving
 from hub.registry.review.views import View
@@ -26,8 +26,9 @@ LIVE = "production"
 @get("/{slug:str}/proposals/{number:int}/merge", needs=Need.SAVE, name="proposal:merge")
 async def merge_sheet(
     request: Ask, number: FromPath[int], workspace: NamedDependency[WorkspaceRef],
-    db: NamedDependency[AsyncSession],
+    db: NamedDependency[AsyncSession], database: NamedDependency[Database],
 ) -> Template:  # fmt: skip
+    await checks.refresh(database, workspace, number)
     view = await record.get(db, workspace.id, number)
     return await _sheet(request, db, workspace, view)
 
@@ -74,6 +75,7 @@ async def merge(
 ) -> Template | Redirect:  # fmt: skip
     """Land it; undo takes the release back. A refusal comes back with what was typed."""
     here = f"/{workspace.slug}/proposals/{number}"
+    await checks.refresh(database, workspace, number)
     try:
         done = await proposals.merge(
             request.app.state.publisher, database, workspace, number, actor=actor,

@@ -23,7 +23,7 @@ from hub.registry import side_by_side
 from hub.registry.form import whole
 from hub.registry.pages.common import rights
 from hub.registry.pages.talk_shown import talk_of
-from hub.registry.review import record, seen
+from hub.registry.review import checks, record, seen
 from hub.registry.review.offered import ShownItem, between, shown_items
 from hub.registry.review.views import View, Word
 from hub.web import Ask, page
@@ -105,8 +105,10 @@ async def changes_page(
     number: FromPath[int],
     workspace: NamedDependency[WorkspaceRef],
     db: NamedDependency[AsyncSession],
+    database: NamedDependency[Database],
 ) -> Template:
     """What changes, in words; between any two revisions with `?from=&to=`."""
+    await checks.refresh(database, workspace, number)
     view = await record.get(db, workspace.id, number)
     return await changes(request, db, view)
 
