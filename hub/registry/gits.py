@@ -18,6 +18,9 @@ from git.exc import GitCommandNotFound
 from hub.registry.git_terms import GitFailed
 
 Command = tuple[str, ...]
+_NOTHING = {"fast-import": b"done\n"}
+"""What says that there is nothing to do, where the end of the input alone would be an error."""
+_PATIENCE = 2.0
 
 
 class Gits:
@@ -51,11 +54,14 @@ class Gits:
         return len(self._waiting)
 
     def dismiss(self) -> None:
-        """End those that nothing was given to."""
+        """End those that nothing was given to. Killed, fast-import would leave its empty pack."""
         while self._waiting:
-            _, child = self._waiting.popitem()
-            child.proc.kill()
-            child.proc.communicate()
+            command, child = self._waiting.popitem()
+            try:
+                child.proc.communicate(_NOTHING.get(command[0], b""), timeout=_PATIENCE)
+            except (OSError, subprocess.TimeoutExpired):
+                child.proc.kill()
+                child.proc.communicate()
 
     def _start(self, command: Command) -> Any:
         whole = [*_clean_git(), f"--git-dir={self._path}", *command]
