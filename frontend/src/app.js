@@ -6,6 +6,8 @@ import "./theme.js";
 import "./copy.js";
 import "./dialog.js";
 import "./grid.js";
+import "./steps.js";
+import { startBell } from "./bell.js";
 import { startFlashes } from "./flash.js";
 import { showMoments } from "./moments.js";
 import { startTimes } from "./times.js";
@@ -14,6 +16,7 @@ document.documentElement.dataset.js = "";
 startFlashes();
 startTimes();
 showMoments();
+startBell();
 
 // On a phone the open tab may be one of those that have to be scrolled to.
 for (const tab of document.querySelectorAll(".tabs [aria-current], .folders [aria-current]")) {
@@ -22,6 +25,8 @@ for (const tab of document.querySelectorAll(".tabs [aria-current], .folders [ari
   const [here, there] = [strip.getBoundingClientRect(), tab.getBoundingClientRect()];
   strip.scrollLeft += there.left - here.left - (here.width - there.width) / 2;
 }
+
+if (document.querySelector("[data-talk]")) import("./talk/talk.js");
 
 // The editor is the one heavy part; only the page with one loads it.
 const form = document.querySelector("form[data-editor]");

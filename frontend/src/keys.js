@@ -1,7 +1,7 @@
 // Keys that work everywhere: / search, ? the list of keys, Esc closes menus.
 const MAC = /Mac|iPhone|iPad/.test(navigator.platform);
 
-function isTyping(target) {
+export function isTyping(target) {
   return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
 }
 

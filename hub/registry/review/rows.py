@@ -267,7 +267,7 @@ def _write_merge(
     here = (Proposal.workspace_id == ledger.workspace_id, Proposal.number == claim.number)
     merged = {
         "state": "merged", "updated_at": commit.at, "closed_at": commit.at, "closed_by": name,
-        "close_reason": None, "merge_commit": commit.id,
+        "close_reason": claim.broke_glass or None, "merge_commit": commit.id,
     }  # fmt: skip
     unknown = or_(Proposal.merge_commit.is_(None), Proposal.merge_commit != commit.id)
     db.execute(update(Proposal).where(*here, unknown).values(merged))
