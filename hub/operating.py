@@ -25,7 +25,7 @@ from hub.people import (
     rules_store,
     workspaces,
 )
-from hub.people.accounts import OPERATOR
+from hub.people.accounts import FIRST_ADMIN_NAME, OPERATOR
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
 from hub.people.rules import Policy, sentences
@@ -75,7 +75,7 @@ async def _first_workspace(
             return None
         admin = await accounts.find(db, FIRST_ADMIN)
         if admin is None:
-            admin = await accounts.create(db, FIRST_ADMIN, "Administrator")
+            admin = await accounts.create(db, FIRST_ADMIN, FIRST_ADMIN_NAME)
         workspace = await workspaces.create(db, slug, name, actor=OPERATOR, account_id=admin.id)
     await parts.publisher.ensure(workspace)
     return workspace

@@ -109,8 +109,14 @@ def proposal(hub: Hub, number: int) -> None:
     for check in one["checks"]:
         click.echo(f"[{check['state']}] {check['name']}: {check['summary']}")
     for word in one["words"]:
-        click.echo(f"{word['name']}: {word['verdict']} (revision {word['revision']})")
+        click.echo(f"{word['name']}: {_said(word)}")
     click.echo(f"\ndigest {one['digest']}")
+
+
+def _said(word: Json) -> str:
+    """`approved revision 2`; people who were asked have a line before they say anything."""
+    deed = {"approve": "approved", "changes": "asks for a change to"}.get(word["verdict"])
+    return f"{deed} revision {word['revision']}" if deed else "asked, nothing said yet"
 
 
 def _show_messages(item: Json) -> None:

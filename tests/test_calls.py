@@ -55,6 +55,15 @@ async def test_an_answer_is_measured_and_priced(fake, outbound):
     assert KEY not in json.dumps(call.request)
 
 
+def test_no_speed_is_read_off_a_word_or_a_blink():
+    for tokens, lasted, rated in ((2, 1.0, False), (300, 0.001, False), (41, 2.0, True)):
+        call = Call(lambda: None, tokens_out=tokens)
+        call.begin()
+        call._first, call._last = 10.0, 10.0 + lasted
+        call.end("done")
+        assert call.tokens_per_s == (pytest.approx(20) if rated else None)
+
+
 async def test_without_usage_the_tokens_are_estimated(fake, outbound):
     call = await ask(fake, outbound, "no-usage")
     assert (call.state, call.estimated) == ("done", True)

@@ -73,6 +73,7 @@ def test_from_a_file_to_production(hub: Hub, tmp_path: Path):
     run(ana, "approve", number[1], "--digest", digest[1], fails="somebody else")
     run(ben, "approve", number[1], "--digest", "0" * 64, fails="revision")
     run(ben, "approve", number[1], "--digest", digest[1], "--comment", "At last")
+    assert "Ben: approved revision 1" in run(ben, "proposal", number[1])
     merge = ("merge", number[1], "--digest", digest[1], "--release", "--reason", "Ready")
     assert "is merged" in run(ben, *merge)
     file.write_text(TEXT.replace("first", "at the top"))

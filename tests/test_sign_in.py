@@ -201,9 +201,10 @@ async def test_the_first_administrator_comes_by_a_link_and_nobody_by_being_first
     assert answer.headers["location"].startswith("/sign-in")
     async with hub.state.database.write() as db:
         assert await accounts.first_link(db) is None  # nobody to give it to
-        account = await accounts.create(db, "admin@localhost", "Admin")
+        account = await accounts.create(db, "admin@localhost", accounts.FIRST_ADMIN_NAME)
         await workspaces.create(db, "main", "Main", actor=accounts.OPERATOR, account_id=account.id)
         token = await accounts.first_link(db)
+    assert 'value="Admin' not in (await client.get(f"/sign-in/{token}")).text  # no stand-in's name
     form = {"name": "Maria", "password": "a sentence of hers"}
     assert (await client.post_form(f"/sign-in/{token}", form)).status_code == 303
     assert (await client.get("/main/settings/keys")).status_code == 200
@@ -317,6 +318,7 @@ async def test_maria_invites_dora_who_comes_in(maria: Browser, browsers):
     link = page.text.split(f"{BASE}/sign-in/")[1].split("<")[0]
     assert f"/sign-in/{link}" not in (await maria.get("/clinic/settings")).text  # shown once
     dora = browsers()
+    assert 'value="Dora Lind"' in (await dora.get(f"/sign-in/{link}")).text
     mine = {"name": "Dora Lind", "password": "a sentence of hers"}
     assert (await dora.post_form(f"/sign-in/{link}", mine)).status_code == 303
     assert (await dora.get("/")).headers["location"] == "/clinic"

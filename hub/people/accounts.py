@@ -20,6 +20,7 @@ EMAIL = re.compile(r"[^@\s<>\"'\\,;:()\[\]\x00-\x1f]{1,64}@[^@\s<>\"'\\,;:()\[\]
 THEMES = ("auto", "light", "dark")
 MAILS = ("each", "digest", "off")
 """How notices come by e-mail: as they happen, once a day, or never."""
+FIRST_ADMIN_NAME = "Administrator"
 OPERATOR = Actor(kind="operator", name="operator", email="")
 
 
@@ -84,6 +85,12 @@ async def create(db: AsyncSession, email: str, name: str, *, actor: Actor = OPER
     await db.flush()
     audit.record(db, actor, "account.created", email, None)
     return account
+
+
+def chosen_name(account: Account) -> str:
+    """The name that somebody gave them; a stand-in for one is nobody's, so it is left out."""
+    stand_ins = ("", FIRST_ADMIN_NAME, account.email.partition("@")[0])
+    return account.name if account.password_hash or account.name not in stand_ins else ""
 
 
 async def make_link(db: AsyncSession, account: Account) -> str:

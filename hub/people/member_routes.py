@@ -17,8 +17,8 @@ from hub.people.policy import ROLES, Actor, Need, WorkspaceRef
 from hub.web import Ask, Form, go, page
 
 ABOUT_ROLES = {
-    "viewer": "reads prompts, versions and runs",
-    "editor": "also writes drafts, runs models and saves versions",
+    "viewer": "reads prompts, versions and runs; may propose a change, comment and review",
+    "editor": "also writes drafts, runs models, and saves and merges where the rules let them",
     "reviewer": "also moves labels, so decides what is live",
     "admin": "also manages people, keys and connections",
 }

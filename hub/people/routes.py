@@ -63,7 +63,7 @@ async def link_page(
 ) -> Template:
     """Nothing is used up by looking: programs that preview links must not burn this one."""
     account = await accounts.of_link(db, token)
-    typed = {"name": account.name if account.password_hash else ""}
+    typed = {"name": accounts.chosen_name(account)}
     return page(
         request, "people/link.html", token=token, email=account.email, typed=typed, error=None
     )
