@@ -11,7 +11,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Any, TypeAlias, cast
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Template as TemplateOfPages
+from jinja2.environment import TemplateModule
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
 from litestar.middleware.csrf import generate_csrf_hash
@@ -57,6 +59,30 @@ Form: TypeAlias = URLEncodedBody[dict[str, str]]
 Ask: TypeAlias = Request[Any, Any, Any]
 
 
+class _Piece(TemplateOfPages):
+    """A template; of what pages are made of (`ui…`), one page needs each only once.
+
+    They take everything as arguments, and of the page only its request, so it is all one which of
+    the page's pieces imports them first.
+    """
+
+    def make_module(
+        self, vars: dict[str, Any] | None = None, shared: bool = False,
+        locals: Mapping[str, Any] | None = None,
+    ) -> TemplateModule:  # fmt: skip
+        name = self.name or ""
+        made: dict[str, TemplateModule] | None = (vars or {}).get("ui_made")
+        if made is None or not name.startswith(("ui.", "ui/")):
+            return super().make_module(vars, shared, locals)
+        if name not in made:
+            made[name] = super().make_module(vars, shared, locals)
+        return made[name]
+
+
+class _Pieces(Environment):
+    template_class = _Piece
+
+
 @cache
 def engine(*, fresh: bool = False) -> JinjaTemplateEngine:
     """Templates: escaped always, an unknown name is an error, not an empty string.
@@ -64,7 +90,7 @@ def engine(*, fresh: bool = False) -> JinjaTemplateEngine:
     With `fresh`, a template that was changed on disk is read again. One for the whole process:
     compiling the templates takes longer than starting an app.
     """
-    environment = Environment(
+    environment = _Pieces(
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -114,6 +140,7 @@ def page(
             "badges": getattr(state, "badges", None),
             "flashes": [flash] if flash else [],
             "now": datetime.now(UTC),
+            "ui_made": {},
             **context,
         },
     )

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jinja2 import meta
+
+from hub import web
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = sorted([*ROOT.glob("hub/**/*.py"), *ROOT.glob("sdk/**/*.py")])
@@ -114,6 +117,16 @@ def test_templates_hold_no(what: str):
         if re.search(BANNED[what], comment.sub("", path.read_text()), re.I)
     }
     assert not found
+
+
+def test_what_pages_are_made_of_reads_nothing_of_a_page():
+    """`ui…` is imported once per page, wherever its first piece does so: see `hub.web`."""
+    environment = web.engine().engine
+    for path in TEMPLATES:
+        name = path.relative_to(ROOT / "templates").as_posix()
+        if name.startswith(("ui.", "ui/")):
+            read = meta.find_undeclared_variables(environment.parse(path.read_text()))
+            assert read <= set(environment.globals), name
 
 
 def test_every_template_is_used():
