@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hub.db import Database, now
-from hub.errors import Invalid, NotFound
+from hub.errors import Conflict, Invalid, NotFound
 from hub.registry import catalog, drafts, history, labels, versions
 from hub.registry.document import Document, Message
 from hub.registry.listing import Listing
@@ -224,7 +224,8 @@ async def test_a_pinned_snippet_stays_what_it_was(shelf: Shelf):
     await versions.rename(
         shelf.publisher, shelf.workspace, "snippets/tone", "snippets/voice", actor=shelf.ana
     )
-    await shelf.save("snippets/tone", "An impostor.", at=now() + timedelta(seconds=60))
+    with pytest.raises(Conflict, match="include it by that name"):
+        await shelf.save("snippets/tone", "An impostor.", at=now() + timedelta(seconds=60))
     async with shelf.database.read() as db:
         view = await catalog.version(db, shelf.workspace.id, "support/triage")
     assert view.snippets == {"snippets/tone@1": "Be kind to {{ who }}."}

@@ -17,7 +17,9 @@ from hub.registry.commits import Plan
 from hub.registry.git_terms import MAIN, PROPOSALS, REFS, RefMove, RefMoved
 from hub.registry.ledger import Ledger
 from hub.registry.models import Intent, Version
+from hub.registry.pinned import pinned
 from hub.registry.review import guard
+from hub.registry.saves import holders
 
 Answer = dict[str, Any]
 Waiting = tuple[Ask, "asyncio.Future[Answer]"]
@@ -151,12 +153,16 @@ def _load(db: Connection, ledger: Ledger, asks: list[Ask]) -> None:
     """Fill the ledger with all that the asks will look at."""
     for ask in asks:
         ask.look(db, ledger)
+    workspace_id = ledger.workspace_id
     wanted_names = set[str]().union(*(ask.names for ask in asks))
     ledger.load_prompts(db, wanted_names, set[str]().union(*(ask.ids for ask in asks)))
     unknown = {name for name in wanted_names if name not in ledger.live}
     if unknown:
         ledger.load_former(db, names=unknown)
         ledger.load_prompts(db, (), set(ledger.former.values()))
+        passing = {name for name in unknown if holders(ledger, name)}
+        included = pinned(db, workspace_id, passing)
+        ledger.pinned |= {name: name in included for name in passing}
     labelled = {
         held.id for ask in asks if ask.labelled for name in ask.names if (held := ledger.at(name))
     }

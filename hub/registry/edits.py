@@ -55,7 +55,7 @@ class Rename(Ask):
             )
         if held.problem is not None:
             raise Conflict(f"The file of {self.name} is broken. Mend it first: {held.problem}")
-        check_free(ledger, self.new_name)
+        check_free(ledger, self.new_name, held.id)
         data = ledger.contents[held.hash]
         changes = [
             Change(names.path_of(self.name), old=held.blob),

@@ -108,6 +108,8 @@ class Ledger:
         """Id of the living prompt per name."""
         self.former: dict[str, str] = {}
         """Id of the prompt that once had the name."""
+        self.pinned: dict[str, bool] = {}
+        """Whether some text includes the name, where somebody else's name is asked for."""
         self.versions: dict[tuple[str, int], Known] = {}
         self.labels: dict[tuple[str, str], Pointed] = {}
         """Per label and prompt id."""

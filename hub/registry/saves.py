@@ -9,7 +9,7 @@ import msgspec
 
 from hub.errors import Conflict, NotFound
 from hub.registry import names
-from hub.registry.asks import Ask, BaseMoved, Saved, Settled, alive, new_id, newest_dead
+from hub.registry.asks import Ask, BaseMoved, Later, Saved, Settled, alive, new_id, newest_dead
 from hub.registry.commits import Change, Plan
 from hub.registry.document import Document, serialise
 from hub.registry.git_terms import MAIN
@@ -175,13 +175,32 @@ def _free_id(ids: set[str], wanted: str | None) -> str:
     return wanted if usable and wanted else new_id()
 
 
-def check_free(ledger: Ledger, name: str) -> None:
-    """A new name must not stand where another prompt's file or folder has to be."""
+def check_free(ledger: Ledger, name: str, own: str | None = None) -> None:
+    """A new name must not stand where another prompt's file or folder has to be, nor be one that
+    texts include and mean another prompt by; `own`: the id of the prompt that wants it.
+
+    Raises:
+        Later: it must be looked up first who includes it.
+    """
     for segment in name.split("/")[:-1]:
         if segment.endswith(".yml"):
             raise names.InvalidName(
                 f"The folder `{segment}` may not end with `.yml`. Choose another name."
             )
+    if (before := holders(ledger, name)) and own not in before:
+        if name not in ledger.pinned:
+            raise Later
+        if ledger.pinned[name]:
+            raise Conflict(
+                f"{name} was the name of another prompt, and texts include it by that name: they "
+                "would say something else. Choose another name, or bring the old prompt back."
+            )
+
+
+def holders(ledger: Ledger, name: str) -> set[str]:
+    """Ids of prompts that had the name and have it no longer."""
+    dead = {held.id for held in ledger.prompts.values() if held.name == name and held.deleted_at}
+    return dead | {ledger.former[name]} if name in ledger.former else dead
 
 
 def _id_of(ledger: Ledger, name: str) -> str | None:

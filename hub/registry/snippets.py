@@ -55,6 +55,11 @@ async def texts_for(db: AsyncSession, workspace_id: int, raw: bytes, made_at: da
     return found
 
 
+def pins_of(raw: bytes) -> set[str]:
+    """What the document (as JSON) includes itself, as `name@version`."""
+    return _pins(_TEXTS.decode(raw))
+
+
 def _pins(texts: _Texts) -> set[str]:
     if texts.template == "plain":
         return set()

@@ -111,7 +111,7 @@ def _rename(ledger: Ledger, held: Held, part: Part, wanted: Wanted) -> Drawn:
         raise Conflict(f"There is a prompt called {new_name} already. Choose another name.")
     if part.base_hash != held.hash:
         raise Conflict(f"{wanted.name} was changed since you looked. Look again, then rename it.")
-    check_free(ledger, new_name)
+    check_free(ledger, new_name, held.id)
     part = msgspec.structs.replace(part, new_name=new_name)
     return drawn_rename(part, held, ledger.contents[held.hash])
 

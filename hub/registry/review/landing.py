@@ -165,6 +165,7 @@ def _check_name_free(ledger: Ledger, part: Part) -> None:
             f"There is a prompt called {part.lands_at} by now. Choose another name in a new "
             "revision."
         )
+    check_free(ledger, part.lands_at, part.prompt_id)
 
 
 def _change(
