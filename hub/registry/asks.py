@@ -24,6 +24,7 @@ from hub.registry.commits import Change, Commit, Plan, clean_email, clean_messag
 from hub.registry.ledger import Held, Ledger
 
 LONGEST_MESSAGE = 10_000
+LONGEST_REASON = 2_000
 LONGEST_REQUEST_ID = 80
 KEY_MAIL = "@keys.localhost"
 
@@ -61,6 +62,7 @@ class Ask:
                 f"The sentence about why has {len(self.message):,} characters; "
                 f"{LONGEST_MESSAGE:,} is the most. Shorten it."
             )
+        self.broke_glass = checked_reason(self.broke_glass)
         if self.request_id is not None:
             # A key counts for who sent it: two apps may both begin with "1".
             who = self.actor.key_id or self.actor.account_id or self.actor.kind
@@ -148,6 +150,22 @@ class BaseMoved(Conflict):
             "Nothing was overwritten and your text is kept; bring the two together, then save.",
             current=current,
         )
+
+
+def checked_reason(reason: str) -> str:
+    """Why the rules shall be set aside, as git can carry it; without a word, it is none.
+
+    Raises:
+        Invalid: it is longer than anybody reads.
+    """
+    lines = (" ".join(line.split()) for line in clean_message(reason).split("\n"))
+    reason = "\n".join(filter(None, lines))
+    if len(reason) > LONGEST_REASON:
+        raise Invalid(
+            f"The reason for breaking the glass has {len(reason):,} characters; "
+            f"{LONGEST_REASON:,} is the most. Shorten it."
+        )
+    return reason if any(map(str.isalnum, reason)) else ""
 
 
 def whole_second(at: datetime | None) -> datetime:

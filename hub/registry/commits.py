@@ -89,6 +89,7 @@ def with_trailers(message: str, trailers: dict[str, str]) -> str:
         f"{key}: {' '.join(line.split())}"
         for key, value in trailers.items()
         for line in value.split("\n")
+        if line.strip()  # a trailer without a value would make the paragraph none of ours
     ]
     return "\n\n".join([message, "\n".join(lines)]) if lines else message
 

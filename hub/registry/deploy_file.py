@@ -9,7 +9,8 @@ import msgspec
 from hub.registry import names, yaml_read
 
 SUFFIX = ".yml"
-_LARGEST = 64 * 1024
+_LARGEST = 256 * 1024
+"""More than `serialise` ever writes: a reason of 10,000 characters, each as an escape of ten."""
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):

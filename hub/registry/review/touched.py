@@ -6,9 +6,20 @@ from collections.abc import Iterable
 
 import msgspec
 
+from hub.errors import HubError
 from hub.registry import deploy_file, names
 from hub.registry.commits import Change, Plan
 from hub.registry.git_terms import DEPLOY, MAIN
+
+
+class Unreadable(HubError):
+    """A file that we are about to write, and could not read: what is not judged is not written."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The hub cannot read what it would write at {path}, so nothing was written. Please "
+            "report this."
+        )
 
 
 class Placed(msgspec.Struct):
@@ -36,14 +47,19 @@ class Touched(msgspec.Struct, frozen=True):
 
 
 def touched(plans: Iterable[Plan]) -> Touched:
-    """Everything that these commits change on main and on deploy."""
+    """Everything that these commits change on main and on deploy.
+
+    Raises:
+        Unreadable: something of it could not be judged.
+    """
     on_main: dict[str, None] = {}
     placed: dict[tuple[str, str], Placed] = {}
     for plan in plans:
         for change in plan.commit.changes:
             if plan.ref == MAIN:
-                if name := names.name_of(change.path):
-                    on_main[name] = None
+                if (name := names.name_of(change.path)) is None:
+                    raise Unreadable(change.path)
+                on_main[name] = None
             elif plan.ref == DEPLOY:
                 _place(placed, change)
     return Touched(tuple(on_main), tuple(placed.values()))
@@ -52,12 +68,13 @@ def touched(plans: Iterable[Plan]) -> Touched:
 def _place(placed: dict[tuple[str, str], Placed], change: Change) -> None:
     label = deploy_file.label_of(change.path)
     if label is None:
-        return
+        raise Unreadable(change.path)
     name = change.path[len(label) + 1 :].removesuffix(deploy_file.SUFFIX)
     for data, after in ((change.old_data, False), (change.data, True)):
-        pointer = deploy_file.parse(data) if data else None
-        if pointer is None:
+        if data is None:
             continue
+        if (pointer := deploy_file.parse(data)) is None:
+            raise Unreadable(change.path)
         key = (label, pointer.prompt)
         one = placed.setdefault(key, Placed(label, pointer.prompt))
         one.names.add(name)
