@@ -259,6 +259,7 @@ def openapi() -> OpenAPIConfig:
         version=VERSION,
         description="Prompts, versions and labels of a workspace. The key says which workspace.",
         path="/api",
+        use_handler_docstrings=True,
         render_plugins=[JsonSchema(path="/openapi.json")],
         openapi_router=_SchemaOnly(
             "/api", route_handlers=[], include_in_schema=False, opt={"needs": Need.PUBLIC}

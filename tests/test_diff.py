@@ -2,11 +2,12 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.registry.diff import change_to_json, compare
+from hub.registry.diff import compare
 from hub.registry.document import Document, Message, Variable
 from hub.registry.segments import Segment, segments
 from hub.registry.unseen import Unseen, find_unseen
@@ -253,8 +254,11 @@ def test_chips_and_text_make_the_whole_segment(old: str, new: str):
 
 
 def test_the_change_is_plain_data():
-    change = change_to_json(compare(chat("a\u200b", "b"), chat("a", "c", model="m")))
-    assert json.loads(json.dumps(change))["summary"] == "2 messages changed, model not set → m"
+    change = compare(chat("a\u200b", "b"), chat("a", "c", model="m"))
+    assert (
+        json.loads(msgspec.json.encode(change))["summary"]
+        == "2 messages changed, model not set → m"
+    )
     assert segments("a", "a") == (Segment(kind="same", text="a"),)
 
 

@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import get
+from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Need, WorkspaceRef
 from hub.playground import grid
-from hub.playground.cells import as_json
+from hub.playground.bodies import GridOut, grid_out, run_out
 from hub.playground.pages.common import playground_of
+from hub.registry.api_parts import as_json
+from hub.registry.api_schema import READS, described
 from hub.web import Ask
 
 
-@get("/api/v1/grids/{grid_id:int}", needs=Need.READ, name="api:grid", include_in_schema=True)
+@get(
+    "/api/v1/grids/{grid_id:int}", needs=Need.READ, name="api:grid", include_in_schema=True,
+    operation_id="getGrid", summary="Get a grid", tags=["grids"],
+    operation_class=described(GridOut, errors=READS),
+)  # fmt: skip
 async def one_grid(
     request: Ask,
     grid_id: FromPath[int],
     workspace: NamedDependency[WorkspaceRef],
     db: NamedDependency[AsyncSession],
-) -> dict[str, Any]:
-    """A grid as it is now: its columns, its rows, and what became of each cell."""
+) -> Response[bytes]:
+    """As it is now, while it runs and ever after: its columns, its rows, and every cell."""
     found = await grid.get(db, workspace.id, grid_id)
     live = playground_of(request).live.get(grid_id)
     cells = grid.cells(await grid.runs_of(db, grid_id), live)
-    return {
-        "id": found.id,
-        "prompt": found.prompt_name,
-        "state": found.state,
-        "created_by": found.created_by,
-        "created_at": found.created_at,
-        "finished_at": found.finished_at,
-        "columns": found.columns,
-        "rows": found.rows,
-        "runs": [
-            {"row": row, "column": column, **as_json(cell)}
-            for (row, column), cell in sorted(cells.items())
-        ],
-    }
+    runs = [run_out(row, column, cell) for (row, column), cell in sorted(cells.items())]
+    return as_json(grid_out(found, runs))
 
 
 ROUTES = [one_grid]

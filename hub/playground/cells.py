@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import Any
 
 import msgspec
 
@@ -81,15 +80,6 @@ def summary(cells: list[Call | Run], *, local: bool) -> str:
     if failed:
         parts.append(f"{failed} of {len(cells)} failed")
     return " · ".join(parts)
-
-
-def as_json(run: Call | Run) -> dict[str, Any]:
-    """The cell for programs."""
-    names = (
-        "state", "output", "error", "finish_reason", "first_token_s", "total_s", "tokens_per_s",
-        "tokens_in", "tokens_out", "estimated", "cost_usd", "request",
-    )  # fmt: skip
-    return {name: getattr(run, name) for name in names}
 
 
 def _figures(source: Call | Run, *, local: bool) -> list[str]:

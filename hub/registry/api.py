@@ -32,7 +32,8 @@ from hub.registry.api_parts import (
     view_of,
 )  # fmt: skip
 from hub.registry.api_schema import READS, WRITES, described
-from hub.registry.diff import change_to_json, compare
+from hub.registry.diff import compare
+from hub.registry.diff_bodies import VersionDiff
 from hub.registry.record import Record, encode, etag_of, record
 
 Db = NamedDependency[AsyncSession]
@@ -235,7 +236,7 @@ async def move_label(
 @get(
     "/api/v1/diff/{name:path}", needs=Need.READ, name="api:diff", include_in_schema=True,
     operation_id="compareVersions", summary="Compare two versions", tags=["versions"],
-    operation_class=described(None),
+    operation_class=described(VersionDiff),
 )  # fmt: skip
 async def get_diff(
     db: Db, workspace: Place, name: FromPath[str],
@@ -248,12 +249,14 @@ async def get_diff(
     before = None
     if old or after.number > 1:
         before = await pointed(db, workspace, after.name, old or str(after.number - 1))
-    change = change_to_json(compare(before.document if before else None, after.document))
-    sides = {
-        "name": after.name, "from": before.number if before else None, "to": after.number,
-        "from_hash": before.hash if before else None, "to_hash": after.hash,
-    }  # fmt: skip
-    return as_json(sides | change)
+    change = compare(before.document if before else None, after.document)
+    return as_json(
+        VersionDiff(
+            name=after.name, old=before.number if before else None, new=after.number,
+            from_hash=before.hash if before else None, to_hash=after.hash,
+            **msgspec.structs.asdict(change),
+        )
+    )  # fmt: skip
 
 
 def _move(move: Any) -> bodies.Move:

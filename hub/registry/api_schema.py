@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import Request
@@ -15,22 +15,10 @@ from litestar.openapi.spec import (
     RequestBody,
 )
 
-from hub.registry import bodies, proposal_bodies, release_bodies
-from hub.registry.record import Record
+from hub.registry import bodies
 
-_SHAPES = (
-    Record, bodies.SavedRecord, bodies.SaveVersion, bodies.MoveLabel, bodies.PromptList,
-    bodies.VersionList, bodies.LabelHistory, bodies.Released, bodies.Problem,
-    proposal_bodies.ProposeBody, proposal_bodies.ReviseBody, proposal_bodies.ReviewBody,
-    proposal_bodies.MergeBody, proposal_bodies.CloseBody, proposal_bodies.CommentBody,
-    proposal_bodies.CheckBody, proposal_bodies.ProposalList, proposal_bodies.ProposalOut,
-    proposal_bodies.MadeOut, proposal_bodies.PolicyOut, release_bodies.MoveLabels,
-    release_bodies.ReleaseList, release_bodies.LiveList,
-)  # fmt: skip
-_REFS, _COMPONENTS = msgspec.json.schema_components(
-    _SHAPES, ref_template="#/components/schemas/{name}"
-)
-_BY_SHAPE: dict[type[msgspec.Struct], Any] = dict(zip(_SHAPES, _REFS, strict=True))
+_COMPONENTS: dict[str, Any] = {}
+"""What the document says of each shape, by its name; routes bring theirs as they are described."""
 _WHY = {
     304: "It is what you have already.",
     400: "The address or the JSON could not be read.",
@@ -63,18 +51,17 @@ def described(
     errors: tuple[int, ...] = READS,
     said: str = "Done.",
 ) -> type[Operation]:
-    """What a route takes and gives, to be its `operation_class`."""
+    """What a route takes and gives, to be its `operation_class`; no answer: an empty one."""
+
+    taken = None if body is None else {"application/json": _media(body)}
+    good = None if answer is None else {"application/json": _media(answer)}
+    wrong = {"application/problem+json": _media(bodies.Problem)}
 
     @dataclass
     class Described(Operation):
         def __post_init__(self) -> None:
-            if body is not None:
-                content = {"application/json": _media(body)}
-                self.request_body = RequestBody(content=content, required=True)
-            good = None if answer is None else {"application/json": _media(answer)}
-            if answer is None and status == 200:
-                good = {"application/json": OpenAPIMediaType(schema=_schema({"type": "object"}))}
-            wrong = {"application/problem+json": _media(bodies.Problem)}
+            if taken is not None:
+                self.request_body = RequestBody(content=taken, required=True)
             self.responses = {
                 str(status): OpenAPIResponse(description=said, content=good),
                 **{
@@ -89,9 +76,11 @@ def described(
 
 
 def _media(shape: type[msgspec.Struct]) -> OpenAPIMediaType:
-    return OpenAPIMediaType(schema=_schema(_BY_SHAPE[shape]))
-
-
-def _schema(plain: Any) -> Any:
-    """Litestar writes plain values out as they are."""
-    return plain
+    (reference,), found = msgspec.json.schema_components(
+        (shape,), ref_template="#/components/schemas/{name}"
+    )
+    for name, told in found.items():
+        if _COMPONENTS.setdefault(name, told) != told:
+            raise TypeError(f"Two shapes of the REST interface are called {name}.")
+    # Litestar writes plain values out as they are; its own types have no word for a reference.
+    return OpenAPIMediaType(schema=cast("Any", reference))

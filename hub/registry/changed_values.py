@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -16,8 +16,8 @@ class ValueChange(msgspec.Struct, frozen=True, kw_only=True):
     """One value, before and after; None where it does not exist. Texts also come word by word."""
 
     name: str
-    old: object = None
-    new: object = None
+    old: Any = None  # any JSON; `object` would say the same, but has no word in OpenAPI
+    new: Any = None
     segments: tuple[Segment, ...] = ()
 
     @property

@@ -6,7 +6,7 @@ as old and new value, and every hidden character listed. Pure data: pages and th
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 
@@ -87,11 +87,6 @@ def compare(old: Document | None, new: Document) -> Change:
         hidden=hidden,
         **parts,
     )
-
-
-def change_to_json(change: Change) -> dict[str, object]:
-    """The change as plain values, for the API."""
-    return cast("dict[str, object]", msgspec.to_builtins(change))
 
 
 def _details(old: Document, new: Document) -> tuple[ValueChange, ...]:

@@ -93,6 +93,12 @@ class CommentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     start: int | None = None
 
 
+class CommentMade(msgspec.Struct, frozen=True):
+    """The remark that came of it."""
+
+    id: int
+
+
 class CheckBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A machine's verdict on the latest revision."""
 

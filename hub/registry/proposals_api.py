@@ -21,11 +21,10 @@ from hub.registry.api import Db, Place, Who
 from hub.registry.api_parts import Ask, as_json, publisher_of, request_id
 from hub.registry.api_schema import READS, WRITES, described
 from hub.registry.bodies import decode
-from hub.registry.diff import change_to_json, compare
+from hub.registry.diff_bodies import ProposalDiff, item_diff
 from hub.registry.proposal_parts import answer, line, members_of, wanted_of
 from hub.registry.review import checks, proposals, record
 from hub.registry.review.propose import Made
-from hub.registry.review.views import ItemView
 
 Data = NamedDependency[Database]
 Number = FromPath[int]
@@ -93,7 +92,7 @@ async def get_proposal(database: Data, workspace: Place, number: Number) -> Resp
 @get(
     "/api/v1/proposals/{number:int}/diff", needs=Need.READ, name="api:proposal-diff",
     include_in_schema=True, operation_id="diffProposal", summary="What a proposal changes",
-    tags=["proposals"], operation_class=described(None),
+    tags=["proposals"], operation_class=described(ProposalDiff),
 )  # fmt: skip
 async def diff_proposal(
     db: Db, workspace: Place, number: Number,
@@ -109,13 +108,13 @@ async def diff_proposal(
     after = await record.items_of(db, workspace.id, number, new or view.revision)
     before = await record.items_of(db, workspace.id, number, old) if old else []
     texts = {one.prompt_id: one.new for one in before}
-    items = [_changed(one, texts.get(one.prompt_id) if old else one.old) for one in after]
-    return as_json({"number": number, "from": old, "to": new or view.revision, "items": items})
-
-
-def _changed(item: ItemView, old: Any) -> dict[str, Any]:
-    head = {"kind": item.kind, "name": item.name, "new_name": item.new_name}
-    return head | (change_to_json(compare(old, item.new)) if item.new else {"summary": "deleted"})
+    items = [
+        item_diff(
+            one.kind, one.name, one.new_name, texts.get(one.prompt_id) if old else one.old, one.new
+        )
+        for one in after
+    ]
+    return as_json(ProposalDiff(number=number, old=old, new=new or view.revision, items=items))
 
 
 @post(

@@ -107,7 +107,7 @@ async def reopen(
 @post(
     "/api/v1/proposals/{number:int}/comments", needs=Need.READ, name="api:comment",
     include_in_schema=True, operation_id="comment", summary="Say something", tags=["proposals"],
-    operation_class=described(None, body=given.CommentBody, status=201, errors=WRITES),
+    operation_class=described(given.CommentMade, body=given.CommentBody, status=201, errors=WRITES),
 )  # fmt: skip
 async def comment(
     body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
@@ -120,7 +120,7 @@ async def comment(
             on=await comment_of(db, workspace.id, number, asked),
         )  # fmt: skip
     return Response(
-        msgspec.json.encode({"id": made}), status_code=201, media_type="application/json"
+        msgspec.json.encode(given.CommentMade(made)), status_code=201, media_type="application/json"
     )
 
 
