@@ -37,6 +37,9 @@ class LabelLine(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     message: str
     at: datetime
+    proposal: int | None
+    """By which it moved."""
+    broke_glass: bool
     kind: str = "label"
 
 
@@ -93,7 +96,8 @@ async def timeline(db: AsyncSession, workspace_id: int, prompt_id: str) -> list[
         lines.append(
             LabelLine(
                 label=move.label, old=move.old, new=move.new, commit=move.commit,
-                author=move.author, message=move.reason, at=move.at,
+                author=move.author, message=move.reason, at=move.at, proposal=move.proposal,
+                broke_glass=move.broke_glass,
             )
         )  # fmt: skip
     for event in await db.scalars(

@@ -18,6 +18,7 @@ from hub.registry.document import Document, from_json, to_json
 from hub.registry.form import whole
 from hub.registry.pages.common import Heading, heading, named, prompt_page
 from hub.registry.publish import Publisher
+from hub.registry.review.lands import came_by
 from hub.registry.shown import settings, shown
 from hub.web import Ask, go
 
@@ -41,6 +42,7 @@ async def history_page(
         about,
         tab="history",
         timeline=await history.timeline(db, workspace.id, about.id),
+        came_by=await came_by(db, workspace.id, about.id),
         versions=_choices(about),
         from_version=str(max(1, about.head - 1)),
         to_version=str(about.head),

@@ -19,11 +19,12 @@ from hub.db import Database
 from hub.people import rules_store
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.people.rules import Verdict
-from hub.registry import side_by_side
+from hub.registry import released, side_by_side
 from hub.registry.form import whole
 from hub.registry.pages.common import rights
 from hub.registry.pages.talk_shown import talk_of
 from hub.registry.review import checks, record, seen
+from hub.registry.review.lands import moved_by
 from hub.registry.review.offered import ShownItem, between, shown_items
 from hub.registry.review.views import View, Word
 from hub.web import Ask, page
@@ -93,10 +94,18 @@ async def proposal_page(
         "crumbs": crumbs + [(one, None) for one in more],
         "tab": tab,
         "answers_count": None,
+        "went_live": await _went_live(db, view),
         **rights(actor, workspace),
         **context,
     }
     return page(request, template, section="proposals", status=status, **given)
+
+
+async def _went_live(db: AsyncSession, view: View) -> list[released.Made]:
+    """What it released, while all of that is still live: one press takes it back."""
+    commit = await moved_by(db, view.workspace_id, view.number) if view.landed else ""
+    made = await released.made(db, view.workspace_id, commit) if commit else []
+    return made if all(one.stands for one in made) else []
 
 
 @get("/{slug:str}/proposals/{number:int}", needs=Need.READ, name="proposal")

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.registry.diff import Change, compare
 from hub.registry.document import Document, from_json
-from hub.registry.models import Content, Label, LabelMove, Prompt
+from hub.registry.models import Content, Label, LabelMove, Prompt, Version
+from hub.registry.review.models import Merge
 from hub.registry.review.views import ItemView, View
 
 
@@ -56,6 +57,34 @@ async def moved_by(db: AsyncSession, workspace_id: int, number: int) -> str:
         LabelMove.workspace_id == workspace_id, LabelMove.proposal == number
     )
     return await db.scalar(query.order_by(LabelMove.id.desc()).limit(1)) or ""
+
+
+class Came(msgspec.Struct, frozen=True, kw_only=True):
+    """The proposal that a version came by."""
+
+    number: int
+    approved_by: list[str]
+    merged_by: str
+    broke_glass: bool
+
+
+async def came_by(db: AsyncSession, workspace_id: int, prompt_id: str) -> dict[str, Came]:
+    """By commit, for those versions of the prompt that were proposed first."""
+    query = (
+        select(Merge.commit, Merge.number, Merge.reviewers, Merge.merged_by, Merge.broke_glass)
+        .join(
+            Version,
+            (Version.workspace_id == Merge.workspace_id) & (Version.commit == Merge.commit),
+        )
+        .where(Version.workspace_id == workspace_id, Version.prompt_id == prompt_id)
+    )
+    return {
+        row.commit: Came(
+            number=row.number, merged_by=row.merged_by, broke_glass=row.broke_glass,
+            approved_by=[one.rpartition(" <")[0] for one in row.reviewers],
+        )
+        for row in await db.execute(query)
+    }  # fmt: skip
 
 
 async def _heads(db: AsyncSession, workspace_id: int, ids: Sequence[str]) -> dict[str, Any]:
