@@ -6,14 +6,17 @@
     prompt = sdk.get_prompt("support/triage")
     client.chat.completions.create(**prompt.request(caller_name="john", transcript=text))
 
-The first read of a prompt asks the hub; every later one is two dictionary look-ups. New releases
-arrive in the background, and the program goes on with what it has when the hub is away.
+The first read of a prompt waits for the hub's document; every later one is two dictionary look-ups.
+Releases arrive in the background within milliseconds, and the program goes on with what it has when
+the hub is away.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from sdk.client import Default, Hub
 from sdk.errors import (
@@ -26,8 +29,12 @@ from sdk.errors import (
     VariableError,
 )
 from sdk.prompt import Prompt
+from sdk.shelf import Handle
+from sdk.states import Event, Status
 
 __all__ = [
+    "Event",
+    "Handle",
     "Hub",
     "InvalidVariable",
     "MissingVariables",
@@ -35,28 +42,41 @@ __all__ = [
     "PromptHubError",
     "PromptNotFound",
     "PromptUnavailable",
+    "Status",
     "TemplateError",
     "VariableError",
     "aget_prompt",
     "close",
     "configure",
     "get_prompt",
+    "prompt",
+    "refresh",
+    "status",
+    "subscribe",
+    "wait_ready",
 ]
 
 _hub: Hub | None = None
 _lock = threading.Lock()
 
+_FROM_ENVIRONMENT = {
+    "snapshot": "PROMPTHUB_SNAPSHOT",
+    "bundled": "PROMPTHUB_BUNDLED",
+    "app": "PROMPTHUB_APP",
+    "environment": "PROMPTHUB_ENVIRONMENT",
+}
+
 
 def configure(
-    url: str | None = None, key: str | None = None, *, refresh: float = 5.0, boot_wait: float = 1.0
+    url: str | None = None, key: str | Callable[[], str] | None = None, **more: Any
 ) -> Hub:
     """Set the hub that `get_prompt` reads from; what is not given comes from the environment.
 
     Args:
         url: the hub's address; default `PROMPTHUB_URL`.
         key: an API key with scope `read`; default `PROMPTHUB_KEY`.
-        refresh: seconds between two looks for new versions.
-        boot_wait: seconds that a first read may wait for the hub.
+        more: as for `Hub`; `snapshot`, `bundled`, `app` and `environment` may be given as
+            `PROMPTHUB_SNAPSHOT` (`off` for none), `PROMPTHUB_BUNDLED`, … too.
 
     Raises:
         PromptHubError: no address was given anywhere.
@@ -66,7 +86,16 @@ def configure(
     key = os.environ.get("PROMPTHUB_KEY", "") if key is None else key
     if not url:
         raise PromptHubError("Say where the hub is: sdk.configure(url=…), or set PROMPTHUB_URL.")
-    hub = Hub(url, key, refresh=refresh, boot_wait=boot_wait)
+    for name, variable in _FROM_ENVIRONMENT.items():
+        if name not in more and (value := os.environ.get(variable)):
+            more[name] = None if value == "off" else value
+    hub = Hub(url, key, **more)
+    _replace(hub)
+    return hub
+
+
+def _replace(hub: Hub | None) -> Hub | None:
+    global _hub
     old, _hub = _hub, hub
     if old is not None:
         old.close()
@@ -80,21 +109,60 @@ def _default() -> Hub:
 
 
 def get_prompt(
-    name: str, label: str = "production", version: int | None = None, default: Default = None
+    name: str,
+    label: str = "production",
+    version: int | None = None,
+    default: Default = None,
+    *,
+    key: object = None,
 ) -> Prompt:
     """The prompt as released under `label`, or exactly `version`; see `Hub.get_prompt`."""
     hub = _hub or _default()
     try:  # one call less than by the hub's own method, which is half of a warm read
-        return hub.keeper.rows[label if version is None else version][name]
+        prompt = hub.shelf.rows[label if version is None else version][name]
     except KeyError:
-        return hub.get_prompt(name, label, version, default)
+        return hub.get_prompt(name, label, version, default, key=key)
+    if key is not None:
+        prompt = prompt.for_key(key)
+    prompt.tally()
+    return prompt
 
 
 async def aget_prompt(
-    name: str, label: str = "production", version: int | None = None, default: Default = None
+    name: str,
+    label: str = "production",
+    version: int | None = None,
+    default: Default = None,
+    *,
+    key: object = None,
 ) -> Prompt:
     """`get_prompt` for event loops; awaits only on the first read of a prompt."""
-    return await (_hub or _default()).aget_prompt(name, label, version, default)
+    return await (_hub or _default()).aget_prompt(name, label, version, default, key=key)
+
+
+def prompt(name: str, label: str = "production", default: Default = None) -> Handle:
+    """A handle, whose `current` is the version of now; see `Hub.prompt`."""
+    return (_hub or _default()).prompt(name, label, default)
+
+
+def status() -> Status:
+    """How the connection to the hub is doing."""
+    return (_hub or _default()).status()
+
+
+def wait_ready(timeout: float = 5.0) -> bool:
+    """Wait until the hub itself has said what there is; whether it has."""
+    return (_hub or _default()).wait_ready(timeout)
+
+
+def refresh(timeout: float = 5.0) -> bool:
+    """Look for news now; whether the hub answered in time."""
+    return (_hub or _default()).refresh(timeout)
+
+
+def subscribe(listener: Callable[[Event], object]) -> Callable[[], None]:
+    """Have `listener` called after every change; returns how to stop."""
+    return (_hub or _default()).subscribe(listener)
 
 
 def close(timeout: float = 0.0) -> None:

@@ -101,9 +101,7 @@ def question(url: str, key: str, pin: Pin, name: str, etag: str = "") -> Ask:
 def reading(reply: Reply | Exception, pin: Pin, name: str) -> Said:
     """What an answer means for the prompt that was asked for."""
     if isinstance(reply, Exception):
-        # Only the kind of error: its text may hold what was sent.
-        kind = type(reply).__name__
-        return Failed(f"the hub did not answer ({kind})", silent="Timeout" in kind)
+        return Failed(no_answer(reply), silent="Timeout" in type(reply).__name__)
     if reply.status == 304:
         return Same()
     body = _json(reply)
@@ -111,8 +109,19 @@ def reading(reply: Reply | Exception, pin: Pin, name: str) -> Said:
         return _fresh(body, reply, pin, name)
     if reply.status in (404, 410) and body is not None and _is_refusal(reply, body):
         return Gone(str(body["detail"]))
+    return Failed(refusal(reply), waiting(reply))
+
+
+def refusal(reply: Reply) -> str:
+    """An answer that is of no use, in a sentence."""
+    body = _json(reply)
     sentence = str(body["detail"]) if body and "detail" in body else ""
-    return Failed(f"the hub answered {reply.status}. {sentence}".strip(), _wait(reply))
+    return f"the hub answered {reply.status}. {sentence}".strip()
+
+
+def no_answer(error: Exception) -> str:
+    """The same where there was none: only the kind of error, whose text may hold what was sent."""
+    return f"the hub did not answer ({type(error).__name__})"
 
 
 def _is_refusal(reply: Reply, body: Mapping[str, Any]) -> bool:
@@ -145,7 +154,8 @@ def _json(reply: Reply) -> Mapping[str, Any] | None:
     return cast("Mapping[str, Any]", body) if isinstance(body, dict) else None
 
 
-def _wait(reply: Reply) -> float:
+def waiting(reply: Reply) -> float:
+    """Seconds that the hub asks us to stay away."""
     try:
         return min(max(float(reply.headers.get("retry-after", "0")), 0.0), 300.0)
     except ValueError:

@@ -1,4 +1,5 @@
-"""Keeps the prompts of one hub at hand and fresh, behind the readers' backs.
+"""Keeps prompts fresh that are asked for one by one: versions by number, labels that nobody
+follows, and everything of a hub too old to tell what it has.
 
     ask(key) ──► under way: one request per prompt, however many wait ──► workers ──► hub
     updater ───► asks again for every prompt that was read by label, each `refresh` seconds
@@ -10,20 +11,19 @@ when somebody reads it; what could not be fetched, by the updater until it can.
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from time import monotonic, monotonic_ns
 
 from sdk.answer import Answer
 from sdk.flow import Failed, Fresh, Gone, Pin, Reply, Said, Same, question, reading
+from sdk.notes import Life
 from sdk.prompt import Prompt
+from sdk.shelf import Rows, Shelf
 from sdk.transport import Transport
 
 Key = tuple[Pin, str]
-Rows = dict[Pin, dict[str, Prompt]]
 
 WORKERS = 8
 MOST_MISSES = 1000
@@ -35,27 +35,29 @@ STALE_AFTER = 2
 
 
 class Keeper:
-    """The table of prompts and the threads that keep it; `rows` is never changed, only replaced."""
+    """The threads that keep what was asked for one by one; it stands on the shelf."""
 
-    rows: Rows
-
-    def __init__(self, url: str, key: str, refresh: float, boot_wait: float) -> None:
+    def __init__(
+        self, url: str, key: Callable[[], str], refresh: float, boot_wait: float, shelf: Shelf
+    ) -> None:
         self.boot_wait = boot_wait
-        self._url, self._key, self._refresh = url, key, refresh
-        self.rows = {}
+        self._url, self._key, self._refresh, self._shelf = url, key, refresh, shelf
+        self._life = Life()
         self._etags: dict[Key, str] = {}
         self._misses: dict[Key, tuple[Said, float]] = {}
         self._failures = 0
         self._patience_ends = float("-inf")
         self._closed = False
-        self._begin()
-        _keepers.add(self)
+        self.begin()
+
+    @property
+    def rows(self) -> Rows:
+        """What readers look into."""
+        return self._shelf.rows
 
     def ask(self, key: Key) -> Answer | Said:
         """For a prompt that is not in the table: what is known, or the answer to come."""
         with self._lock:
-            if self._aside is not None:
-                self.rows, self._aside = self._aside, None
             self._start()
             if prompt := self.rows.get(key[0], {}).get(key[1]):
                 return Fresh(prompt, "")
@@ -89,9 +91,8 @@ class Keeper:
 
     # ── threads ─────────────────────────────────────────────────────────────────────────────────
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """Everything that a forked child cannot share with its parent."""
-        self._lock = threading.Lock()
         self._wake = threading.Event()
         self._jobs: SimpleQueue[tuple[Key, Answer] | None] = SimpleQueue()
         self._workers: list[threading.Thread] = []
@@ -102,16 +103,24 @@ class Keeper:
         self._under_way: dict[Key, Answer] = {}
         self._asked: list[Answer] = []
         self._transport = Transport(self._url)
-        self._aside: Rows | None = None
 
-    def after_fork(self) -> None:
-        """In the child: put the table aside, so that the first read starts the updater anew.
+    @property
+    def _lock(self) -> threading.Lock:
+        return self._shelf.lock
 
-        That way reads need not ask which process they are in.
-        """
-        rows = self.rows if self._aside is None else self._aside
-        self._begin()
-        self.rows, self._aside = {}, rows
+    def forget(self, covers: Callable[[Pin, str], bool]) -> None:
+        """The hub tells of these by itself now; stop asking for them."""
+        with self._lock:
+            for key in [one for one in (*self._etags, *self._misses) if covers(*one)]:
+                self._etags.pop(key, None)
+                self._misses.pop(key, None)
+
+    def look_after(self, keys: Iterable[Key]) -> None:
+        """Ask for these from now on, whatever is in the table."""
+        with self._lock:
+            self._start()
+            for key in keys:
+                self._send(key)
 
     def _start(self) -> None:
         if self._updater is None and not self._closed:
@@ -162,7 +171,7 @@ class Keeper:
         if self._closed:
             return Failed("this connection to the hub was closed")
         try:
-            ask = question(self._url, self._key, *key, self._etags.get(key, ""))
+            ask = question(self._url, self._key(), *key, self._etags.get(key, ""))
             reply: Reply | Exception = transport.get(ask)
         except Exception as error:  # whatever it is, the worker lives on and the key is freed
             reply = error
@@ -189,7 +198,7 @@ class Keeper:
         if isinstance(said, Fresh):
             self._etags[key] = said.etag
             self._misses.pop(key, None)
-            self._put(key, said.prompt.with_source("cache"))
+            self._put(key, said.prompt.with_source("cache", self._life))
         elif isinstance(said, Gone):
             self._etags.pop(key, None)
             self._put(key, None)
@@ -201,8 +210,8 @@ class Keeper:
         pin, name = key
         row = {other: one for other, one in self.rows.get(pin, {}).items() if other != name}
         if prompt is not None:
-            row[name] = prompt
-        self.rows = {**self.rows, pin: row}
+            row[name] = self._shelf.note(prompt)
+        self._shelf.publish({**self.rows, pin: row})
 
     def _miss(self, key: Key, said: Said) -> None:
         self._misses.pop(key, None)
@@ -224,6 +233,7 @@ class Keeper:
 
     def _heard(self) -> None:
         """The hub is there."""
+        self._life.heard = monotonic()
         if self._failures:
             self._count(0)
             self._sooner(0)
@@ -234,12 +244,17 @@ class Keeper:
         if (was >= STALE_AFTER) == (failures >= STALE_AFTER):
             return
         source = "stale" if failures >= STALE_AFTER else "cache"
-        self.rows = {
-            pin: {name: prompt.with_source(source) for name, prompt in row.items()}
-            if isinstance(pin, str)
-            else row
-            for pin, row in self.rows.items()
-        }
+        self._shelf.publish(
+            {
+                pin: {
+                    name: prompt.with_source(source) if (pin, name) in self._etags else prompt
+                    for name, prompt in row.items()
+                }
+                if isinstance(pin, str)
+                else row
+                for pin, row in self.rows.items()
+            }
+        )
 
     # ── the updater ─────────────────────────────────────────────────────────────────────────────
 
@@ -259,7 +274,7 @@ class Keeper:
         if self._asked and all(isinstance(one.said, Failed | None) for one in self._asked):
             self._count(self._failures + 1)
         # A version is immutable; only labels can move.
-        keys = [(pin, name) for pin in self.rows if isinstance(pin, str) for name in self.rows[pin]]
+        keys = [key for key in self._etags if isinstance(key[0], str)]
         keys += [key for key, (said, _) in self._misses.items() if isinstance(said, Failed)]
         if self._failures and len(keys) > WORKERS:  # while the hub is away, a few ask for all
             at = self._failures * WORKERS % len(keys)
@@ -281,15 +296,3 @@ class Keeper:
             wait = min(retry, max(LONGEST_RETRY_S, self._refresh))
         # The clock's last digits are random enough, and `random` takes 5 ms to import.
         return wait * (0.8 + 0.4 * (monotonic_ns() % 1009 / 1009))
-
-
-_keepers: weakref.WeakSet[Keeper] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for keeper in list(_keepers):
-        keeper.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -19,25 +19,45 @@ class Life:
         self.stale = False
 
 
-class Notes:
-    """What is counted of a prompt in use; counters of C, which no thread can interrupt.
+class Counter:
+    """Counts calls of `add`, which is C and so is interrupted by no other thread."""
 
-    `reads` is once for each read, `renders` once for each rendering.
-    """
-
-    __slots__ = ("errors", "passed", "reads", "renders", "whole")
+    __slots__ = ("_last", "add")
 
     def __init__(self) -> None:
-        self.reads: Callable[[], int] = count().__next__
-        self.renders: Callable[[], int] = count().__next__
-        self.errors: Callable[[], int] = count().__next__
-        self.passed: dict[str, None] = {}
-        """Names of variables that were passed, as far as they had to be looked at."""
+        self.add: Callable[[], int] = count().__next__
+        self._last = -1
+
+    def since(self) -> int:
+        """Calls since the last time this was asked; to be asked by one thread only."""
+        now = self.add()
+        calls, self._last = now - self._last - 1, now
+        return calls
+
+
+class Notes:
+    """What is counted of a prompt in use.
+
+    Attributes:
+        names: what it uses, if that is all it takes to fill it in.
+        whole: whether all of these were passed at once.
+        passed: other names of variables that were passed.
+    """
+
+    __slots__ = ("errors", "names", "passed", "reads", "renders", "whole")
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.reads, self.renders, self.errors = Counter(), Counter(), Counter()
+        self.names = names
         self.whole = False
-        """Whether all that it uses was passed at once."""
+        self.passed: dict[str, None] = {}
 
     def rendered(self, given: Mapping[str, object]) -> None:
-        self.renders()
+        self.renders.add()
         for name in given:
             if name not in self.passed and len(self.passed) < MOST_NAMES:
                 self.passed = {**self.passed, name: None}
+
+    def variables(self) -> list[str]:
+        """Every name that was passed."""
+        return list(dict.fromkeys((*self.passed, *(self.names if self.whole else ()))))

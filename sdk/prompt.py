@@ -78,8 +78,8 @@ class Prompt:
         put(self, "_flat", flatten(texts, declared))
         put(self, "_shares", ())
         put(self, "life", Life())
-        put(self, "notes", Notes())
-        put(self, "tally", self.notes.reads)
+        put(self, "notes", Notes(self._flat.names if self._flat else ()))
+        put(self, "tally", self.notes.reads.add)
 
     @classmethod
     def from_record(cls, record: Record, source: str = "hub") -> Prompt:
@@ -113,8 +113,8 @@ class Prompt:
         put = object.__setattr__
         put(copy, "source", source)
         put(copy, "life", life or self.life)
-        put(copy, "notes", Notes())
-        put(copy, "tally", copy.notes.reads)
+        put(copy, "notes", Notes(self.notes.names))
+        put(copy, "tally", copy.notes.reads.add)
         if self._shares:
             shares = [
                 (upto, copy if one is self else one.with_source(source, life))
@@ -226,7 +226,7 @@ class Prompt:
         try:
             made = self._fill(variables)
         except PromptHubError:
-            self.notes.errors()
+            self.notes.errors.add()
             raise
         self.notes.rendered(variables)
         return made
@@ -251,7 +251,7 @@ class Prompt:
         flat: Flat | None = self._flat
         if flat is not None and (made := flat.text(variables)) is not None:
             notes: Notes = self.notes
-            notes.renders()
+            notes.renders.add()
             notes.whole = True
             return made
         return BETWEEN.join([str(message.get("content")) for message in self.fill(variables)])

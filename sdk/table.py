@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 from sdk.prompt import Prompt
 
 SCHEMA = 1
+MOST_REMEMBERED = 256
 Place = tuple[str, str]
 """Label and name."""
 
@@ -73,17 +74,20 @@ class Table(NamedTuple):
                 pointers[one.place] = one
             else:
                 pointers.pop(one, None)
-        needed = {digest for one in pointers.values() for digest in one.objects}
-        known = {digest: text for digest, text in self.objects.items() if digest in needed}
-        known |= {digest: text for digest, text in objects.items() if digest in needed}
+        known = {**self.objects, **objects}
+        # Objects of before are remembered: moving back to one fetches nothing.
+        if len(known) > 2 * len(pointers) + MOST_REMEMBERED:
+            needed = {digest for one in pointers.values() for digest in one.objects}
+            known = {digest: text for digest, text in known.items() if digest in needed}
         return Table(self.epoch, revision, pointers, known)
 
     def document(self) -> dict[str, Any]:
         """The table as `GET /api/v1/snapshot` writes it."""
+        needed = sorted({digest for one in self.pointers.values() for digest in one.objects})
         return {
             "schema": SCHEMA, "epoch": self.epoch, "revision": self.revision,
             "pointers": [as_json(self.pointers[place]) for place in sorted(self.pointers)],
-            "objects": {digest: self.objects[digest] for digest in sorted(self.objects)},
+            "objects": {digest: self.objects[digest] for digest in needed},
         }  # fmt: skip
 
 

@@ -1,16 +1,20 @@
-"""The one function that touches the network; another HTTP library needs another one of it."""
+"""The one file that touches the network; another HTTP library needs another one of it."""
 
 from __future__ import annotations
 
 import os
 import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sdk.flow import Ask, Reply
 
 if TYPE_CHECKING:
     import logging
+    import socket
 
     import httpx
 
@@ -29,25 +33,63 @@ class Transport:
         self._url = url
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
-    def get(self, ask: Ask) -> Reply:
+    def get(self, ask: Ask, largest: int = LARGEST, whole: float = WHOLE_S) -> Reply:
         """Ask, and read the whole answer. Raises what the HTTP library raises."""
-        ends = monotonic() + WHOLE_S
-        with self._open().stream("GET", ask.url, headers=dict(ask.headers)) as response:
+        ends = monotonic() + whole
+        more = {"trace": self._note}
+        with self._open().stream(
+            "GET", ask.url, headers=dict(ask.headers), extensions=more
+        ) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
-                if len(body) > LARGEST:
-                    raise ValueError("the answer is larger than 8 MiB")
+                if len(body) > largest:
+                    raise ValueError(f"the answer is larger than {largest >> 20} MiB")
                 if monotonic() > ends:
                     raise TimeoutError("the answer never ends")
             return Reply(response.status_code, dict(response.headers), bytes(body))
 
+    def post(self, ask: Ask, body: bytes) -> int:
+        """Send, and say with what status it was met."""
+        headers = {**ask.headers, "Content-Type": "application/json"}
+        more = {"trace": self._note}
+        answer = self._open().post(ask.url, headers=headers, content=body, extensions=more)
+        return answer.status_code
+
+    def stream(self, ask: Ask, silence: float, opened: Callable[[Reply], None]) -> Iterator[bytes]:
+        """What arrives, as it arrives; `opened` is told the status and headers first."""
+        client = self._open()
+        import httpx
+
+        limits = httpx.Timeout(WAIT_S, connect=CONNECT_S, read=silence)
+        more: dict[str, Any] = {"trace": self._note, "timeout": limits.as_dict()}
+        with client.stream("GET", ask.url, headers=dict(ask.headers), extensions=more) as response:
+            body = b"" if response.status_code == 200 else response.read()[:10_000]
+            opened(Reply(response.status_code, dict(response.headers), body))
+            if response.status_code == 200:
+                yield from response.iter_raw()
+
     def close(self) -> None:
+        self.cut()
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    def cut(self) -> None:
+        """End all connections now, whoever waits on them; the next request opens new ones."""
+        import socket
+
+        for one in list(self._sockets):
+            with suppress(OSError, ValueError):  # TLS says no goodbye: nobody may be listening
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    def _note(self, event: str, info: dict[str, Any]) -> None:
+        """Remember the socket: shutting it down is how to wake a thread that reads from it."""
+        if event in _CONNECTED:
+            self._sockets.add(info["return_value"].get_extra_info("socket"))
 
     def _open(self) -> httpx.Client:
         with self._lock:
@@ -60,10 +102,18 @@ class Transport:
                     timeout=httpx.Timeout(WAIT_S, connect=CONNECT_S),
                     limits=httpx.Limits(keepalive_expiry=30),
                     trust_env=not here,
+                    # Reading the authorities takes 20 ms, and plain HTTP has no use for them.
+                    verify=not (here and self._url.startswith("http://")),
                 )
                 _quieten(self._url)
             return self._client
 
+
+_CONNECTED = frozenset(
+    f"{kind}.{what}.complete"
+    for kind in ("connection", "http11", "http2", "proxy", "socks")
+    for what in ("connect_tcp", "start_tls", "connect_unix_socket")
+)
 
 _quiet: set[str] = set()
 
@@ -75,7 +125,7 @@ def _quieten(url: str) -> None:
     _quiet.add(url)
     import logging
 
-    ours = f"{url}/api/v1/prompts/"
+    ours = f"{url}/api/v1/"
 
     def others(record: logging.LogRecord) -> bool:
         args = record.args

@@ -31,6 +31,14 @@ class Who(NamedTuple):
     environment: str
     instance: str
 
+    def covers(self, pin: object, name: str) -> bool:
+        """Whether the document tells of it."""
+        if pin not in self.labels:
+            return False
+        return self.names is None or any(
+            name.startswith(one[:-1]) if one.endswith("/*") else name == one for one in self.names
+        )
+
 
 def query(who: Who) -> str:
     """The filters; the same in every process, so that bytes made once serve all."""
@@ -277,4 +285,9 @@ class Batch:
     def missing(self, known: Mapping[str, str]) -> list[str]:
         """Objects that are named but neither here nor known."""
         needed = [d for one in self.changes if isinstance(one, Pointer) for d in one.objects]
-        return [one for one in dict.fromkeys(needed) if one not in self.objects | dict(known)]
+        return [d for d in dict.fromkeys(needed) if d not in self.objects and d not in known]
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """What it touches."""
+        return [one.place if isinstance(one, Pointer) else one for one in self.changes]

@@ -115,6 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
         name = path.path.removeprefix("/api/v1/prompts/")
         query = parse_qs(path.query)
         pin = (query.get("version") or query.get("label") or [""])[0]
+        if name.startswith("/"):
+            self._other_route(name)
+            return
         hub.asked[name] += 1
         hub.paths.append(self.path)
         hub.headers.append({key.lower(): value for key, value in self.headers.items()})
@@ -131,6 +134,15 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._prompt(pin, name)
 
+    def _other_route(self, path: str) -> None:
+        """This is an old hub: it has no snapshot and no stream, and says so, if it can."""
+        hub = self.stand_in
+        if hub.mood == "hang":
+            hub.hang()
+            self.close_connection = True
+            return
+        self._send(*_MOODS[hub.mood if hub.mood in _MOODS else "no route"], quietly=True)
+
     def _prompt(self, pin: str, name: str) -> None:
         found = self.stand_in.prompts.get((pin, name))
         if found is None:
@@ -144,8 +156,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(200, JSON, json.dumps(found), ETag=etag)
 
-    def _send(self, status: int, kind: str, body: str, **headers: str) -> None:
-        self.stand_in.statuses.append(status)
+    def _send(self, status: int, kind: str, body: str, quietly: bool = False, **headers: str) -> None:
+        if not quietly:
+            self.stand_in.statuses.append(status)
         raw = body.encode()
         self.send_response(status)
         if status != 304:

@@ -19,6 +19,9 @@ def stand_in():
     hub.stop()
 
 
+ENDS_WITHIN = 10  # seconds; the stand-in hangs for thirty
+
+
 def run(code: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments],
@@ -54,7 +57,7 @@ def test_the_program_ends_at_once_while_the_hub_hangs(stand_in):
     )
     out = run(code, stand_in.url, KEY).split()
     assert out[0] == "Mine"
-    assert time.time() - float(out[1]) < 1
+    assert time.time() - float(out[1]) < ENDS_WITHIN
 
 
 def test_so_does_one_with_an_event_loop(stand_in):
@@ -66,7 +69,7 @@ def test_so_does_one_with_an_event_loop(stand_in):
     )
     out = run(code, stand_in.url, KEY).split()
     assert out[0] == "Mine"
-    assert time.time() - float(out[1]) < 1
+    assert time.time() - float(out[1]) < ENDS_WITHIN
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

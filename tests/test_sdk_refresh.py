@@ -254,7 +254,7 @@ def test_a_forked_child_is_kept_fresh_and_its_parent_unharmed(stand_in, hub):
 
     timer = threading.Timer(0.15, stand_in.put, ("a/b", 2, "Newer"))
     timer.start()
-    with hub.keeper._lock:  # held at the fork, as it may be
+    with hub.shelf.lock:  # held at the fork, as it may be
         assert in_a_child(child) == [1, True]
     timer.join()
     until(lambda: hub.get_prompt("a/b").version == 2)

@@ -1,0 +1,80 @@
+"""One connection to the hub's stream: a thread that puts what it reads in a letter box."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from time import monotonic
+from typing import Any, NamedTuple
+
+from sdk.flow import Ask, Reply, refusal, waiting
+from sdk.notes import Life
+from sdk.transport import Transport
+from sdk.wire import Event, Events
+
+
+class Ended(NamedTuple):
+    """The stream is over; `status` is 0 when none was answered."""
+
+    sentence: str
+    status: int = 0
+    wait: float = 0.0
+    malformed: bool = False
+
+
+class Line:
+    """It lives until it ends or is cut; what it still says after that, nobody listens to."""
+
+    def __init__(
+        self, ask: Ask, transport: Transport, inbox: SimpleQueue[tuple[Line, Event | Ended] | None],
+        silence: float,
+    ) -> None:  # fmt: skip
+        self.heard = self.began = monotonic()
+        self.greeted = False
+        self.live: Life | None = None
+        """Whose prompts are in step as long as something is heard."""
+        self._ask, self._inbox, self._silence = ask, inbox, silence
+        self._transport = transport
+        self._over = False
+        self.thread = threading.Thread(target=self._run, name="prompthub-stream", daemon=True)
+
+    def cut(self) -> None:
+        """End it, whatever it waits for."""
+        self._over = True
+        self._transport.cut()
+
+    def _run(self) -> None:
+        try:
+            ended = self._read()
+        except Exception as error:
+            # Only the kind of error: its text may hold what was sent.
+            malformed = isinstance(error, ValueError)
+            words = str(error) if malformed else type(error).__name__
+            ended = Ended(f"the stream broke ({words})", malformed=malformed)
+        self._inbox.put((self, ended))
+
+    def _read(self) -> Ended:
+        events, answers = Events(), list[Reply]()
+        # A little longer than we wait ourselves, in case nobody cuts this line.
+        chunks = self._transport.stream(self._ask, self._silence + 5, answers.append)
+        for chunk in chunks:
+            if self._over:
+                break
+            self.heard = monotonic()
+            if self.live is not None:
+                self.live.heard = self.heard
+            for event in events.feed(chunk):
+                if not self.greeted:
+                    if event.kind != "hello":
+                        raise ValueError(f"it began with `{event.kind}`")
+                    self.greeted = True
+                self._inbox.put((self, event))
+        return self._why(answers)
+
+    def _why(self, answers: list[Reply]) -> Ended:
+        if not answers:
+            return Ended("the stream was not answered")
+        reply: Any = answers[0]
+        if reply.status == 200:
+            return Ended("the stream ended")
+        return Ended(refusal(reply), reply.status, waiting(reply))

@@ -1,0 +1,185 @@
+"""Asks the hub for its whole document, judges the answers, and serves what is valid."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from time import monotonic
+
+from sdk.answer import Answer
+from sdk.flow import Failed, Reply, Same, no_answer, refusal, waiting
+from sdk.notes import Life
+from sdk.shelf import Shelf, differing
+from sdk.states import Event, State, Timing
+from sdk.table import EMPTY, BadDocument, Place, Table, checked
+from sdk.transport import Transport
+from sdk.wire import Who, document, object_question, snapshot_question
+
+NEVER = float("inf")
+LARGEST = 512 * 1024 * 1024
+SNAPSHOT_S = 60.0
+OLDER_TIMES = 3
+"""So often a hub must say that it is at an older revision before it is believed: one of several
+nodes may only be behind."""
+
+
+class Loader:
+    """The document, its state and when to ask again; `Feed` runs it in a thread."""
+
+    def __init__(
+        self, who: Who, key: Callable[[], str], shelf: Shelf, *, refresh: float, streams: bool,
+        timing: Timing, heard: Callable[[], None],
+        tell: Callable[[Event], None],
+    ) -> None:  # fmt: skip
+        """`heard` is told of every document that was applied, `tell` of events."""
+        self.table = EMPTY
+        self.confirmed = False
+        """Whether the hub itself has sent a document, in this process."""
+        self.one_by_one = False
+        self.error = ""
+        self.state: State = "boot"
+        self.life = Life()
+        self.closed = False
+        self._who, self._key, self._shelf = who, key, shelf
+        self._refresh, self._streams, self._timing = refresh, streams, timing
+        self._heard, self._tell = heard, tell
+        self.begin()
+
+    def begin(self) -> None:
+        """Everything that a forked child cannot share with its parent."""
+        self.first = Answer()
+        self._transport = Transport(self._who.url)
+        self._etag = ""
+        self._key_used: str | None = None
+        self._polls_failed = self._refusals = self._older = 0
+        self._failing_since = NEVER
+        self._poll_at = self._stream_at = 0.0
+        self._accept_older = False
+        self._asked: list[Answer] = []
+
+    def _stop_listening(self) -> None:
+        """The stream is of no use now."""
+        raise NotImplementedError
+
+    def _change(self, state: State) -> None:
+        if state == self.state:
+            return
+        self.state = state
+        self.life.stale = state in ("stale", "refused")
+        self._tell(Event("state", state, ()))
+
+    def _poll(self) -> None:
+        asked, self._asked = self._asked, []
+        if self.first.said is not None and not self.confirmed:
+            self.first = Answer()
+        first = self.first
+        if self.state == "retry":
+            self._change("polling")
+        self._key_used = key = self._key()
+        try:
+            question = snapshot_question(self._who, key, self._etag)
+            reply = self._transport.get(question, LARGEST, SNAPSHOT_S)
+        except Exception as error:
+            said = self._failed(no_answer(error))
+        else:
+            said = self._answered(reply)
+        for answer in (first, *asked):
+            answer.give(said)
+
+    def _answered(self, reply: Reply) -> Same | Failed:
+        if reply.status == 304 and self._etag:
+            self._loaded(self.table, "")
+            return Same()
+        if reply.status in (401, 403, 404):
+            return self._refused(reply)
+        if reply.status != 200:
+            return self._failed(refusal(reply), waiting(reply))
+        try:
+            table = document(reply.body)
+        except BadDocument as error:
+            return self._failed(f"the hub's answer could not be used: {error}")
+        behind = table.epoch == self.table.epoch and table.revision < self.table.revision
+        if behind and not self._accept_older and self._older < OLDER_TIMES:
+            self._older += 1
+            self._loaded(self.table, "")
+            return Same()
+        self._loaded(table, reply.headers.get("etag", ""))
+        return Same()
+
+    def _loaded(self, table: Table, etag: str) -> None:
+        """The hub has said what there is."""
+        if table is not self.table or etag:
+            self._etag, self._older, self._accept_older = etag, 0, False
+        self.error, self.one_by_one = "", False
+        self._polls_failed = self._refusals = 0
+        self._failing_since = NEVER
+        self.life.heard = monotonic()
+        self.life.stale = False
+        places = None if table is self.table else differing(self.table, table)
+        self._serve(table, "stream" if self.state == "live" else "poll", places)
+        if self.state == "live":
+            self._poll_at = NEVER
+        else:
+            self._change("polling")
+            self._poll_at = monotonic() + self._refresh * (0.8 + 0.4 * chance())
+
+    def _serve(self, table: Table, source: str, places: list[Place] | None) -> None:
+        self.table, self.confirmed = table, True
+        failed = self._shelf.take(table, self._who.labels, source, self.life)
+        for sentence in failed:
+            self.error = f"kept the version of before: {sentence}"
+        self._heard()
+        if places:
+            self._tell(Event("changed", self.state, tuple(places)))
+
+    def _failed(self, sentence: str, wait: float = 0.0) -> Failed:
+        self.error = sentence
+        self._polls_failed += 1
+        now = monotonic()
+        self._failing_since = min(self._failing_since, now)
+        pause = self._backoff(self._polls_failed)
+        if self.confirmed:
+            pause = max(pause, self._refresh * (0.8 + 0.4 * chance()))
+        self._poll_at = now + max(pause, wait * (1 + 0.2 * chance()))
+        return Failed(sentence, wait)
+
+    def _refused(self, reply: Reply) -> Same | Failed:
+        """The key is refused, or there is no such route: asked again for ever, but rarely."""
+        if reply.status == 404 and not self.confirmed:
+            self.one_by_one = True
+        self.error = refusal(reply)
+        self._refusals += 1
+        timing = self._timing
+        pause = min(timing.refused * 2 ** min(self._refusals - 1, 8), timing.longest_refused)
+        pause *= 0.8 + 0.4 * chance()
+        self._poll_at = monotonic() + max(pause, waiting(reply))
+        self._stop_listening()
+        self._stream_at = self._poll_at
+        self._change("refused")
+        return Failed(self.error)
+
+    def _new_key(self) -> bool:
+        return self.state == "refused" and self._key_used is not None and (
+            self._key() != self._key_used
+        )  # fmt: skip
+
+    def _object(self, digest: str) -> str:
+        """A text that was too large to come along."""
+        try:
+            question = object_question(self._who, self._key(), digest)
+            reply = self._transport.get(question, LARGEST)
+        except Exception as error:
+            raise BadDocument(no_answer(error)) from None
+        if reply.status != 200:
+            raise BadDocument(refusal(reply))
+        return checked(digest, reply.body.decode("utf-8", "replace"))
+
+    def _backoff(self, failures: int) -> float:
+        """Full jitter."""
+        longest = self._timing.longest_retry
+        return chance() * min(longest, self._timing.first_retry * 2 ** min(failures - 1, 10))
+
+
+def chance() -> float:
+    """A number from 0 to 1; `random` takes 5 ms to import."""
+    return int.from_bytes(os.urandom(4), "big") / 2**32
