@@ -94,6 +94,7 @@ def listen(settings: Settings) -> None:
     import uvicorn
 
     from hub.app import create_app
+    from hub.listener import Listener
 
     (settings.data / ADDRESS_FILE).write_text(settings.url, encoding="utf-8")
     config = uvicorn.Config(
@@ -101,7 +102,7 @@ def listen(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=Listener,
         access_log=False,
         server_header=False,
         log_level="warning",

@@ -15,6 +15,13 @@ PREFIX = "PROMPTHUB_"
 # Names of the SDK and of scripts/setup; an app, the hub and its setup may share an environment.
 OTHERS_NAMES = frozenset({"PROMPTHUB_URL", "PROMPTHUB_KEY", "PROMPTHUB_TORCH_INDEX"})
 
+# What of our own environment the engine's process needs: its GPUs, their libraries, its tuning.
+ENGINE_NAMES = frozenset(
+    "CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER CUDA_HOME CUDA_CACHE_PATH HIP_VISIBLE_DEVICES "
+    "ROCR_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES LD_LIBRARY_PATH PYTORCH_ALLOC_CONF "
+    "PYTORCH_CUDA_ALLOC_CONF TMPDIR TZ".split()
+)
+
 
 class Secret(str):
     """A string that never shows itself in a repr or a log line."""
@@ -71,6 +78,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def from_environment(cls, **given: Any) -> Settings:
         """The settings of this process: the only place that reads its environment."""
         return cls.from_env(os.environ, **given)
+
+    @staticmethod
+    def engine_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """What the engine's process gets of it: nothing that could be a secret."""
+        return {name: value for name, value in environ.items() if name in ENGINE_NAMES}
 
     @property
     def url(self) -> str:

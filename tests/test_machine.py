@@ -88,3 +88,9 @@ async def test_it_starts_before_the_first_run_and_can_be_unloaded(
     assert "Unload" not in (await ana.get(MODELS)).text
     assert (await maria.post_form(f"{MODELS}/unload")).status_code == 303
     assert "starts by itself" in (await maria.get(MODELS)).text
+
+
+def test_the_engine_is_told_which_gpus_it_may_use_and_no_secret():
+    ours = {"CUDA_VISIBLE_DEVICES": "1", "LD_LIBRARY_PATH": "/opt/cuda"}
+    secrets = {"PROMPTHUB_SECRET_KEY": "x", "OPENAI_API_KEY": "y", "PGPASSWORD": "z"}
+    assert Settings.engine_environment(ours | secrets) == ours

@@ -122,7 +122,9 @@ def local_engine(settings: Settings) -> Engine | None:
     """The engine of this machine, not started yet; None where torch is not installed."""
     if importlib.util.find_spec("torch") is None:
         return None
-    return Engine(settings.data / "engine", _folders(settings))
+    return Engine(
+        settings.data / "engine", _folders(settings), environment=settings.engine_environment()
+    )  # fmt: skip
 
 
 @asynccontextmanager

@@ -1,0 +1,99 @@
+"""Clients that never finish what they began to say, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from hub import listener
+
+GET = b"GET / HTTP/1.1\r\nhost: hub\r\n"
+POST = b"POST / HTTP/1.1\r\nhost: hub\r\ncontent-length: 20\r\n\r\n"
+
+
+async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body, more = body + message["body"], message["more_body"]
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[int]:
+    monkeypatch.setattr(listener, "HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(listener, "BODY_SECONDS", 0.4)
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            echo, http=listener.Listener, lifespan="off", log_level="critical",
+            timeout_keep_alive=5,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server.serve([door]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield door.getsockname()[1]
+        server.should_exit = True
+        await running
+
+
+async def said(port: int, *pieces: bytes, pause: float = 0.0) -> bytes:
+    """Everything the server answers until it hangs up, or for two seconds."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    got = b""
+    try:
+        async with asyncio.timeout(2):
+            for piece in pieces:
+                writer.write(piece)
+                await asyncio.sleep(pause)
+            while more := await reader.read(4096):
+                got += more
+    except TimeoutError:
+        got += b"<still open>"
+    except ConnectionError:
+        pass
+    writer.close()
+    return got
+
+
+def is_cut_off(answer: bytes, code: bytes) -> bool:
+    """Hung up on, with that answer; it gets lost on the way when the client talks on."""
+    return answer == b"" or answer.startswith(b"HTTP/1.1 " + code)
+
+
+async def test_headers_that_never_end_are_not_waited_for(port: int):
+    assert (await said(port, GET)).startswith(b"HTTP/1.1 408 ")
+    dripping = [GET, *[b"x-%d: y\r\n" % n for n in range(10)]]
+    assert is_cut_off(await said(port, *dripping, pause=0.1), b"408")
+    assert (await said(port)).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_headers_without_end_are_not_kept(port: int):
+    pieces = [GET, *[b"x-%d: %s\r\n" % (n, b"y" * 8000) for n in range(20)]]
+    assert is_cut_off(await said(port, *pieces, pause=0.01), b"431")
+
+
+async def test_a_body_may_come_slowly_but_not_pause(port: int):
+    slow = await said(port, POST, *[b"0123456789"] * 2, pause=0.25)
+    assert slow.startswith(b"HTTP/1.1 200 ")
+    assert b"01234567890123456789" in slow
+    assert await said(port, POST, b"0123456789") == b""
+
+
+async def test_a_kept_alive_connection_is_as_before(port: int):
+    whole = await said(port, GET + b"\r\n", GET + b"\r\n", pause=0.6)
+    assert whole.count(b"HTTP/1.1 200 ") == 2
+    assert whole.endswith(b"<still open>")
+    broken_off = await said(port, GET + b"\r\n", GET, pause=0.1)
+    assert broken_off.count(b"HTTP/1.1 200 ") == 1
+    assert b"HTTP/1.1 408 " in broken_off
