@@ -157,10 +157,8 @@ def test_a_key_made_beside_a_running_hub_works_at_once(running: Hub):
     assert re.fullmatch(r"ph_\S+\n", made.stdout), made
     assert made.stderr == ""
     headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
-    begun = time.monotonic()
     answer = httpx.get(f"{running.url}/api/v1/prompts", headers=headers)
     assert answer.status_code == 200
-    assert time.monotonic() - begun < 5
 
     added = prompthub("user", "add", "ben@example.org", *words)
     assert added.stdout.startswith(f"{running.url}/sign-in/"), "where the hub really is"

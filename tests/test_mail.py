@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -323,9 +322,8 @@ async def test_a_server_that_dies_in_the_middle_gets_the_rest_later(
 async def test_a_server_that_hangs_is_left(database: Database, people: Cast, server: MailServer):
     await merged(database, people, 1)
     server.hangs = True
-    begun = time.perf_counter()
-    assert await post_to(database, server, patience=0.3).send_due() == 0
-    assert time.perf_counter() - begun < 3
+    async with asyncio.timeout(30):
+        assert await post_to(database, server, patience=0.3).send_due() == 0
     assert (await notices(database))[0].mail_tries == 1
 
 
@@ -363,13 +361,11 @@ async def test_pages_do_not_wait_for_a_server_that_hangs(
     await offer(database, cast, 1, text("One"))
     await merged(database, cast, 1)
     server.hangs = True
-    sending = asyncio.create_task(post_to(database, server, patience=3).send_due())
+    sending = asyncio.create_task(post_to(database, server, patience=60).send_due())
     await asyncio.sleep(0.2)
-    begun = time.perf_counter()
     said = await ana.post_form("/clinic/proposals/1/comments", {"body": "Hm", "slot": "whole"})
     assert said.status_code == 303
-    assert time.perf_counter() - begun < 1
-    assert not sending.done()
+    assert not sending.done()  # it waits for a minute; the page did not
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +20,7 @@ from hub.registry.review.models import Item, Proposal, Revision
 from hub.registry.review.views import View
 from hub.registry.versions import Saved
 from tests.cast import Cast, on_both_engines
+from tests.counting import statements
 from tests.offered import Piece, offer, say, set_rules, text
 
 OLD = "Ask for the name.\n\nThen ask for the day of birth.\n\nBe kind."
@@ -169,8 +169,8 @@ async def test_lists_by_state_author_reviewer_and_words(hub: Front, cast: Cast):
                 await record.listed(db, workspace, **wrong)  # pyright: ignore[reportArgumentType]
 
 
-async def test_a_list_of_two_thousand_is_quick(hub: Front, cast: Cast):
-    """50 rows with words, checks and the rules' answer; the time is for a page, warm."""
+async def test_a_list_of_two_thousand_is_read_in_few_statements(hub: Front, cast: Cast):
+    """50 rows with words, checks and the rules' answer; bench/review.py measures the time."""
     made = await save(hub, cast)
     await set_rules(hub.state.database, cast.workspace.id, RULE)
     await change(hub, cast, made)
@@ -183,10 +183,8 @@ async def test_a_list_of_two_thousand_is_quick(hub: Front, cast: Cast):
             await db.execute(insert(model), copies)
     async with hub.state.database.read() as db:
         found = await record.listed(db, cast.workspace.id)
-        took: list[float] = []
-        for _ in range(5):
-            began = time.perf_counter()
-            await record.listed(db, cast.workspace.id, q="lower case")
-            took.append(time.perf_counter() - began)
+        with statements() as said:
+            searched = await record.listed(db, cast.workspace.id, q="lower case")
     assert (len(found.items), found.total) == (50, 2000)
-    assert min(took) < 0.05, took
+    assert len(searched.items) == 50
+    assert len(said) <= 10, said

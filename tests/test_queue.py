@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import timedelta
 
 import pytest
@@ -21,6 +20,7 @@ from hub.registry.models import LabelMove, Prompt
 from hub.registry.review.models import Proposal, Watcher
 from hub.registry.review.queue import Queue, awaited
 from tests.cast import Browser, Cast, title
+from tests.counting import statements
 from tests.offers import agree_on, ask_for_review, give_word, offer, offer_in, text
 
 
@@ -197,23 +197,30 @@ async def test_the_frame_shows_how_many_wait(db: Database, cast: Cast, ben: Brow
         assert re.search(badge, page).groups("") == shown
 
 
-async def test_2000_open_proposals_are_listed_at_once(db: Database, cast: Cast, ben: Browser):
+async def test_hundreds_of_open_proposals_are_listed_in_few_statements(
+    db: Database, cast: Cast, ben: Browser
+):
+    """How long 2,000 of them take is measured in bench/review.py."""
     await agree_on(db, cast, Rule(kind="change", folder="clinical"))
-    async with db.write() as session:
-        for number in range(1, 2001):
-            await offer_in(
-                session, cast, number, text(f"No. {number}"), title=f"T{number}",
-                name=f"{('clinical', 'support')[number % 2]}/p{number}",
-            )  # fmt: skip
-    for state in ("waiting", "open", "mine"):
-        url = f"/clinic/proposals?state={state}"
-        await ben.get(url)
-        took = []
-        for _ in range(5):
-            begun = time.perf_counter()
-            assert (await ben.get(url)).status_code == 200
-            took.append(time.perf_counter() - begun)
-        assert min(took) < 0.1, (state, took)
+    for numbers in (range(1, 121), range(121, 601)):
+        async with db.write() as session:
+            for number in numbers:
+                await offer_in(
+                    session, cast, number, text(f"No. {number}"), title=f"T{number}",
+                    name=f"{('clinical', 'support')[number % 2]}/p{number}",
+                )  # fmt: skip
+        assert len(await waits(db, cast, "ben")) == numbers[-1] // 2
+        for state in ("waiting", "open", "mine"):
+            assert await _asked(ben, state) < 45  # fewer than the rows of a page
+
+
+async def _asked(who: Browser, state: str) -> int:
+    """Statements of that tab, not the first time."""
+    url = f"/clinic/proposals?state={state}"
+    await who.get(url)
+    with statements() as said:
+        assert (await who.get(url)).status_code == 200
+    return len(said)
 
 
 # ── home ────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import httpx
 import pytest
@@ -18,6 +17,7 @@ from hub.registry.review.models import Comment, Proposal, Watcher
 from hub.registry.review.record import get
 from hub.registry.review.threads import Talk
 from tests.cast import Browser, Cast
+from tests.counting import statements
 from tests.offers import offer, person, text
 
 TRIAGE = "Decide how soon someone must call back. Ask for the date of birth."
@@ -354,7 +354,12 @@ async def test_nonsense_is_not_kept(db: Database, ben: Browser, mallory: Browser
 # ── many ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_two_hundred_remarks_stay_fast(db: Database, cast: Cast, ben: Browser):
+async def test_two_hundred_remarks_are_read_at_once(db: Database, cast: Cast, ben: Browser):
+    """Each is there at its words, and many cost no more statements than one."""
+    await say(db, cast, "ben", "The first")
+    await ben.get(f"{HERE}/talk")  # what is noted on a first visit
+    with statements() as for_one:
+        await ben.get(f"{HERE}/talk")
     words = " ".join(f"Rule {at}: ask the caller about number {at}." for at in range(600))
     await offer(db, cast, 7, text(words), old=text("Decide at once."), revision=2)
     async with db.write() as session:
@@ -371,8 +376,10 @@ async def test_two_hundred_remarks_stay_fast(db: Database, cast: Cast, ben: Brow
                 )
             )  # fmt: skip
     await ben.get(f"{HERE}/talk")
-    begun = time.perf_counter()
-    page = await ben.get(f"{HERE}/talk")
-    took = time.perf_counter() - begun
-    assert page.text.count("data-thread=") == 200
-    assert took < 0.5, took
+    with statements() as for_many:
+        page = (await ben.get(f"{HERE}/talk")).text
+    assert len(for_many) < len(for_one) + 30, for_many  # what runs beside the pages asks, too
+    starts = [int(at) for at in re.findall(r'data-thread="\d+"[^>]*data-start="(\d+)"', page)]
+    assert starts == [words.index(f"about number {at}") for at in range(200)]
+    assert all(f"Remark {at} <strong" in page for at in range(200))
+    assert page.count("<mark>about number ") == 200

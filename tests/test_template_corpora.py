@@ -1,7 +1,6 @@
 """Payloads that attackers publish, and templates that people write: the first get nowhere, the
 second render as everywhere else."""
 
-import time
 from pathlib import Path
 
 import jinja2
@@ -19,7 +18,6 @@ ATTACKS = [
 ]
 ORDINARY = yaml.safe_load((CORPUS / "template_ordinary.yml").read_text(encoding="utf-8"))
 VALUES = {"x": "a text", "y": "b", "user": {"name": "Ada"}, "rows": [1, 2], "a": 1, "b": 2}
-SLOWEST_S = 2.0  # of processor time; nothing here takes a tenth of it
 
 
 def test_the_corpora_are_large_enough_to_mean_something():
@@ -28,8 +26,8 @@ def test_the_corpora_are_large_enough_to_mean_something():
 
 
 @pytest.mark.parametrize("payload", ATTACKS)
+@pytest.mark.timeout(30)  # nothing here takes a tenth of a second
 def test_an_attack_is_refused_with_a_sentence_or_stays_text(payload):
-    started = time.process_time()
     try:
         text = compile_text(payload)
         out = text.render(VALUES)
@@ -40,7 +38,6 @@ def test_an_attack_is_refused_with_a_sentence_or_stays_text(payload):
         assert "jinja2" not in sentence
     else:
         assert out == payload, "rendered something of the payload"
-    assert time.process_time() - started < SLOWEST_S
 
 
 @pytest.mark.parametrize("payload", [one for one in ATTACKS if "__" in one])

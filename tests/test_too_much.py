@@ -13,6 +13,7 @@ from hub.registry.document import InvalidDocument, from_json, parse, serialise
 from tests.cast import Browser
 
 ONE: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}]}
+ENDS = pytest.mark.timeout(30)  # against what would go on for minutes; nothing takes a second
 HEAD = "messages:\n  - {role: user, content: hello}\n"
 MANY: dict[str, tuple[str, dict[str, Any], str]] = {
     "messages": (
@@ -73,32 +74,29 @@ MANY: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", MANY)
+@ENDS
 def test_what_is_too_many_is_named_with_the_most_there_may_be(what: str):
     text, tree, sentence = MANY[what]
     for read in (lambda: parse(text.encode()), lambda: from_json(ONE | tree)):
-        begun = time.process_time()
         with pytest.raises(InvalidDocument) as refused:
             read()
-        assert time.process_time() - begun < 1
         said = str(refused.value).split(": ", 1)[-1] if refused.value.line else str(refused.value)
         assert said[0].upper() + said[1:] == sentence
     assert parse((HEAD + "data: [" + "1, " * 9_000 + "1]\n").encode()).extra["data"]
 
 
 @pytest.mark.parametrize("text", ["\x7f\r" * 120_000, "é\x85" * 100_000, '"\n' * 99])
-def test_odd_text_is_written_fast_and_exactly(text: str):
+@ENDS
+def test_odd_text_is_written_exactly(text: str):
     document = from_json({"messages": [{"role": "user", "content": text}], "template": "plain"})
-    begun = time.process_time()
     assert parse(serialise(document)).messages[0].content == text
-    assert time.process_time() - begun < 1
 
 
-def test_text_that_grows_beyond_the_most_is_refused_fast():
+@ENDS
+def test_text_that_grows_beyond_the_most_is_refused():
     document = from_json({"messages": [{"role": "user", "content": "\x7f" * 900_000}]})
-    begun = time.process_time()
     with pytest.raises(InvalidDocument, match="1 MiB is the most"):
         serialise(document)
-    assert time.process_time() - begun < 1
 
 
 WORST = "{{ a | upper }}" * 2400
@@ -106,7 +104,7 @@ WORST = "{{ a | upper }}" * 2400
 
 
 async def longest_wait(work: Any) -> tuple[float, Any]:
-    """For how long the loop did nothing else while it ran."""
+    """For how long the loop did nothing else while it ran: compared with all of it, no speed."""
     waits, task = [0.0], asyncio.ensure_future(work)
     while not task.done():
         begun = time.perf_counter()
