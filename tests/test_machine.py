@@ -12,6 +12,7 @@ from hub.errors import Conflict
 from hub.front import Front
 from hub.playground import machine
 from hub.playground.engine.process import OFF, READY, STARTING, State
+from hub.settings import Settings
 from tests.cast import Browser
 
 MODELS = "/clinic/models"
