@@ -58,7 +58,9 @@ from hub.registry.review import builtin
 from hub.registry.review.queue import Queue
 from hub.registry.review.ringing import open_bell
 from hub.settings import Settings
+from hub.sync.carrier import Carrier
 from hub.sync.delivery import Served
+from hub.sync.doors import Doors
 
 log = logging.getLogger("hub")
 
@@ -142,6 +144,8 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
             state.database, state.key_table, state.watch, security_headers(settings)
         )
         stack.callback(state.served.close)
+        state.carrier = Carrier(state.database, state.key_table, state.served)
+        doors = Doors(state.carrier, state.key_table, security_headers(settings))
         await state.watch.start()
         await stack.enter_async_context(
             background(
@@ -149,9 +153,12 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
                 _note_key_use(state.key_table),
                 Due(state.database, state.publisher).run(),
                 *ringing,
+                *state.carrier.work(),
             )
         )
-        yield Behind(state.served.before(cast(App, app)), state.served.answer)
+        await stack.enter_async_context(state.carrier.leaving())
+        behind = doors.around(state.served.before(cast(App, app)))
+        yield Behind(behind, lambda scope: state.served.answer(scope) or doors.quick(scope))
 
 
 @asynccontextmanager

@@ -17,6 +17,8 @@ WITH_TABLES = (
     "hub.outbox",
     "hub.people.models",
     "hub.registry.models",
+    "hub.registry.feed",
+    "hub.registry.callers",
     "hub.registry.review.models",
     "hub.playground.models",
 )

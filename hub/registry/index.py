@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Base, Database, now
 from hub.errors import Conflict
 from hub.outbox import Event
-from hub.registry import ledger_rows, search
+from hub.registry import feed, ledger_rows, search
 from hub.registry.commits import Commit
 from hub.registry.follow import (
     declared_ids,
@@ -108,6 +108,8 @@ def apply(
     """Write down what the ledger has followed, and how far it has."""
     ledger_rows.write(db, ledger, announce=announce)
     told = review_rows.write(db, ledger)
+    if announce:
+        feed.note(db, ledger)
     if told and announce:
         said = {"workspace_id": ledger.workspace_id, "at": now()}
         db.execute(insert(Event), [said | event for event in told])
@@ -184,6 +186,7 @@ async def reindex(database: Database, repository: Repository, workspace_id: int)
         for ref in REFS:
             if ref in at:
                 _follow(db, repository, workspace_id, ref, None, at[ref], announce=False)
+        feed.restart(db, workspace_id)
         told = {"workspace_id": workspace_id, "kind": "index.rebuilt", "subject": "", "payload": {}}
         db.execute(insert(Event).values(**told, at=now()))
 

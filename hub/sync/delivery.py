@@ -22,7 +22,7 @@ from typing import Any
 from litestar.types import Message, Receive, Scope, Send
 
 from hub.db import Database
-from hub.outbox import Watch
+from hub.outbox import Listener, Watch
 from hub.people.keys import REVOKED, KeyTable
 from hub.registry.record import etag_of
 from hub.sync.quick import Quick
@@ -53,6 +53,8 @@ class Served:
         """`always`: headers that every answer carries."""
         self.epoch = 0
         """Counts what was forgotten: an answer read before that must not be kept after it."""
+        self.listeners: list[Listener] = []
+        """Told of every event as soon as this table is."""
         self._keys = keys
         self._watch = watch
         self._answers: dict[Key, Answer] = {}
@@ -112,6 +114,17 @@ class Served:
             for field in ("name", "old", "new"):
                 if isinstance(name := payload.get(field), str):
                     self.forget(name)
+        for listener in self.listeners:
+            listener(kind, subject, payload)
+
+    def catch_up(self) -> None:
+        """SQLite: hear what any process has committed until now, once in a turn of the loop."""
+        if self._quick is not None and not self._looked:
+            self._looked = True
+            asyncio.get_running_loop().call_soon(self._look_again)
+            if self._quick.changed():
+                for event in self._quick.news():
+                    self.on_event(*event)
 
     # ── requests ────────────────────────────────────────────────────────────────────────────────
 
@@ -146,12 +159,7 @@ class Served:
         return start, {"type": "http.response.body", "body": body, "more_body": False}
 
     def _find(self, token: str, name: str, query: bytes) -> Answer | None:
-        if self._quick is not None and not self._looked:
-            self._looked = True
-            asyncio.get_running_loop().call_soon(self._look_again)
-            if self._quick.changed():
-                for event in self._quick.news():
-                    self.on_event(*event)
+        self.catch_up()
         grant, asked = self._keys.peek(token), _asked(query)
         if grant is None or asked is None:
             return None
