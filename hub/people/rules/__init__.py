@@ -3,7 +3,7 @@
 Pure: what is looked at is read beforehand, in one snapshot, by `hub.people.rules_store`.
 """
 
-from hub.people.rules.judge import Approval, Case, Person, Verdict, judge
+from hub.people.rules.judge import Approval, Case, Person, Verdict, folded, judge
 from hub.people.rules.values import (
     FREE,
     MOST_APPROVALS,
@@ -20,5 +20,6 @@ from hub.people.rules.words import called, in_order, sentence, sentences, who_wo
 __all__ = [
     "FREE", "MOST_APPROVALS", "Approval", "Case", "GroupEdit", "Kept", "Kind",
     "Person", "Policy", "Rule", "Verdict",
-    "called", "in_order", "judge", "matches", "rule_for", "sentence", "sentences", "who_words",
+    "called", "folded", "in_order", "judge", "matches", "rule_for", "sentence", "sentences",
+    "who_words",
 ]  # fmt: skip

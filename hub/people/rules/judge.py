@@ -130,7 +130,7 @@ def _latest_words(case: Case) -> list[Approval]:
     latest: dict[str, Approval] = {}
     whose: dict[int, str] = {}
     for one in sorted(case.approvals, key=lambda one: one.at):
-        key = whose.setdefault(one.person.account_id, _folded(one.person.email))
+        key = whose.setdefault(one.person.account_id, folded(one.person.email))
         latest.pop(key, None)
         latest[key] = one
     return [one for one in latest.values() if one.person.role and not _wrote(case, one.person)]
@@ -149,7 +149,7 @@ def _with_the_mover(case: Case, rule: Rule, count: list[Person]) -> list[Person]
     if mover is None or not _acts_with(case, Need.RELEASE) or not mover.is_one_of(rule.who):
         return count
     there = any(
-        one.account_id == mover.account_id or _folded(one.email) == _folded(mover.email)
+        one.account_id == mover.account_id or folded(one.email) == folded(mover.email)
         for one in count
     )
     return count if there or _wrote(case, mover) else [*count, mover]
@@ -226,10 +226,13 @@ def _may_break_glass(case: Case) -> bool:
 
 
 def _wrote(case: Case, person: Person) -> bool:
-    return person.account_id in case.authors or _folded(person.email) in {
-        _folded(one) for one in case.author_emails
+    return person.account_id in case.authors or folded(person.email) in {
+        folded(one) for one in case.author_emails
     }
 
 
-def _folded(email: str) -> str:
-    return email.strip().casefold()
+def folded(email: str) -> str:
+    """The address by which one person is known: whatever the case, and without the `+word` that
+    leads to the same letter box."""
+    local, at, place = email.strip().casefold().rpartition("@")
+    return f"{local.partition('+')[0] or local}{at}{place}"

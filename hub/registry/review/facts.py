@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from hub.people import rules, rules_store
 from hub.people.policy import Actor
 from hub.people.rules import Approval, Case, Person
+from hub.registry.review import writers
 from hub.registry.review.models import Check, Comment, Item, Proposal, Review, Revision, Watcher
 from hub.registry.review.views import Word
 
@@ -30,6 +31,7 @@ class ItemRow(msgspec.Struct, frozen=True):
     prompt_id: str
     name: str
     new_name: str | None
+    hash: str | None
 
 
 class ReviewRow(msgspec.Struct, frozen=True):
@@ -87,11 +89,12 @@ def gather(db: Connection, workspace_id: int, numbers: Sequence[int]) -> dict[in
     people = rules_store.people_now(db, workspace_id, sorted(ids))
     made: dict[int, Facts] = {}
     for number, row in rows.items():
+        ids, emails = writers.of_texts(db, workspace_id, loaded.policy, items[number])
         case = Case(
             policy=loaded.policy, actor=NOBODY, mover=None, names=_names(items[number]),
             releases=_releases(items[number], row.target), digest=digests.get(number, ""),
-            approvals=_approvals(reviews[number], people), authors=authors[number][0],
-            author_emails=authors[number][1],
+            approvals=_approvals(reviews[number], people), authors=authors[number][0] | ids,
+            author_emails=authors[number][1] | emails,
             checks={name: one.state for name, one in checks[number].items()},
             called=loaded.called,
         )  # fmt: skip
@@ -137,13 +140,21 @@ class _Read:
     def items(self, latest: dict[int, int]) -> dict[int, list[ItemRow]]:
         found: defaultdict[int, list[ItemRow]] = defaultdict(list)
         query = (
-            select(Item.number, Item.revision, Item.kind, Item.prompt_id, Item.name, Item.new_name)
+            select(
+                Item.number,
+                Item.revision,
+                Item.kind,
+                Item.prompt_id,
+                Item.name,
+                Item.new_name,
+                Item.hash,
+            )
             .where(self._of(Item))
             .order_by(Item.number, Item.position, Item.prompt_id)
         )
         for row in self.db.execute(query):
             if row.revision == latest[row.number]:
-                one = ItemRow(row.kind, row.prompt_id, row.name, row.new_name)
+                one = ItemRow(row.kind, row.prompt_id, row.name, row.new_name, row.hash)
                 found[row.number].append(one)
         return found
 

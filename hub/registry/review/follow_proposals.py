@@ -205,6 +205,8 @@ class HeldProposal(msgspec.Struct, kw_only=True):
     words: tuple[Word, ...] = ()
     checks: dict[str, str] = {}
     """Of the latest digest; both only where somebody asked for it."""
+    unread: list[tuple[str, str, str]] = []
+    """Versions since the bases that no reviewer saw: prompt id, author and address."""
 
     @property
     def commit_id(self) -> str:

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from hub.errors import Forbidden
 from hub.people import rules_store
-from hub.people.rules import Approval, Case, Person, Verdict, judge, rule_for
+from hub.people.rules import Approval, Case, Person, Verdict, folded, judge, rule_for
 from hub.registry.asks import Ask, Settled
 from hub.registry.ledger import Ledger
-from hub.registry.review import on_record
+from hub.registry.review import on_record, writers
 from hub.registry.review.follow_proposals import BROKE_GLASS, HeldProposal
 from hub.registry.review.merging import Merge
 from hub.registry.review.rows import accounts_of
@@ -45,6 +45,8 @@ class Seen(msgspec.Struct, frozen=True):
     by_email: dict[str, int] = {}
     versions: dict[on_record.Key, on_record.OnRecord] = {}
     moves: on_record.Moves = on_record.Moves({})
+    carried: dict[int, writers.Writers] = {}
+    """By proposal: who wrote the texts that it carries along."""
 
 
 def look(db: Connection, ledger: Ledger, asks: Sequence[Ask]) -> Seen:
@@ -66,7 +68,11 @@ def look(db: Connection, ledger: Ledger, asks: Sequence[Ask]) -> Seen:
     ids = {ask.actor.account_id for ask in asks} | set(by_email.values())
     ids |= {word.account_id for held in ledger.proposals.values() for word in held.words}
     people = rules_store.people_now(db, ledger.workspace_id, {id for id in ids if id is not None})
-    return Seen(rules, people, by_email, versions, moves)
+    carried = {
+        number: writers.of_texts(db, ledger.workspace_id, rules.policy, held.parts)
+        for number, held in ledger.proposals.items()
+    }
+    return Seen(rules, people, by_email, versions, moves, carried)
 
 
 def check(seen: Seen, ledger: Ledger, ask: Ask, settled: Settled) -> None:
@@ -111,10 +117,11 @@ def _check_merge(
         for one in does.labels for name in sorted(one.names)
         if not one.along or rule_for(policy, "release", name, one.label)
     ]  # fmt: skip
+    ids, emails = seen.carried[held.number]
     case = _case(
         seen, ask, names=does.names, releases=tuple(moved), digest=held.digest,
-        approvals=_words(seen, held), authors=held.writers, author_emails=held.writer_emails,
-        checks=held.checks,
+        approvals=_words(seen, held), authors=held.writers | ids,
+        author_emails=held.writer_emails | emails, checks=held.checks,
     )  # fmt: skip
     _judge(case, ask, settled, number=held.number)
     approvers = [f"{one.name} <{one.email}>" for one in sound_approvers(case)]
@@ -140,12 +147,12 @@ def _words(seen: Seen, held: HeldProposal) -> tuple[Approval, ...]:
 
 def sound_approvers(case: Case) -> list[Person]:
     """Members who approved exactly this and wrote nothing of it, whether a rule asks or not."""
-    emails = {one.casefold() for one in case.author_emails}
+    emails = {folded(one) for one in case.author_emails}
     return [
         one.person for one in case.approvals
         if one.verdict == "approve" and one.digest == case.digest and one.person.role
         and one.person.account_id not in case.authors
-        and one.person.email.casefold() not in emails
+        and folded(one.person.email) not in emails
     ]  # fmt: skip
 
 
@@ -175,9 +182,14 @@ def _label_case(seen: Seen, ask: Ask, one: Placed, places: tuple[tuple[str, str]
         for said in record.approved
         if said.target == one.label and (id := seen.by_email.get(said.email)) in seen.people
     ]  # fmt: skip
+    policy = seen.rules.policy
+    rules = {rule_for(policy, "release", name, label) for label, name in places}
+    back = not one.along and seen.moves.goes_back(
+        one.label, one.prompt_id, one.new,
+        lambda name: {rule_for(policy, "release", name, one.label)} == rules,
+    )  # fmt: skip
     return _case(
         seen, ask, releases=places, digest=ON_RECORD, approvals=tuple(approvals),
         authors=frozenset(record.writers), author_emails=frozenset(record.emails),
-        checks=record.checks,
-        rolls_back=not one.along and seen.moves.goes_back(one.label, one.prompt_id, one.new),
+        checks=record.checks, rolls_back=back,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from hub.registry.edits import label_gone, labels_and_versions, pointer_to
 from hub.registry.git_terms import DEPLOY, MAIN
 from hub.registry.ledger import Held, Ledger
 from hub.registry.reading import read
-from hub.registry.review import rows
+from hub.registry.review import rows, writers
 from hub.registry.review.drawing import Drawn, drawn_delete, drawn_rename, drawn_text
 from hub.registry.review.follow_proposals import HeldProposal, text_of
 from hub.registry.review.landing import Landing, land, texts_wanted
@@ -75,6 +75,10 @@ class _OfProposal(Ask):
         ledger.load_labels(db, self.ids)
         ledger.load_former_names(db, self.ids)
         rows.load_evidence(db, ledger, held)
+        since = {
+            (one.prompt_id, one.base_version or 0) for one in held.parts if one.kind == "change"
+        }
+        held.unread = writers.unread(db, ledger.workspace_id, since)
 
     def versions_wanted(self, ledger: Ledger) -> set[tuple[str, int]]:
         held = ledger.proposals.get(self.number)
@@ -219,12 +223,26 @@ class Rebase(_OfProposal):
             )
             return Settled([], lambda: msgspec.structs.asdict(made) | {"news": ""})
         news = " ".join(dict.fromkeys(one.news for one in landings if one.news))
-        words = Words(held.title, held.why, f"{news} Brought together by {self.actor.name}.",
-                      held.target)  # fmt: skip
+        note = (
+            f"{news} Brought together by {self.actor.name}.{_with_authors(ledger, held, landings)}"
+        )
+        words = Words(held.title, held.why, note, held.target)
         plan = offer_plan(self, held.number, held.revision + 1, words, [*map(drawn, landings)])
         # Whoever presses the button adds no word of their own: the author stays the author.
         plan.commit.author, plan.commit.email = held.author, held.author_email
         return Settled([plan], lambda: msgspec.structs.asdict(made_by(plan)) | {"news": news})
+
+
+def _with_authors(ledger: Ledger, held: HeldProposal, landings: list[Landing]) -> str:
+    """Whose words come in without a reviewer having seen them: they do not approve them."""
+    moved = {one.part.prompt_id for one in landings if not one.same and one.part.kind == "change"}
+    wrote = [(name, email) for id, name, email in held.unread if id in moved]
+    wrote += [
+        (one.author, one.commit.email) for one in ledger.new_versions
+        if one.prompt_id in moved and not isinstance(one.commit, str) and one.commit.second is None
+    ]  # fmt: skip
+    lines = [f"Co-authored-by: {name} <{email}>" for name, email in dict.fromkeys(wrote)]
+    return "\n\n" + "\n".join(lines) if lines else ""
 
 
 def drawn(one: Landing) -> Drawn:

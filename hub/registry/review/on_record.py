@@ -3,7 +3,7 @@ them for which label, what the checks said, and where the labels were before."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +11,15 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from hub.registry.ledger import Ledger
-from hub.registry.models import LabelMove, Version
+from hub.registry.models import LabelMove, PromptEvent, Version
 from hub.registry.review.follow_proposals import co_authors, person
 from hub.registry.review.models import Check, Item, Merge, Revision
 from hub.registry.review.rows import accounts_of
 
 Key = tuple[str, int]
 """Prompt id and version."""
+Text = tuple[str, str]
+"""Prompt id and hash of a content."""
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -42,14 +44,26 @@ class Moves(msgspec.Struct, frozen=True):
     """The moves of the labels at hand, the oldest first."""
 
     rows: dict[tuple[str, str], list[Any]]
+    left: dict[str, list[tuple[str, datetime]]] = {}
+    """Names that the prompts left, and when."""
 
-    def goes_back(self, label: str, prompt_id: str, to: int | None) -> bool:
-        """Whether `to` was live directly before what is live now, by a move within the rules."""
+    def goes_back(
+        self, label: str, prompt_id: str, to: int | None, same: Callable[[str], bool]
+    ) -> bool:
+        """Whether `to` was live directly before what is live now, by a move within the rules.
+
+        `same`: whether the rule of a name is the one in question. What went live elsewhere, under
+        other rules, was not allowed under this one.
+        """
         moves = self.rows.get((label, prompt_id), [])
         if not moves or to is None or moves[-1].old != to:
             return False
         came = [move for move in moves[:-1] if move.new == to]
-        return bool(came) and not came[-1].broke_glass
+        if not came or came[-1].broke_glass:
+            return False
+        # In whole seconds: a name that was left in the second of the move may be the one it had.
+        names = [name for name, at in self.left.get(prompt_id, ()) if at >= came[-1].at]
+        return all(map(same, names))
 
 
 def load_versions(
@@ -59,21 +73,32 @@ def load_versions(
     held = {key: ledger.versions[key] for key in wanted if key in ledger.versions}
     if not held:
         return {}
-    found = {(one.prompt_id, one.hash): OnRecord() for one in held.values()}
-    _writers(db, ledger, found)
-    _merges(db, ledger, found, {(one.prompt_id, one.hash): one.blob for one in held.values()})
+    blobs = {(one.prompt_id, one.hash): one.blob for one in held.values()}
+    found = of_texts(db, ledger.workspace_id, blobs, blobs)
+    return {key: found[one.prompt_id, one.hash] for key, one in held.items()}
+
+
+def of_texts(
+    db: Connection, workspace_id: int, texts: Collection[Text], blobs: Mapping[Text, str] = {}
+) -> dict[Text, OnRecord]:
+    """What is known of contents; approvals only of those whose git id is given, too."""
+    found = {text: OnRecord() for text in texts}
+    if not found:
+        return found
+    _writers(db, workspace_id, found)
+    _merges(db, workspace_id, found, blobs)
     emails = {email for one in found.values() for email in one.emails}
     accounts = accounts_of(db, emails)
     for one in found.values():
         one.writers |= {accounts[email] for email in one.emails if email in accounts}
-    return {key: found[one.prompt_id, one.hash] for key, one in held.items()}
+    return found
 
 
-def _writers(db: Connection, ledger: Ledger, found: dict[tuple[str, str], OnRecord]) -> None:
+def _writers(db: Connection, workspace_id: int, found: dict[Text, OnRecord]) -> None:
     query = select(
         Version.prompt_id, Version.hash, Version.author_email, Version.message
     ).where(
-        Version.workspace_id == ledger.workspace_id,
+        Version.workspace_id == workspace_id,
         Version.prompt_id.in_({id for id, _ in found}), Version.hash.in_({h for _, h in found}),
     )  # fmt: skip
     for row in db.execute(query):
@@ -82,8 +107,7 @@ def _writers(db: Connection, ledger: Ledger, found: dict[tuple[str, str], OnReco
 
 
 def _merges(
-    db: Connection, ledger: Ledger, found: dict[tuple[str, str], OnRecord],
-    blobs: dict[tuple[str, str], str],
+    db: Connection, workspace_id: int, found: dict[Text, OnRecord], blobs: Mapping[Text, str]
 ) -> None:  # fmt: skip
     its = and_(
         Merge.workspace_id == Item.workspace_id, Merge.number == Item.number,
@@ -93,7 +117,7 @@ def _merges(
         select(Item.prompt_id, Item.hash, Merge)
         .join(Merge, its)
         .where(
-            Item.workspace_id == ledger.workspace_id,
+            Item.workspace_id == workspace_id,
             Item.prompt_id.in_({id for id, _ in found}), Item.hash.in_({h for _, h in found}),
         )
         .with_only_columns(
@@ -108,27 +132,27 @@ def _merges(
             continue
         one = found[key]
         numbers.setdefault(row.number, []).append((one, row.digest))
-        if blobs[key] in row.blobs:
+        if blobs.get(key) in row.blobs:
             said = [person(reviewer) for reviewer in row.reviewers]
             one.approved += [Approved(row.target, who[1].lower(), row.at) for who in said if who]
-    _of_proposals(db, ledger, numbers)
+    _of_proposals(db, workspace_id, numbers)
 
 
 def _of_proposals(
-    db: Connection, ledger: Ledger, numbers: dict[int, list[tuple[OnRecord, str]]]
+    db: Connection, workspace_id: int, numbers: dict[int, list[tuple[OnRecord, str]]]
 ) -> None:
     """Who wrote at the proposals, and what the checks said of them."""
     if not numbers:
         return
     revisions = select(
         Revision.number, Revision.author_email, Revision.account_id, Revision.co_authors
-    ).where(Revision.workspace_id == ledger.workspace_id, Revision.number.in_(numbers))
+    ).where(Revision.workspace_id == workspace_id, Revision.number.in_(numbers))
     for row in db.execute(revisions):
         for one, _ in numbers[row.number]:
             one.emails |= {row.author_email.lower(), *row.co_authors}
             one.writers |= {row.account_id} - {None}
     checks = select(Check.number, Check.digest, Check.name, Check.state).where(
-        Check.workspace_id == ledger.workspace_id, Check.number.in_(numbers)
+        Check.workspace_id == workspace_id, Check.number.in_(numbers)
     )
     for row in db.execute(checks.order_by(Check.at)):
         for one, digest in numbers[row.number]:
@@ -139,8 +163,20 @@ def _of_proposals(
 def load_moves(db: Connection, ledger: Ledger, prompt_ids: Collection[str]) -> Moves:
     found: dict[tuple[str, str], list[Any]] = {}
     query = select(
-        LabelMove.label, LabelMove.prompt_id, LabelMove.old, LabelMove.new, LabelMove.broke_glass
+        LabelMove.label,
+        LabelMove.prompt_id,
+        LabelMove.old,
+        LabelMove.new,
+        LabelMove.broke_glass,
+        LabelMove.at,
     ).where(LabelMove.workspace_id == ledger.workspace_id, LabelMove.prompt_id.in_(prompt_ids))
     for row in db.execute(query.order_by(LabelMove.id)):
         found.setdefault((row.label, row.prompt_id), []).append(row)
-    return Moves(found)
+    left: dict[str, list[tuple[str, datetime]]] = {}
+    events = select(PromptEvent.prompt_id, PromptEvent.old, PromptEvent.at).where(
+        PromptEvent.workspace_id == ledger.workspace_id, PromptEvent.prompt_id.in_(prompt_ids),
+        PromptEvent.kind == "renamed",
+    )  # fmt: skip
+    for row in db.execute(events):
+        left.setdefault(row.prompt_id, []).append((row.old, row.at))
+    return Moves(found, left)

@@ -17,6 +17,7 @@ from hub.db import Database, now
 from hub.errors import Conflict, Forbidden, Invalid
 from hub.people.models import Member
 from hub.people.policy import Actor, Need, WorkspaceRef, allows, require
+from hub.people.rules import folded
 from hub.registry.document import parse
 from hub.registry.hidden import find_hidden
 from hub.registry.ledger import Ledger
@@ -78,7 +79,7 @@ async def _check_may_approve(
     db: AsyncSession, workspace: WorkspaceRef, held: HeldProposal, actor: Actor, *,
     saw_hidden: bool,
 ) -> None:  # fmt: skip
-    if actor.account_id in held.writers or actor.email.lower() in held.writer_emails:
+    if actor.account_id in held.writers or folded(actor.email) in map(folded, held.writer_emails):
         raise Forbidden(
             "You helped to write this proposal, so somebody else has to approve it. Ask one of "
             "the reviewers."
