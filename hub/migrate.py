@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -11,8 +10,9 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, text
 
 from hub.db import Base, Database
+from hub.settings import FILES
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+MIGRATIONS = FILES / "migrations"
 WITH_TABLES = (
     "hub.outbox",
     "hub.people.models",

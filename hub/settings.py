@@ -12,6 +12,9 @@ from typing import Any
 import msgspec
 
 PREFIX = "PROMPTHUB_"
+_HERE = Path(__file__).resolve().parent
+FILES = _HERE / "_files" if (_HERE / "_files").is_dir() else _HERE.parent
+"""Holds `templates`, `static` and `migrations`: inside a wheel, or the checkout."""
 # Names of the SDK and of scripts/setup; an app, the hub and its setup may share an environment.
 OTHERS_NAMES = frozenset({"PROMPTHUB_URL", "PROMPTHUB_KEY", "PROMPTHUB_TORCH_INDEX"})
 

@@ -14,7 +14,6 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeAlias, cast
 from urllib.parse import quote
 
@@ -35,10 +34,11 @@ from hub.errors import HubError, NotFound, Unavailable, Unknown
 from hub.flash import FORGOTTEN, Flash, Leading
 from hub.flash import read as read_flash
 from hub.parameters import trouble
+from hub.settings import FILES
 
 log = logging.getLogger("hub")
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = FILES
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 SECURITY_HEADERS = {
