@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
-from hub.playground import runs
+from hub.playground import answering, runs
 from hub.playground.calls import Call, Endpoint, Patience
 from hub.playground.live import columns
 from hub.playground.stream import event, partial
+from hub.playground.turns import Turns
 
 
 async def answer_of(lines: list[bytes]) -> Call:
@@ -32,7 +32,7 @@ async def answer_of(lines: list[bytes]) -> Call:
 
         endpoint = Endpoint(
             name="Evil", base_url="https://evil.example/v1", client=the_client, key=None,
-            model="evil", local=False, slots=asyncio.Semaphore(1),
+            model="evil", local=False, slots=Turns(1),
         )  # fmt: skip
         call = Call(lambda: None)
         patience = Patience(first_byte=5, idle=5, total=20)
@@ -65,7 +65,7 @@ async def test_counts_that_no_database_holds_are_not_believed(claimed: bytes):
     ],
 )
 async def test_a_flood_that_nobody_sees_is_stopped(monkeypatch: Any, delta: dict[str, Any]):
-    monkeypatch.setattr(runs, "MOST_BYTES", 50_000)
+    monkeypatch.setattr(answering, "MOST_BYTES", 50_000)
     call = await answer_of([line(delta)] * 200)
     assert call.state == "failed"
     assert "64 MiB" in (call.error or "")

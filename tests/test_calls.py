@@ -8,7 +8,9 @@ import pytest
 
 from hub.playground.calls import Call, Endpoint, Patience
 from hub.playground.outbound import Outbound
+from hub.playground.prices import Price
 from hub.playground.runs import perform
+from hub.playground.turns import Turns
 from hub.registry.tokens import estimate
 from hub.settings import Secret
 from tests.endpoint import KEY, FakeEndpoint, running_endpoint
@@ -31,13 +33,13 @@ def endpoint_of(fake: FakeEndpoint, outbound: Outbound, model: str, **more) -> E
     async def client() -> httpx.AsyncClient:
         return outbound.client()
 
-    given = {"base_url": fake.base_url, "slots": asyncio.Semaphore(8)} | more
+    given = {"base_url": fake.base_url, "slots": Turns(8)} | more
     return Endpoint(name="Acme", client=client, key=Secret(KEY), model=model, local=False, **given)
 
 
 async def ask(fake, outbound, model, patience=None, **request) -> Call:
     call = Call(lambda: None)
-    endpoint = endpoint_of(fake, outbound, model, input_price=2.0, output_price=10.0)
+    endpoint = endpoint_of(fake, outbound, model, price=Price(2.0, 10.0))
     asked = {"messages": [{"role": "user", "content": "pain since this morning"}]} | request
     quick = patience or Patience(first_byte=5, idle=5, total=10)
     await perform(call, endpoint, asked, quick)
@@ -147,7 +149,7 @@ async def test_stopping_reaches_the_endpoint(fake, outbound):
 
 
 async def test_a_connection_takes_no_more_calls_at_once_than_it_allows(fake, outbound):
-    slots = asyncio.Semaphore(2)
+    slots = Turns(2)
     endpoint = endpoint_of(fake, outbound, "echo", slots=slots)
     request = {"messages": [{"role": "user", "content": "one two three four"}]}
     calls = [Call(lambda: None) for _ in range(8)]

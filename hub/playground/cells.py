@@ -6,14 +6,17 @@ from statistics import median
 
 import msgspec
 
-from hub.playground.calls import Call
+from hub.playground.calls import THIS_MACHINE, Call
 from hub.playground.models import Run
 
 FINISHES = {
     "length": "cut off at the longest answer",
     "content_filter": "held back by a filter",
     "tool_calls": "asks for a tool",
+    "pause_turn": "paused by the provider",
 }
+WORTH_SAYING = 0.5
+"""Seconds in line, or of loading, that explain a slow answer."""
 _SHOWN_AS = {"running": "writing"}
 
 
@@ -26,9 +29,13 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     wait: str
     error: str
     figures: list[str]
+    reasoning: str = ""
+    """What the model thought before it answered; shown folded."""
+    why: str = ""
+    """Whence its cost is known: "list price of 2026-11-20"."""
 
 
-def cell_of(source: Call | Run, *, local: bool) -> Cell:
+def cell_of(source: Call | Run) -> Cell:
     """The same for a call that goes on and for one that was written down."""
     live = isinstance(source, Call)
     notes = source.notes if live else [note for note in source.note.split(" · ") if note]
@@ -46,7 +53,9 @@ def cell_of(source: Call | Run, *, local: bool) -> Cell:
         text=source.output,
         wait=wait,
         error=source.error or "",
-        figures=[*_figures(source, local=local), *notes],
+        figures=[*_figures(source), *notes],
+        reasoning=source.reasoning,
+        why=source.cost_from or "",
     )
 
 
@@ -64,7 +73,12 @@ def dollars(value: float) -> str:
     return f"${value:.4f}" if value >= 0.0001 or value == 0 else "under $0.0001"
 
 
-def summary(cells: list[Call | Run], *, local: bool) -> str:
+def is_local(cell: Call | Run) -> bool:
+    """Whether this machine was asked."""
+    return cell.connection == THIS_MACHINE
+
+
+def summary(cells: list[Call | Run]) -> str:
     """What stands under a column: how fast, and what a thousand such calls cost."""
     done = [cell for cell in cells if cell.state == "done"]
     firsts = [cell.first_token_s for cell in done if cell.first_token_s is not None]
@@ -72,9 +86,9 @@ def summary(cells: list[Call | Run], *, local: bool) -> str:
     parts: list[str] = []
     if firsts:
         parts.append(f"median {seconds(median(firsts))} to the first word")
-    if local and done:
+    if done and all(is_local(cell) for cell in done):
         parts.append("local")
-    elif costs:
+    if costs:
         parts.append(f"{dollars(1000 * sum(costs) / len(costs))} per 1,000 calls")
     failed = sum(cell.state == "failed" for cell in cells)
     if failed:
@@ -82,8 +96,11 @@ def summary(cells: list[Call | Run], *, local: bool) -> str:
     return " · ".join(parts)
 
 
-def _figures(source: Call | Run, *, local: bool) -> list[str]:
+def _figures(source: Call | Run) -> list[str]:
     said: list[str] = []
+    for waited, words in ((source.queued_s, "in line"), (source.load_s, "to load")):
+        if waited is not None and waited >= WORTH_SAYING:
+            said.append(f"{seconds(waited)} {words}")
     if source.first_token_s is not None:
         said.append(f"{seconds(source.first_token_s)} first")
     if source.tokens_per_s is not None:
@@ -92,11 +109,22 @@ def _figures(source: Call | Run, *, local: bool) -> list[str]:
     if source.tokens_out is not None:
         about = "about " if source.estimated else ""
         said.append(f"{about}{source.tokens_out:,} token{'s' * (source.tokens_out != 1)}")
-    if source.state in ("done", "failed", "stopped") and source.first_token_s is not None:
-        if local:
-            said.append("local")
-        elif source.cost_usd is not None:
-            said.append(dollars(source.cost_usd))
+    if source.tokens_cached:
+        said.append(f"{source.tokens_cached:,} from its cache")
+    if source.state in ("done", "failed", "stopped"):
+        said += _paid(source)
     if source.finish_reason in FINISHES:
         said.append(FINISHES[source.finish_reason])
+    return said
+
+
+def _paid(source: Call | Run) -> list[str]:
+    """What it cost; this machine costs time, and money only where an hour has a price."""
+    said: list[str] = []
+    if is_local(source) and source.first_token_s is not None:
+        used = source.total_s if source.device else None
+        what = {"cpu": "CPU", "gpu": "GPU"}.get(source.device or "", source.device)
+        said.append(f"local, {seconds(used)} of {what}" if used is not None else "local")
+    if source.cost_usd is not None:
+        said.append(dollars(source.cost_usd))
     return said

@@ -14,13 +14,18 @@ from hub.db import now
 from hub.errors import Conflict, Invalid, NotFound
 from hub.people import audit
 from hub.people.policy import Actor, WorkspaceRef
+from hub.playground.calls import THIS_MACHINE
 from hub.playground.models import Connection
 from hub.playground.outbound import Outbound
+from hub.playground.prices import Price
 from hub.playground.secrets_box import seal, unseal
+from hub.playground.wire.dialects import DIALECTS, OPENAI
+from hub.playground.wire.reading import Listed
 from hub.settings import Secret
 
 MOST_MODELS = 500
 MOST_AT_ONCE = 64
+RESERVED = frozenset({THIS_MACHINE.casefold(), "aliases"})
 
 
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +35,10 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str = ""
     key: str = ""
     models: str = ""
-    """One per line: the name and, if wanted, dollars per million tokens in and out."""
+    """One per line: the name and, if wanted, dollars per million tokens in, out and from cache."""
     concurrency: str = "8"
+    hour_price: str = ""
+    kind: str = OPENAI
     forget_key: str = ""
 
 
@@ -43,6 +50,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     models: list[dict[str, Any]]
     concurrency: int
+    hour_price: float | None
+    kind: str
     forget_key: bool
 
 
@@ -77,6 +86,10 @@ async def check(fields: Fields, outbound: Outbound) -> Checked:
     name, key = fields.name.strip(), fields.key.strip()
     if not 0 < len(name) <= 80 or not name.isprintable():
         raise Wrong("name", "Give the connection a name of up to 80 characters.")
+    if name.casefold() in RESERVED:
+        raise Wrong("name", f"{name} is what the hub calls something else. Choose another name.")
+    if fields.kind not in DIALECTS:
+        raise Wrong("kind", "Choose the language that the endpoint speaks.")
     if len(fields.base_url) > 500:
         raise Wrong("base_url", "This address is longer than 500 characters.")
     try:
@@ -90,7 +103,8 @@ async def check(fields: Fields, outbound: Outbound) -> Checked:
         raise Wrong("key", "This does not look like a key: it holds signs that keys do not have.")
     return Checked(
         name=name, base_url=base_url, key=key, models=parse_models(fields.models),
-        concurrency=at_once, forget_key=bool(fields.forget_key),
+        concurrency=at_once, hour_price=hour_price(fields.hour_price), kind=fields.kind,
+        forget_key=bool(fields.forget_key),
     )  # fmt: skip
 
 
@@ -116,9 +130,10 @@ async def change(
     """Change a connection. The second value: its key was forgotten, because the address changed."""
     connection = await get(db, workspace.id, connection_id)
     had_key, old_url = connection.sealed_key is not None, connection.base_url
+    old_kind = connection.kind
     _fill(connection, checked, secret)
     moved = connection.base_url != old_url
-    if moved:
+    if moved or connection.kind != old_kind:
         connection.state, connection.reachable, connection.checked_at = "", None, None
     await _flush(db, checked.name)
     audit.record(db, actor, "connection.changed", connection.name, workspace.id, moved=moved)
@@ -147,8 +162,42 @@ def key_of(connection: Connection, secret: Secret) -> Secret | None:
     )
 
 
+def own_price(connection: Connection, model: str) -> Price | None:
+    """What the workspace itself says a model costs there."""
+    told = next((one for one in connection.models if one["id"] == model), None)
+    if told is None or told.get("input_price") is None or told.get("output_price") is None:
+        return None
+    return Price(told["input_price"], told["output_price"], told.get("cached_price"))
+
+
+def hour_price(text: str) -> float | None:
+    """Dollars an hour, as typed; None: nothing was.
+
+    Raises:
+        Wrong: it is no price.
+    """
+    text = text.strip().lstrip("$").replace(",", ".")
+    if not text:
+        return None
+    price = float(text) if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text) else 0.0
+    if not price:
+        raise Wrong("hour_price", "Write the dollars for an hour as a number such as 2.50.")
+    return price
+
+
+def with_listed(models: list[dict[str, Any]], listed: list[Listed]) -> list[dict[str, Any]]:
+    """The models, and behind them those the endpoint names that are not among them yet."""
+    known = {str(one["id"]) for one in models}
+    fresh = [
+        {"id": one.id, "input_price": one.input_price, "output_price": one.output_price}
+        for one in listed
+        if one.id not in known
+    ]
+    return [*models, *fresh][:MOST_MODELS]
+
+
 def parse_models(text: str) -> list[dict[str, Any]]:
-    """`[{id, input_price, output_price}]` from one model a line."""
+    """`[{id, input_price, output_price, cached_price}]` from one model a line."""
     models: dict[str, dict[str, Any]] = {}
     for line in text.splitlines():
         name, *prices = line.replace(";", " ").replace(",", " ").split() or [""]
@@ -169,7 +218,7 @@ def models_text(models: list[dict[str, Any]]) -> str:
             [one["id"]]
             + [
                 f"{one[key]:g}"
-                for key in ("input_price", "output_price")
+                for key in ("input_price", "output_price", "cached_price")
                 if one.get(key) is not None
             ]
         )
@@ -178,10 +227,11 @@ def models_text(models: list[dict[str, Any]]) -> str:
 
 
 def _prices(name: str, texts: list[str]) -> dict[str, float | None]:
-    if len(texts) not in (0, 2):
+    if len(texts) not in (0, 2, 3):
         raise Wrong(
             "models",
-            f"After `{name}` write two prices, dollars per million tokens in and out, or none.",
+            f"After `{name}` write two prices, dollars per million tokens in and out, or none. "
+            "A third is for what a cache gives.",
         )
     try:
         numbers = [float(text.lstrip("$")) for text in texts]
@@ -190,13 +240,15 @@ def _prices(name: str, texts: list[str]) -> dict[str, float | None]:
     if any(not 0 <= number <= 1_000_000 for number in numbers):
         raise Wrong("models", f"The prices after `{name}` are not numbers. Write them like 0.15.")
     given = numbers or [None, None]
-    return {"input_price": given[0], "output_price": given[1]}
+    prices = {"input_price": given[0], "output_price": given[1]}
+    return prices | ({"cached_price": given[2]} if len(given) > 2 else {})
 
 
 def _fill(connection: Connection, checked: Checked, secret: Secret) -> None:
     """Put the values in; a new address takes the old key away."""
     if checked.base_url != connection.base_url or checked.forget_key:
         connection.sealed_key = None
+    connection.kind, connection.hour_price = checked.kind, checked.hour_price
     connection.name, connection.base_url = checked.name, checked.base_url
     connection.models, connection.concurrency = checked.models, checked.concurrency
     if checked.key:

@@ -14,14 +14,14 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
-from hub.errors import HubError, Invalid, NotFound
+from hub.errors import Invalid, NotFound
 from hub.people.policy import Actor
-from hub.playground.calls import Call, Endpoint
-from hub.playground.connections import get as get_connection
+from hub.playground.calls import Call
 from hub.playground.live import LiveGrid, Place, Work
-from hub.playground.models import Connection, Example, Grid, Run
+from hub.playground.models import Example, Grid, Run
 from hub.playground.room import THIS_MACHINE, Choice, Playground
 from hub.playground.sources import Source
+from hub.playground.targets import target
 
 MOST_COLUMNS = 6
 MOST_ROWS = 30
@@ -34,7 +34,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     """`draft` or `v7`."""
     model: str = ""
-    """`local:prompthub/tiny` or `3:gpt-5-mini`."""
+    """`local:prompthub/tiny`, `3:gpt-5-mini` or `alias:fast`."""
     temperature: str = ""
     max_tokens: str = ""
     seed: str = ""
@@ -103,7 +103,10 @@ async def create(
         }  # fmt: skip
         db.add_all(runs.values())
         await db.flush()
-        endpoints = [await _endpoint(db, playground, workspace_id, one) for one in columns]
+        endpoints = [
+            await target(db, playground, workspace_id, _choice(one), actor.account_id)
+            for one in columns
+        ]
     work = {
         place: Work(run.id, endpoints[place[1]], _maker(playground, columns, rows, place))
         for place, run in runs.items()
@@ -211,20 +214,8 @@ def _maker(playground: Playground, columns: list[Json], rows: list[Json], place:
     return make
 
 
-async def _endpoint(
-    db: AsyncSession, playground: Playground, workspace_id: int, column: Json
-) -> Endpoint | str:
-    """Where the column's model answers; a sentence if it cannot be asked any more."""
-    where, _, model = str(column["choice"]).partition(":")
-    if where == "local":
-        return playground.local(model)
-    try:
-        connection: Connection = await get_connection(db, workspace_id, int(where))
-        return playground.remote(connection, model)
-    except NotFound:
-        return f"The connection {column['where']} was removed. Choose another model."
-    except HubError as refusal:
-        return refusal.sentence
+def _choice(column: Json) -> Choice:
+    return Choice(column["choice"], column["model"], column["where"])
 
 
 def _number(at: int, what: str, text: str, least: float, most: float) -> float | None:

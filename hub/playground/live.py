@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from hub.db import Database, now
 from hub.errors import HubError
-from hub.playground.calls import Call, Endpoint
+from hub.playground.calls import Call, Endpoint, Route
 from hub.playground.models import Grid, Run
 from hub.playground.render import Renderer
 from hub.playground.runs import perform
@@ -34,7 +34,7 @@ Make = Callable[[], Awaitable[dict[str, Any]]]
 class Work:
     """One cell to do: which row keeps it, how its request is made, who answers."""
 
-    def __init__(self, run_id: int, endpoint: Endpoint | str, make: Make) -> None:
+    def __init__(self, run_id: int, endpoint: Endpoint | Route | str, make: Make) -> None:
         """`endpoint` is a sentence when the column's model cannot be used any more."""
         self.run_id = run_id
         self.endpoint = endpoint
@@ -145,7 +145,10 @@ class Live:
         *,
         ended: bool = False,
     ) -> bool:
-        marks = {place: (call.state, len(call.output)) for place, call in grid.calls.items()}
+        marks = {
+            place: (call.state, len(call.output) + len(call.reasoning))
+            for place, call in grid.calls.items()
+        }
         fresh = [place for place in marks if kept.get(place) != marks[place]]
         try:
             async with self._database.write() as db:
@@ -166,19 +169,29 @@ class Live:
 
 def columns(call: Call) -> dict[str, Any]:
     """What a call says, as its row keeps it."""
-    return {
+    asked = {"model": call.model, "connection": call.connection} if call.model else {}
+    return asked | {
         "state": call.state,
         "request": call.request,
         "output": call.output,
+        "reasoning": call.reasoning,
+        "tool_calls": call.tool_calls or None,
         "finish_reason": call.finish_reason,
         "error": call.error,
+        "queued_s": call.queued_s,
+        "load_s": call.load_s,
         "first_token_s": call.first_token_s,
         "total_s": call.total_s,
         "tokens_per_s": call.tokens_per_s,
         "tokens_in": call.tokens_in,
         "tokens_out": call.tokens_out,
+        "tokens_cached": call.tokens_cached,
+        "tokens_written": call.tokens_written,
+        "tokens_reasoning": call.tokens_reasoning,
         "estimated": call.estimated,
         "cost_usd": call.cost_usd,
+        "cost_from": call.cost_from or None,
+        "device": call.device or None,
         "note": " · ".join(call.notes),
         "started_at": call.started_at,
         "finished_at": call.finished_at,

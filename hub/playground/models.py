@@ -37,16 +37,46 @@ class Connection(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
     name: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[str] = mapped_column(String(20), default="openai", server_default="openai")
+    """Its dialect, a name of `hub.playground.wire.dialects`."""
     base_url: Mapped[str] = mapped_column(String(500))
     sealed_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     """AES-GCM; the workspace and address are authenticated with it."""
     models: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    """`[{id, input_price, output_price}]`, US dollars per million tokens, or null."""
+    """`[{id, input_price, output_price, cached_price}]`, US dollars per million tokens, or null."""
     concurrency: Mapped[int] = mapped_column(default=8)
+    hour_price: Mapped[float | None]
+    """US dollars that an hour of its machine costs, if it is a rented one."""
     state: Mapped[str] = mapped_column(Text, default="")
     """What the last test said; empty: never tested."""
     reachable: Mapped[bool | None]
     checked_at: Mapped[datetime | None]
+    created_by: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime]
+
+
+class Machine(Base):
+    """What a workspace says of this machine: today, the price of an hour of it."""
+
+    __tablename__ = "machines"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    hour_price: Mapped[float | None]
+
+
+class Alias(Base):
+    """A name over several models; which one answers is chosen when a call is made."""
+
+    __tablename__ = "aliases"
+    __table_args__ = (UniqueConstraint("workspace_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[str] = mapped_column(String(80))
+    rule: Mapped[str] = mapped_column(String(10))
+    """order, price or latency."""
+    targets: Mapped[list[str]] = mapped_column(JSON)
+    """`["3:gpt-5-mini", "local:prompthub/tiny"]`, in order."""
     created_by: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime]
 
@@ -99,18 +129,36 @@ class Run(Base):
     """waiting, running, done, failed or stopped."""
     request: Mapped[dict[str, Any]] = mapped_column(JSON)
     output: Mapped[str] = mapped_column(Text, default="")
+    """The text; what the model asked of tools is told in it too, a line each."""
+    reasoning: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What it thought before, where it says so."""
+    tool_calls: Mapped[list[dict[str, str]] | None] = mapped_column(JSON)
+    """`[{id, name, arguments}]`; the arguments are JSON as the model wrote it."""
     finish_reason: Mapped[str | None] = mapped_column(String(40))
     error: Mapped[str | None] = mapped_column(Text)
     model: Mapped[str] = mapped_column(String(200))
     connection: Mapped[str] = mapped_column(String(80))
+    """Who was asked; of an alias, once it was asked, who answered."""
+    queued_s: Mapped[float | None]
+    load_s: Mapped[float | None]
     first_token_s: Mapped[float | None]
+    """From the moment it was its turn: standing in line and loading are told apart."""
     total_s: Mapped[float | None]
     tokens_per_s: Mapped[float | None]
     tokens_in: Mapped[int | None]
     tokens_out: Mapped[int | None]
+    tokens_cached: Mapped[int | None]
+    tokens_written: Mapped[int | None]
+    """Of `tokens_in`: read from, and written to, the provider's cache."""
+    tokens_reasoning: Mapped[int | None]
+    """Of `tokens_out`."""
     estimated: Mapped[bool] = mapped_column(default=False)
     """The endpoint did not say how many tokens; these are our estimate."""
     cost_usd: Mapped[float | None]
+    cost_from: Mapped[str | None] = mapped_column(String(80))
+    """Whose figure that is: "list price of 2026-11-20", "as the provider reports it"."""
+    device: Mapped[str | None] = mapped_column(String(20))
+    """cpu or gpu, for a model of this machine."""
     note: Mapped[str] = mapped_column(Text, default="")
     """What was ignored or adjusted, e.g. "ignored: seed"."""
     started_at: Mapped[datetime | None]

@@ -7,15 +7,15 @@ import importlib.util
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import msgspec
 
-from hub.db import Database
+from hub.db import Database, now
 from hub.errors import Unavailable
-from hub.playground.calls import Endpoint
-from hub.playground.connections import key_of
+from hub.playground import prices
+from hub.playground.calls import THIS_MACHINE, Endpoint
+from hub.playground.connections import key_of, own_price
 from hub.playground.engine.folders import Found, find
 from hub.playground.engine.process import Engine
 from hub.playground.live import Live, settle
@@ -23,14 +23,14 @@ from hub.playground.machine import Warmer
 from hub.playground.models import Connection
 from hub.playground.outbound import Outbound
 from hub.playground.render import Renderer
+from hub.playground.turns import Turns
 from hub.settings import Settings
 
-THIS_MACHINE = "This machine"
 LOCAL_AT_ONCE = 16
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A model somebody may pick: `local:prompthub/tiny`, `3:gpt-5-mini`."""
+    """A model somebody may pick: `local:prompthub/tiny`, `3:gpt-5-mini`, `alias:fast`."""
 
     value: str
     model: str
@@ -48,7 +48,7 @@ class Playground:
         self.outbound = Outbound(settings.private_hosts)
         self.renderer = Renderer()
         self.live = Live(database, self.renderer)
-        self._slots: dict[tuple[int, int], asyncio.Semaphore] = {}
+        self._slots: dict[int, Turns] = {}
 
     async def close(self) -> None:
         if self.warmer is not None:
@@ -77,30 +77,35 @@ class Playground:
         ]
         return local + remote
 
-    def local(self, model: str) -> Endpoint:
+    def local(
+        self, model: str, *, owner: int | None = None, hour_price: float | None = None
+    ) -> Endpoint:
         """Our own engine, with this model."""
         return Endpoint(
             name=THIS_MACHINE, base_url="http://engine/v1", client=self._engine_client, key=None,
-            model=model, local=True, slots=self._slots_of(0, LOCAL_AT_ONCE),
+            model=model, local=True, slots=self._slots_of(0, LOCAL_AT_ONCE), owner=owner,
+            hour_price=hour_price,
         )  # fmt: skip
 
-    def remote(self, connection: Connection, model: str) -> Endpoint:
+    def remote(self, connection: Connection, model: str, *, owner: int | None = None) -> Endpoint:
         """A connection, with one of its models.
 
         Raises:
             KeyLost: its key cannot be read any more.
         """
-        told: dict[str, Any] = next((m for m in connection.models if m["id"] == model), {})
+        listed = prices.of(connection.base_url, model, now())
         return Endpoint(
             name=connection.name,
+            kind=connection.kind,
             base_url=connection.base_url,
             client=self._remote_client,
             key=key_of(connection, self.settings.secret()),
             model=model,
             local=False,
             slots=self._slots_of(connection.id, connection.concurrency),
-            input_price=told.get("input_price"),
-            output_price=told.get("output_price"),
+            owner=owner,
+            price=own_price(connection, model) or listed,
+            hour_price=connection.hour_price,
         )
 
     async def _engine_client(self) -> httpx.AsyncClient:
@@ -114,8 +119,11 @@ class Playground:
     async def _remote_client(self) -> httpx.AsyncClient:
         return self.outbound.client()
 
-    def _slots_of(self, connection_id: int, size: int) -> asyncio.Semaphore:
-        return self._slots.setdefault((connection_id, size), asyncio.Semaphore(size))
+    def _slots_of(self, connection_id: int, size: int) -> Turns:
+        """Kept while the hub runs, so that calls of all grids share the same places."""
+        turns = self._slots.setdefault(connection_id, Turns(size))
+        turns.size = size
+        return turns
 
 
 def local_engine(settings: Settings) -> Engine | None:

@@ -1,4 +1,4 @@
-"""Making one model call: waiting for a place, trying again, reading what comes.
+"""Making one model call: waiting for a place, trying again, falling over to the next, reading.
 
 `perform` does not raise for anything an endpoint can do; the call holds the outcome.
 """
@@ -7,59 +7,107 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from typing import Any
+import math
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import httpx
 
 from hub.errors import HubError
-from hub.playground.calls import PATIENCE, Call, Endpoint, Patience
-from hub.playground.wire import openai_chat, refusals
-from hub.playground.wire.events import Event, Failed
+from hub.playground.answering import LONGEST_ANSWER, Silent, events
+from hub.playground.calls import PATIENCE, Call, Endpoint, Patience, Route
+from hub.playground.wire import dialects, reading, refusals
+from hub.playground.wire.events import Failed
 
 log = logging.getLogger("hub.playground")
 
-LONGEST_ANSWER = 1024 * 1024
-MOST_BYTES = 64 * 1024 * 1024
-"""Of one answer on the wire: reasoning and tool calls are not shown while they come."""
 TRIES = 3
+LONG_STRING = 4096
+"""Characters of base64 in a request; more is a picture, and is not kept with the run."""
+SLOW_START = 10.0
+"""Seconds without a first byte after which the cell counts them."""
 
 
 async def perform(
-    call: Call, endpoint: Endpoint, request: dict[str, Any], patience: Patience = PATIENCE
+    call: Call, target: Endpoint | Route, request: dict[str, Any], patience: Patience = PATIENCE
 ) -> None:
     """Make the call and record it in `call`; cancelling this closes the connection."""
-    call.request = openai_chat.body(request, model=endpoint.model)
+    endpoints = target.endpoints if isinstance(target, Route) else [target]
+    endpoint = endpoints[0]
+    call.asked = request
     try:
-        if endpoint.slots.locked():
-            call.tell(f"Waits for a free place at {endpoint.name}")
-        async with endpoint.slots, asyncio.timeout(patience.total):
-            await _tries(call, endpoint, patience)
+        for at, endpoint in enumerate(endpoints):
+            last = at + 1 == len(endpoints)
+            call.ask(endpoint)
+            await _at_one(call, endpoint, request, patience, tries=TRIES if last else 1)
+            if call.error is None or call.begun or last:
+                break
+            call.remark(f"{endpoint.name} · {endpoint.model} did not answer: {call.error}")
+            call.error = None
+        if isinstance(target, Route) and call.error is None:
+            call.remark(f"answered by {endpoint.name} · {endpoint.model}")
         call.end("failed" if call.error else "done")
-    except TimeoutError:
-        minutes = f"{patience.total / 60:g}"
-        call.end("failed", f"It took longer than {minutes} minutes and was stopped.")
     except asyncio.CancelledError:
         call.end("stopped")
         raise
-    except HubError as error:
-        call.end("failed", error.sentence)
-    except Exception:
-        log.exception("a model call broke")
-        call.end("failed", "Something broke on our side. What came is kept; run it again.")
     finally:
-        if endpoint.key and call.error:
-            # Some endpoints repeat the key they refuse.
-            call.error = call.error.replace(endpoint.key, "…")
         call.price(endpoint)
 
 
-async def _tries(call: Call, endpoint: Endpoint, patience: Patience) -> None:
-    """Try again, before the first byte only, while there is hope; say so meanwhile."""
-    attempt, changes = 0, 0
+async def _at_one(
+    call: Call, endpoint: Endpoint, request: dict[str, Any], patience: Patience, *, tries: int
+) -> None:
+    """Ask one endpoint; what goes wrong is `call.error`."""
+    try:
+        if tries == 1 and endpoint.slots.held:
+            call.error = "It asked to be left alone for a moment."
+            return
+        async with _place(call, endpoint), asyncio.timeout(patience.total):
+            await _tries(call, endpoint, request, patience, tries)
+    except TimeoutError:
+        minutes = f"{patience.total / 60:g}"
+        call.error = f"It took longer than {minutes} minutes and was stopped."
+    except HubError as error:
+        call.error = error.sentence
+    except Exception:
+        log.exception("a model call broke")
+        call.error = "Something broke on our side. What came is kept; run it again."
+    finally:
+        if endpoint.key:
+            # Some endpoints repeat the key they refuse.
+            call.error = call.error and call.error.replace(endpoint.key, "…")
+            call.notes = [note.replace(endpoint.key, "…") for note in call.notes]
+
+
+@asynccontextmanager
+async def _place(call: Call, endpoint: Endpoint) -> AsyncGenerator[None]:
+    """A place at the endpoint; the time in line is kept apart from the model's own."""
+    since = time.monotonic()
+
+    def tell(place: int) -> None:
+        call.tell(f"{reading.ordinal(place)} in line at {endpoint.name}")
+
+    async with endpoint.slots.one(endpoint.owner, tell):
+        if (waited := time.monotonic() - since) > 0.01:
+            call.waited(waited)
+        yield
+
+
+async def _tries(
+    call: Call, endpoint: Endpoint, request: dict[str, Any], patience: Patience, tries: int
+) -> None:
+    """Try again, before the first piece only, while there is hope; say so meanwhile."""
+    sent = dialects.of(endpoint.kind).request(request, model=endpoint.model)
+    if sent.ignored:
+        call.remark(f"ignored: {', '.join(refusals.shown(name) for name in sent.ignored)}")
+    body, attempt, changes = sent.body, 0, 0
     while True:
         attempt += 1
-        outcome = await _try(call, endpoint, patience, attempt)
+        if endpoint.slots.held:
+            await _count_down(call, f"{endpoint.name} asks to wait.", endpoint.slots.held)
+        outcome = await _try(call, endpoint, (sent.path, body), patience, attempt)
         if outcome is None:
             return
         if isinstance(outcome, dict):
@@ -67,14 +115,24 @@ async def _tries(call: Call, endpoint: Endpoint, patience: Patience) -> None:
             if changes > 6:
                 call.error = "It refuses the settings of this prompt. Change them and run again."
                 return
-            call.request, attempt = outcome, attempt - 1
+            body, attempt = outcome, attempt - 1
             continue
         pause, sentence = outcome
-        if pause is None or attempt >= TRIES:
+        if pause is None or attempt >= tries:
             call.error = sentence
             return
-        call.tell(f"{sentence} Tries again in {pause:.0f} s · {attempt} of {TRIES} tries")
-        await asyncio.sleep(pause)
+        again = f"try {attempt + 1} of {tries}"
+        await _count_down(call, sentence, pause, again)
+
+
+async def _count_down(call: Call, sentence: str, seconds: float, again: str = "") -> None:
+    """Wait where people see it."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        more = f" · {again}" if again else ""
+        call.tell(f"{sentence} Goes on in {math.ceil(left)} s{more}")
+        await asyncio.sleep(min(1.0, left))
+    call.waited(seconds)
 
 
 Again = tuple[float | None, str]
@@ -82,103 +140,116 @@ Again = tuple[float | None, str]
 
 
 async def _try(
-    call: Call, endpoint: Endpoint, patience: Patience, attempt: int
-) -> dict[str, Any] | Again | None:
+    call: Call, endpoint: Endpoint, sent: tuple[str, dict[str, Any]], patience: Patience,
+    attempt: int,
+) -> dict[str, Any] | Again | None:  # fmt: skip
     """One request. None: `call` has the outcome; a dict: send this instead; else see `Again`."""
-    headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
+    dialect = dialects.of(endpoint.kind)
+    path, body = sent
     begun = False
     try:
         if endpoint.local and call.state == "waiting":
             call.tell("The local model is starting…")
         client = await endpoint.client()
+        call.request = kept(body)
         call.begin()
         asking = client.stream(
             "POST",
-            f"{endpoint.base_url}/chat/completions",
-            json=call.request,
-            headers=headers,
+            dialect.base(endpoint.base_url) + path,
+            json=body,
+            headers=dialect.headers(endpoint.key),
             timeout=httpx.Timeout(connect=10, write=30, pool=10, read=patience.first_byte),
         )
-        async with asking as response:
+        async with _counting(call), asking as response:
             if response.status_code != 200:
-                return await _refused(call, response, attempt)
-            async for event in events(response, patience):
+                return await _refused(call, endpoint, body, response, attempt)
+            async for event in events(response, dialect, patience):
                 begun = True
+                if isinstance(event, Failed) and event.again and not call.begun:
+                    return refusals.backoff(attempt), event.sentence
                 call.take(event)
                 if len(call.output) > LONGEST_ANSWER:
+                    call.output = call.output[:LONGEST_ANSWER]
                     call.error = "The answer grew beyond 1 MiB and was stopped."
                     return None
         return None
-    except _Silent:
+    except Silent:
         call.error = f"Nothing came from {endpoint.name} for {patience.idle:g} seconds."
         return None
     except httpx.HTTPError as error:
         if begun:
-            call.error = openai_chat.CUT_OFF
+            call.error = reading.CUT_OFF
             return None
         return _unreached(endpoint, error, attempt)
 
 
-async def _refused(call: Call, response: httpx.Response, attempt: int) -> dict[str, Any] | Again:
+@asynccontextmanager
+async def _counting(call: Call) -> AsyncGenerator[None]:
+    """While nothing comes, the cell says for how long: machines that sleep take minutes to wake."""
+
+    async def count() -> None:
+        since = time.monotonic()
+        await asyncio.sleep(SLOW_START)
+        while not call.begun:
+            if not call.wait or call.wait.startswith("Sent "):
+                gone = round(time.monotonic() - since)
+                call.tell(f"Sent {gone // 60}:{gone % 60:02} ago; it may be starting")
+            await asyncio.sleep(1)
+
+    counter = asyncio.create_task(count())
+    try:
+        yield
+    finally:
+        counter.cancel()
+
+
+async def _refused(
+    call: Call, endpoint: Endpoint, body: dict[str, Any], response: httpx.Response, attempt: int
+) -> dict[str, Any] | Again:
     data = b""
     async for chunk in response.aiter_bytes():
         data += chunk
         if len(data) > 65536:
             break
-    changed = refusals.adjust(call.request, data) if response.status_code in (400, 422) else None
+    changed = refusals.adjust(body, data) if response.status_code in (400, 422) else None
     if changed is not None:
         request, note = changed
-        call.notes += [note] if note else []
+        if note:
+            call.remark(note)
         return request
     pause = refusals.wait(response.status_code, response.headers, data, attempt)
+    if pause is not None and response.status_code in (429, 503, 529):
+        # Everybody's next call would meet the same answer.
+        endpoint.slots.hold(pause)
     return pause, refusals.sentence(response.status_code, data)
 
 
 def _unreached(endpoint: Endpoint, error: httpx.HTTPError, attempt: int) -> Again:
     """Nothing came at all: why, and whether another try is worth it."""
+    if endpoint.local:
+        return 0.5, "The local engine stopped in the middle; it starts again. Run this once more."
     if isinstance(error, httpx.ReadTimeout):
         return None, f"{endpoint.name} took the request but did not begin to answer."
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         if "certificate" in str(error).lower():
             return None, f"The certificate of {endpoint.name} is not valid, so nothing was sent."
-        again = 0.5 * 2 ** (attempt - 1)
+        again = refusals.backoff(attempt)
         return again, f"{endpoint.name} cannot be reached. Is it running, and is the address right?"
     if isinstance(error, httpx.PoolTimeout):
         return None, f"Too many calls to {endpoint.name} at once. Run it again in a moment."
-    return 0.5, f"{endpoint.name} closed the connection without an answer."
+    return refusals.backoff(attempt), f"{endpoint.name} closed the connection without an answer."
 
 
-class _Silent(Exception):
-    """The endpoint stopped talking without closing the connection."""
+def kept(body: Any) -> Any:
+    """A request as it is kept with the run: a picture's bytes are left out.
 
-
-async def events(response: httpx.Response, patience: Patience) -> AsyncIterator[Event]:
-    """What an answer with status 200 says, piece by piece."""
-    kind = response.headers.get("content-type", "")
-    if "text/html" in kind:
-        yield Failed(openai_chat.WEB_PAGE)
-        return
-    reader = openai_chat.Reader(streamed="application/json" not in kind)
-    chunks = response.aiter_bytes()
-    begun, came = False, 0
-    try:
-        while not reader.over:
-            try:
-                async with asyncio.timeout(patience.idle if begun else patience.first_byte):
-                    chunk = await anext(chunks)
-            except StopAsyncIteration:
-                break
-            except TimeoutError:
-                raise _Silent from None
-            begun, came = True, came + len(chunk)
-            if came > MOST_BYTES:
-                yield Failed("It sent more than 64 MiB and was stopped.")
-                return
-            for event in reader.feed(chunk):
-                yield event
-    except httpx.HTTPError:
-        if not begun:
-            raise
-        # Closed in the middle: what the reader still holds decides whether the answer is whole.
-    for event in reader.end():
-        yield event
+    >>> kept({"url": "data:image/png;base64," + "A" * 9000})
+    {'url': 'data:image/png;base64,AAAAAAAAAA… (9,022 characters)'}
+    """
+    if isinstance(body, dict):
+        return {key: kept(value) for key, value in cast("dict[str, Any]", body).items()}
+    if isinstance(body, list):
+        return [kept(one) for one in cast("list[Any]", body)]
+    if isinstance(body, str) and len(body) > LONG_STRING and " " not in body[:LONG_STRING]:
+        return f"{body[:32]}… ({len(body):,} characters)"
+    return body

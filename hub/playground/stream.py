@@ -18,6 +18,8 @@ from hub.playground.models import Run
 
 BETWEEN = 0.05
 BEAT = 15.0
+Shown = tuple[int, int, int]
+"""Of one cell: its stage, and how long its answer and its reasoning were."""
 _DONE = b"event: done\ndata: done\n\n"
 
 
@@ -25,7 +27,7 @@ async def watch(
     grid: LiveGrid, cell: Callable[[Place, Call], str], end: Callable[[], str]
 ) -> AsyncGenerator[bytes]:
     """The stream; `cell` draws a whole cell, `end` what changes when the grid is over."""
-    shown: dict[Place, tuple[int, int]] = {}
+    shown: dict[Place, Shown] = {}
     while True:
         moment = grid.moment
         parts = [
@@ -70,17 +72,22 @@ def partial(target: str, swap: str, html: str) -> str:
 def _missing(
     place: Place,
     call: Call,
-    shown: dict[Place, tuple[int, int]],
+    shown: dict[Place, Shown],
     cell: Callable[[Place, Call], str],
 ) -> str | None:
-    stage, length = shown.get(place, (-1, 0))
-    shown[place] = (call.stage, len(call.output))
+    stage, length, thought = shown.get(place, (-1, 0, 0))
+    shown[place] = (call.stage, len(call.output), len(call.reasoning))
     if call.stage != stage:
         return _whole(place, cell(place, call))
-    if len(call.output) > length:
-        more = str(escape(call.output[length:]))
-        return partial(f"#answer-{place[0]}-{place[1]}", "beforeend", more)
-    return None
+    parts = [
+        partial(f"#{what}-{place[0]}-{place[1]}", "beforeend", str(escape(text[seen:])))
+        for what, text, seen in (
+            ("thought", call.reasoning, thought),
+            ("answer", call.output, length),
+        )
+        if len(text) > seen
+    ]
+    return "".join(parts) or None
 
 
 def _whole(place: Place, html: str) -> str:

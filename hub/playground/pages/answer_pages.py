@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.playground import answers, connections, examples, grid
+from hub.playground import answers, examples, grid, targets
 from hub.playground.pages.common import (
     Fields,
     form_of,
@@ -81,7 +81,7 @@ async def _run(
     if item is None:
         raise Invalid("This proposal changes no text, so there is nothing to try.")
     playground = playground_of(request)
-    choices = await playground.choices(await connections.listing(db, view.workspace_id))
+    choices = await targets.offered(db, playground, view.workspace_id)
     ticked = {value for name, value in fields if name == "model"}
     wanted = {value for name, value in fields if name == "example"}
     kept = await examples.listing(db, view.workspace_id, item.prompt_id)
@@ -113,7 +113,7 @@ async def _form(
     request: Ask, db: AsyncSession, view: View, item: ItemView, fields: Fields | None
 ) -> dict[str, Any]:
     playground = playground_of(request)
-    choices = await playground.choices(await connections.listing(db, view.workspace_id))
+    choices = await targets.offered(db, playground, view.workspace_id)
     kept = await examples.listing(db, view.workspace_id, item.prompt_id)
     model = item.new.model if item.new else None
     meant = [one.value for one in choices if one.model == model] or [

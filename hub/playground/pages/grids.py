@@ -18,7 +18,6 @@ from hub.playground.cells import cell_of, summary
 from hub.playground.live import LiveGrid, Place
 from hub.playground.models import Grid, Run
 from hub.playground.pages.common import may_run, playground_of, plural
-from hub.playground.room import THIS_MACHINE
 from hub.playground.stream import once, partial, watch
 from hub.playground.values import dicts, show
 from hub.web import Ask, go, is_part, page
@@ -84,11 +83,10 @@ async def grid_events(
     context = _frame(request, found)
     templates = request.app.template_engine
     assert templates
-    local = [column["where"] == THIS_MACHINE for column in found.columns]
 
     def cell(place: Place, call: Call | Run) -> str:
         row, column = place
-        shown = cell_of(call, local=local[column])
+        shown = cell_of(call)
         return templates.get_template("playground/_cell.html").render(
             cell=shown, row=row, column=column, may_run=context["may_run"]
         )
@@ -160,13 +158,12 @@ def _shown(request: Ask, found: Grid, cells: Cells, live: LiveGrid | None) -> di
         }
         for one in found.columns
     ]
-    local = [one["where"] == THIS_MACHINE for one in found.columns]
     rows = [
         {
             "name": row["name"],
             "given": [(name, show(value)) for name, value in row["variables"].items()],
             "expected": row.get("expected"),
-            "cells": [cell_of(cells[at, i], local=local[i]) for i in range(len(columns))],
+            "cells": [cell_of(cells[at, i]) for i in range(len(columns))],
         }
         for at, row in enumerate(found.rows)
     ]
@@ -185,11 +182,8 @@ def _shown(request: Ask, found: Grid, cells: Cells, live: LiveGrid | None) -> di
 
 def _feet(found: Grid, cells: Cells) -> list[str]:
     return [
-        summary(
-            [cells[row, at] for row in range(len(found.rows))],
-            local=column["where"] == THIS_MACHINE,
-        )
-        for at, column in enumerate(found.columns)
+        summary([cells[row, at] for row in range(len(found.rows))])
+        for at in range(len(found.columns))
     ]
 
 

@@ -13,7 +13,7 @@ from litestar.response import Redirect, Template
 from hub.db import Database
 from hub.errors import Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.playground import connections, examples, grid, sources
+from hub.playground import examples, grid, sources, targets
 from hub.playground.grid import Column
 from hub.playground.models import Example
 from hub.playground.pages.common import (
@@ -104,7 +104,7 @@ async def _bench(
     async with database.read() as db:
         about = await heading(db, workspace, actor, name)
         offer = await sources.offer(db, workspace.id, about.id, actor.account_id)
-        choices = await playground.choices(await connections.listing(db, workspace.id))
+        choices = await targets.offered(db, playground, workspace.id)
         kept = await examples.listing(db, workspace.id, about.id)
     bench = Bench(about=about, choices=choices, offer=offer, examples=kept)
     bench.columns = [Column(source=offer.first)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -12,11 +14,28 @@ class Delta(msgspec.Struct, frozen=True):
     reasoning: str = ""
 
 
+class Called(msgspec.Struct, frozen=True):
+    """The model asks for a tool; `arguments` is JSON as the model wrote it."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
 class Usage(msgspec.Struct, frozen=True):
-    """How many tokens the endpoint counted; None: it did not say."""
+    """How many tokens the endpoint counted; None: it did not say.
+
+    `tokens_in` is all of the input, also what was read from or written to a cache; `tokens_out`
+    all of the output, reasoning too. A later usage takes the place of an earlier one.
+    """
 
     tokens_in: int | None = None
     tokens_out: int | None = None
+    cached: int | None = None
+    cache_written: int | None = None
+    reasoning: int | None = None
+    cost: float | None = None
+    """US dollars, where the endpoint itself says what it charges."""
 
 
 class Finish(msgspec.Struct, frozen=True):
@@ -29,6 +48,7 @@ class Note(msgspec.Struct, frozen=True):
     """Why nothing comes yet, said before the first token."""
 
     sentence: str
+    kind: Literal["load", "queue"] = "queue"
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -37,10 +57,20 @@ class Remark(msgspec.Struct, frozen=True):
     sentence: str
 
 
+class Timing(msgspec.Struct, frozen=True):
+    """What the endpoint measured of itself, in seconds, and what it ran on (`cpu`, `cuda`)."""
+
+    queued: float | None = None
+    loaded: float | None = None
+    device: str = ""
+
+
 class Failed(msgspec.Struct, frozen=True):
     """There is no (further) answer, and a sentence that says why and what to do."""
 
     sentence: str
+    again: bool = False
+    """It may pass: a busy endpoint, not a wrong request."""
 
 
-Event = Delta | Usage | Finish | Note | Remark | Failed
+Event = Delta | Called | Usage | Finish | Note | Remark | Timing | Failed

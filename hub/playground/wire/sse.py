@@ -27,36 +27,39 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
         self._data: list[str] = []
         self._begun = False
         self._skip_lf = False
 
     def feed(self, chunk: bytes) -> Iterator[str]:
         """The data of the events that `chunk` completes."""
-        buffer = self._rest + chunk
-        if not self._begun:
-            if _BOM.startswith(buffer):
-                self._rest = buffer
-                return
-            buffer, self._begun = buffer.removeprefix(_BOM), True
-        if self._skip_lf and buffer:
+        if self._skip_lf and chunk:
             # The last chunk ended in \r, which ended a line; its \n is not another one.
-            buffer, self._skip_lf = buffer.removeprefix(b"\n"), False
+            chunk, self._skip_lf = chunk.removeprefix(b"\n"), False
+        seen = len(self._rest)  # holds no line end; a line in many chunks is not read again
+        self._rest += chunk
+        if not self._begun:
+            if _BOM.startswith(self._rest):
+                return
+            self._begun, seen = True, 0
+            if self._rest.startswith(_BOM):
+                del self._rest[: len(_BOM)]
+        buffer, self._rest = self._rest, bytearray()
         start = 0
-        for end in _LINE_END.finditer(buffer):
-            line, start = buffer[start : end.start()], end.end()
+        for end in _LINE_END.finditer(buffer, seen):
+            line, start = bytes(buffer[start : end.start()]), end.end()
             if (data := self._line(line)) is not None:
                 yield data
-        self._skip_lf = start == len(buffer) and buffer.endswith(b"\r")
-        self._rest = buffer[start:]
+        self._skip_lf = start > 0 and start == len(buffer) and buffer.endswith(b"\r")
+        self._rest = buffer[start:] if start else buffer
         if len(self._rest) > LONGEST_LINE:
             raise TooLong
 
     def end(self) -> str | None:
         """The data of a last event that no empty line closed; None: there is none."""
-        self._line(self._rest)
-        self._rest = b""
+        self._line(bytes(self._rest))
+        self._rest = bytearray()
         return self._line(b"")
 
     def _line(self, line: bytes) -> str | None:
