@@ -1,4 +1,4 @@
-"""How an application gets this prompt: lines to copy, with its name filled in."""
+"""Who uses this prompt, and how: programs as they report themselves, and lines to copy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog
+from hub.registry import catalog, used_by
 from hub.registry.pages.common import heading, named, prompt_page
-from hub.web import Ask
+from hub.web import Ask, page
 
 
 @get("/{slug:str}/use/{name:path}", needs=Need.READ, name="use")
@@ -24,7 +24,7 @@ async def use_page(
     workspace: NamedDependency[WorkspaceRef],
     db: NamedDependency[AsyncSession],
 ) -> Template:
-    """Six lines of Python, and the address for anything else."""
+    """The programs, and six lines of code with this prompt's name filled in."""
     about = await heading(db, workspace, actor, named(name))
     label = about.labels[0].label if about.labels else "latest"
     names: list[str] = []
@@ -32,12 +32,26 @@ async def use_page(
         view = await catalog.version(db, workspace.id, about.name)
         names = [variable.name for variable in view.document.variables]
     url: str = request.app.state.settings.url
+    found = await used_by.used_by(db, workspace.id, about.id)
     return prompt_page(
-        request, "registry/use.html", about, tab="use",
+        request, "registry/use.html", about, tab="use", **used_by.context(found),
         code=_python(url, about.name, label, names),
         curl=f'curl -H "Authorization: Bearer $PROMPTHUB_KEY" \\\n'
         f'  "{url}/api/v1/prompts/{about.name}?label={label}"',
     )  # fmt: skip
+
+
+@get("/{slug:str}/use-now/{name:path}", needs=Need.READ, name="use-now")
+async def use_now(
+    request: Ask,
+    name: FromPath[str],
+    workspace: NamedDependency[WorkspaceRef],
+    db: NamedDependency[AsyncSession],
+) -> Template:
+    """The programs alone, for a page that is open."""
+    about = await catalog.get(db, workspace.id, named(name), deleted=True)
+    found = await used_by.used_by(db, workspace.id, about.id)
+    return page(request, "registry/_used_by.html", about=about, **used_by.context(found))
 
 
 def _python(url: str, name: str, label: str, names: list[str]) -> str:
@@ -51,4 +65,4 @@ def _python(url: str, name: str, label: str, names: list[str]) -> str:
     )
 
 
-ROUTES: list[Any] = [use_page]
+ROUTES: list[Any] = [use_page, use_now]

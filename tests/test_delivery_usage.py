@@ -1,0 +1,139 @@
+"""Programs say what they use; people see who serves what, and how a release arrives."""
+
+import gzip
+import json
+import re
+
+import httpx
+import pytest
+
+from tests.listening import Team, until
+
+
+@pytest.fixture(scope="module")
+def team(server):
+    with Team(server.url, server.cast.write_key) as made:
+        yield made
+
+
+@pytest.fixture
+def ana(server):
+    cookies = {"__Host-session": server.cast.cookies["ana"]}
+    with httpx.Client(base_url=server.url, cookies=cookies) as client:
+        yield client
+
+
+def report(team, name, versions, **more):
+    """What a process says; `versions`: number → calls."""
+    uses = [
+        {"name": name, "label": more.pop("label", "production"), "version": version,
+         "source": more.pop("source", "stream"), "calls": calls,
+         "errors": more.pop("errors", 0), "variables": more.pop("variables", ["text"])}
+        for version, calls in versions.items()
+    ]  # fmt: skip
+    body = {
+        "schema": 1, "app": "triage-bot", "environment": "eu", "sdk": "prompthub-python/0.1",
+        "instance": "one", "state": "live", "seconds": 60, "prompts": uses,
+    } | more  # fmt: skip
+    answer = team.http.post("/api/v1/usage", json=body)
+    assert (answer.status_code, answer.content) == (202, b"")
+
+
+def seen(page):
+    """The page's words."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
+
+
+def page_says(ana, name, words, path="use-now"):
+    return until(lambda: words in seen(ana.get(f"/clinic/{path}/{name}")), 8)
+
+
+def test_a_program_is_seen_with_its_version_and_rate(team, ana):
+    team.put_live("support/triage", "Sort: {{ text }}")
+    page = ana.get("/clinic/use/support/triage")
+    assert "No program has used this prompt yet" in page.text
+    assert "sdk.get_prompt" in page.text
+    report(team, "support/triage", {1: 120}, errors=3)
+    page_says(ana, "support/triage", "triage-bot eu 1 process, prompthub-python/0.1")
+    words = seen(ana.get("/clinic/use/support/triage"))
+    assert "Live v1" in words
+    assert "yes 120 3 of 120" in words
+    assert "The one program that runs serves it." in words
+
+
+def test_a_release_is_seen_arriving(team, ana):
+    team.put_live("care/plan", "Plan: {{ text }}")
+    for process in ("a", "b", "c"):
+        report(team, "care/plan", {1: 10}, instance=process)
+    page_says(ana, "care/plan", "All 3 programs that run serve it.")
+    team.put_live("care/plan", "Plan well: {{ text }}")
+    page_says(ana, "care/plan", "0 of 3 programs serve it.")
+    assert 'hx-trigger="every 1s"' in ana.get("/clinic/use-now/care/plan").text
+    report(team, "care/plan", {1: 4, 2: 6}, instance="a")
+    page_says(ana, "care/plan", "1 of 3 programs serve it.")
+    for process in ("b", "c"):
+        report(team, "care/plan", {2: 10}, instance=process)
+    page_says(ana, "care/plan", "All 3 programs that run serve it.")
+    report(team, "care/plan", {2: 1}, instance="c", state="closed")
+    page_says(ana, "care/plan", "All 2 programs that run serve it.")
+
+
+def test_one_that_is_out_of_step_says_for_how_long_and_from_where(team, ana):
+    team.put_live("care/stale", "Old: {{ text }}")
+    report(team, "care/stale", {1: 3}, instance="s", state="stale", age=7200, source="snapshot")
+    page_says(ana, "care/stale", "2 hours behind")
+    assert "from its own copy on disk" in seen(ana.get("/clinic/use-now/care/stale"))
+
+
+def test_a_program_may_be_a_rename_or_a_version_number_behind(team, ana, server):
+    team.put_live("care/pinned", "Text")
+    report(team, "care/pinned", {1: 60}, label="", instance="p")
+    page_says(ana, "care/pinned", "1 process")
+    assert "v1" in seen(ana.get("/clinic/use-now/care/pinned"))
+    report(team, "no/such", {1: 60}, instance="q")  # said to nobody, and no harm done
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"", b"{", b"[]", b"null", b"\xff", b'{"app":""}',
+        b'{"app":"a","instance":"../x","prompts":[]}',
+        b'{"app":"a","instance":"i","prompts":[{"name":"a"}]}',
+        b'{"app":"a","instance":"i","prompts":[{"name":"a","version":-1}]}',
+        b'{"app":"a","instance":"i","state":"happy"}',
+        b'{"app":"a\\u0000","instance":"i"}',
+        b'{"app":"a","instance":"i","seconds":1e99}',
+        b'{"app":"a","instance":"i","prompts":[{"name":"a","version":1,"calls":1e30}]}',
+        b'{"app":"' + b"a" * 81 + b'","instance":"i"}',
+    ],
+)  # fmt: skip
+def test_what_is_not_a_report_is_refused_with_a_sentence(team, wrong):
+    answer = team.http.post("/api/v1/usage", content=wrong)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+def test_a_report_has_a_largest_size_also_unpacked(team):
+    good = json.dumps({"app": "a", "instance": "packed"}).encode()
+    packed = {"Content-Encoding": "gzip"}
+    send = team.http.post
+    assert send("/api/v1/usage", content=gzip.compress(good), headers=packed).status_code == 202
+    bomb = gzip.compress(b" " * 10_000_000)
+    assert send("/api/v1/usage", content=bomb, headers=packed).status_code == 413
+    assert send("/api/v1/usage", content=b" " * 262_145).status_code == 413
+    assert send("/api/v1/usage", content=b"junk", headers=packed).status_code == 422
+    many = [{"name": "a", "version": 1}] * 2001
+    body = {"app": "a", "instance": "i", "prompts": many}
+    assert send("/api/v1/usage", json=body).status_code == 422
+
+
+def test_another_workspace_neither_reports_here_nor_looks(team, ana, server):
+    team.put_live("care/ours", "Ours")
+    with Team(server.url, server.cast.rival_key) as rival:
+        report(rival, "care/ours", {1: 5}, app="spy", instance="one")
+    report(team, "care/ours", {1: 5}, app="ours", instance="ours")
+    page_says(ana, "care/ours", "ours")
+    assert "spy" not in seen(ana.get("/clinic/use-now/care/ours"))
+    cookies = {"__Host-session": server.cast.cookies["mallory"]}
+    with httpx.Client(base_url=server.url, cookies=cookies) as mallory:
+        assert mallory.get("/clinic/use-now/care/ours").status_code == 404
