@@ -103,21 +103,9 @@ def search_sql(narrowed: Narrowed, *, sqlite: bool) -> str:
     """
     labels = " CROSS JOIN labels x" if narrowed.by_label else ""
     labels += " CROSS JOIN drafts d" if narrowed.by_draft else ""
-    if sqlite:
-        match = (
-            f"prompt_search s CROSS JOIN prompts p ON p.row = s.rowid{labels} "
-            "WHERE prompt_search MATCH :ask_"
-        )
-        outer = "CROSS JOIN"
-    else:
-        match = (
-            f"prompt_search s JOIN prompts p ON p.row = s.row{labels} "
-            "WHERE s.workspace_id = :workspace AND s.words @@ CAST(:ask_"
-        )
-        outer = "JOIN"
-    close = "" if sqlite else " AS tsquery)"
+    outer = "CROSS JOIN" if sqlite else "JOIN"
     tiers = " UNION ALL ".join(
-        f"SELECT p.row AS row, {number} AS tier FROM {match}{tier}{close} "
+        f"SELECT p.row AS row, {number} AS tier FROM {_match(tier, labels, sqlite=sqlite)} "
         f"AND {_LIVING}{narrowed.where}"
         for number, tier in enumerate(TIERS)
     )
@@ -130,6 +118,19 @@ def search_sql(narrowed: Narrowed, *, sqlite: bool) -> str:
         f"ON p.row = hits.row ORDER BY {rank} LIMIT :limit OFFSET :offset) "
         f"SELECT {_SHOWN[sqlite]}, (SELECT count(*) FROM hits), {_DOCUMENT} "
         f"FROM page {outer} prompts p ON p.row = page.row ORDER BY {rank}"
+    )
+
+
+def _match(tier: str, labels: str, *, sqlite: bool) -> str:
+    """Where a tier is asked, and its question."""
+    if not sqlite:
+        return (
+            f"prompt_search s JOIN prompts p ON p.row = s.row{labels} "
+            f"WHERE s.workspace_id = :workspace AND s.words @@ CAST(:ask_{tier} AS tsquery)"
+        )
+    table = "prompt_search" if tier == "text" else "prompt_search_heads"
+    return (
+        f"{table} s CROSS JOIN prompts p ON p.row = s.rowid{labels} WHERE {table} MATCH :ask_{tier}"
     )
 
 

@@ -1,4 +1,7 @@
-"""Full-text search: what is in the table, and how what people type becomes a question.
+"""Full-text search: what is in the tables, and how what people type becomes a question.
+
+On SQLite what is not text stands in a small table of its own as well, which is asked first: to
+look only at names in the large one means to read where a word stands in every text.
 
 Nothing that is typed can be wrong: quotes, brackets and operators are letters that separate words.
 The last word counts as begun, so that results come while somebody types.
@@ -20,6 +23,10 @@ MOST_WORDS = 12
 _PUT_SQLITE = text(
     "INSERT OR REPLACE INTO prompt_search (rowid, name, title, description, tags, text) "
     "VALUES (:row, :name, :title, :description, :tags, :text)"
+)
+_PUT_SQLITE_HEADS = text(
+    "INSERT OR REPLACE INTO prompt_search_heads (rowid, name, title, description, tags) "
+    "VALUES (:row, :name, :title, :description, :tags)"
 )
 _PUT_POSTGRES = text(
     "INSERT INTO prompt_search (row, workspace_id, words) VALUES (:row, :workspace_id, "
@@ -65,29 +72,37 @@ def put(db: Connection, rows: list[SearchRow]) -> None:
     if not rows:
         return
     if _sqlite(db):
-        db.execute(_PUT_SQLITE, [msgspec.structs.asdict(row) for row in rows])
+        values = [msgspec.structs.asdict(row) for row in rows]
+        db.execute(_PUT_SQLITE, values)
+        db.execute(_PUT_SQLITE_HEADS, values)
     else:
         db.execute(_PUT_POSTGRES, [_for_postgres(row) for row in rows])
 
 
 def remove(db: Connection, rows: list[int]) -> None:
     """Make the prompts unfindable."""
-    if rows:
-        which = "rowid" if _sqlite(db) else "row"
-        delete = text(f"DELETE FROM prompt_search WHERE {which} = :row")  # noqa: S608
+    for table, which in _tables(db) if rows else ():
+        delete = text(f"DELETE FROM {table} WHERE {which} = :row")  # noqa: S608
         db.execute(delete, [{"row": row} for row in rows])
 
 
 def clear(db: Connection, workspace_id: int) -> None:
     """Forget the workspace; to be called while its prompts still have their rows."""
-    which = "rowid" if _sqlite(db) else "row"
-    db.execute(
-        text(
-            f"DELETE FROM prompt_search WHERE {which} IN "  # noqa: S608
-            "(SELECT row FROM prompts WHERE workspace_id = :workspace_id)"
-        ),
-        {"workspace_id": workspace_id},
-    )
+    for table, which in _tables(db):
+        db.execute(
+            text(
+                f"DELETE FROM {table} WHERE {which} IN "  # noqa: S608
+                "(SELECT row FROM prompts WHERE workspace_id = :workspace_id)"
+            ),
+            {"workspace_id": workspace_id},
+        )
+
+
+def _tables(db: Connection) -> list[tuple[str, str]]:
+    """What is searched, and its column with `prompts.row`."""
+    if _sqlite(db):
+        return [("prompt_search", "rowid"), ("prompt_search_heads", "rowid")]
+    return [("prompt_search", "row")]
 
 
 def ask(typed: str, *, sqlite: bool) -> dict[str, str] | None:
