@@ -120,6 +120,8 @@ class Loader:
         if self.state == "live":
             self._poll_at = NEVER
         else:
+            if self.state in ("refused", "stale"):
+                self._stream_at = monotonic()
             self._change("polling")
             self._poll_at = monotonic() + self._refresh * (0.8 + 0.4 * chance())
 

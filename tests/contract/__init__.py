@@ -1,0 +1,1 @@
+"""The contract of an SDK, held against a fake hub on real sockets; see README.md beside this."""

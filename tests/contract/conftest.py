@@ -1,0 +1,109 @@
+"""A fake hub, a wire that can be made bad, and an SDK behind its test service."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.fake_hub import KEY, FakeHub
+from tests.contract.proxy import Proxy
+
+
+class Refused(Exception):
+    """The SDK raised; `kind` is the name of its error."""
+
+    def __init__(self, said: dict[str, Any]) -> None:
+        super().__init__(said["sentence"])
+        self.kind, self.names, self.ms = said["error"], said["names"], said["ms"]
+
+
+class Client:
+    """A client of the SDK under test."""
+
+    def __init__(self, service: httpx.Client, url: str, **given: Any) -> None:
+        self._service = service
+        said = service.post("/hubs", json={"url": url, "key": KEY, **given}).json()
+        self.made_in_ms, self._number = said["ms"], said["ok"]
+        self.ms = 0.0
+
+    def __getattr__(self, what: str) -> Any:
+        def call(name: str | None = None, **given: Any) -> Any:
+            body = {"do": what, **given} | ({"name": name} if name is not None else {})
+            said = self._service.post(f"/hubs/{self._number}", json=body).json()
+            self.ms = said["ms"]
+            if "error" in said:
+                raise Refused(said)
+            return said["ok"]
+
+        return call
+
+    def until(self, true: Any, seconds: float = 8.0) -> float:
+        """Wait until something holds; returns how long it took."""
+        began = time.monotonic()
+        while not true():
+            if time.monotonic() - began > seconds:
+                pytest.fail(f"waited in vain; {self.status()}")
+            time.sleep(0.005)
+        return time.monotonic() - began
+
+    def state(self, *states: str) -> None:
+        self.until(lambda: self.status()["state"] in states)
+
+    def version(self, name: str = "a/b", **more: Any) -> int:
+        return self.get(name, **more)["version"]
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[httpx.Client]:
+    """The SDK's test service: ours, or another one's at `SDK_SERVICE`."""
+    given = os.environ.get("SDK_SERVICE")
+    if given:
+        with httpx.Client(base_url=given, timeout=60) as client:
+            yield client
+        return
+    command = [sys.executable, "-W", "error::ResourceWarning", "-m", "tests.contract.service"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    port = int(process.stdout.readline())
+    limits = httpx.Limits(max_keepalive_connections=20)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits) as client:
+        yield client
+    process.stdin.close()
+    process.wait(10)
+    process.stdout.close()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeHub]:
+    hub = FakeHub()
+    hub.release("a/b", "One")
+    hub.release("a/c", "Two")
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def wire(fake: FakeHub) -> Iterator[Proxy]:
+    with Proxy(fake.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def connect(service: httpx.Client, fake: FakeHub) -> Iterator[Any]:
+    made: list[Client] = []
+
+    def connect(url: str = "", **given: Any) -> Client:
+        made.append(Client(service, url or fake.url, **given))
+        return made[-1]
+
+    yield connect
+    for one in made:
+        one.close(timeout=0.5)
