@@ -70,7 +70,7 @@ DEED: dict[Need, str] = {
     Need.ADMIN: "change this workspace's settings",
 }
 
-KEY_DEEDS = {"key:read": "read", "key:write": "read, save and release"}
+KEY_DEEDS = {"key:read": "read", "key:write": "read, propose, save and release"}
 
 
 class WorkspaceRef(msgspec.Struct, frozen=True):
@@ -118,10 +118,12 @@ def require(actor: Actor, need: Need, workspace_id: int) -> None:
     if not allows(actor, Need.READ, workspace_id):
         raise NotFound("There is no such page, or you may not see it.")
     if actor.role in KEY_DEEDS:
-        raise Forbidden(
-            f"This key may only {KEY_DEEDS.get(actor.role, 'read')}; it cannot {DEED[need]}. "
-            "An administrator can make another key."
-        )
+        way = "An administrator can make another key."
+        if need is Need.REVIEW:
+            way = (
+                "A word on a proposal is a person's: use a key of your own, from your account page."
+            )
+        raise Forbidden(f"This key may only {KEY_DEEDS[actor.role]}; it cannot {DEED[need]}. {way}")
     raise Forbidden(
         f"You are {_article(actor.role)} here and cannot {DEED[need]}. "
         f"{WHO_CAN[need].capitalize()} can; ask one to do it or to change your role."

@@ -111,7 +111,7 @@ def _repository(slug: str, repository: Repository, known: dict[str, str]) -> lis
     left = sum(1 for pattern in LEFTOVERS for _ in repository.path.glob(pattern))
     if left:
         found.append(
-            ("note", f"{left} half-written files were left by a crash. Restarting clears them.")
+            ("note", f"Half-written files were left by a crash: {left}. Restarting clears them.")
         )
     return [Finding(level=level, where=slug, sentence=said) for level, said in found]
 
