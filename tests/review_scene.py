@@ -7,7 +7,7 @@ with what was saved since, approved, merged by breaking glass, declined, withdra
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,7 @@ async def landed(story: Story) -> None:
 @contextmanager
 def told(
     data: Path, story: Callable[[Story], Awaitable[None]] = tell, **more: Any
-) -> Iterator[Server]:
+) -> Generator[Server]:
     """The cast, what they did, and the hub that serves it; `data` holds an empty, migrated hub."""
     port = free_port()
     settings = settings_for(data, public_url="", host="127.0.0.1", port=port, **more)

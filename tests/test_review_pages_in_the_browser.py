@@ -1,0 +1,94 @@
+"""Every page of review, for everybody: axe finds nothing serious, nothing is wider than the screen,
+on a desk and on a phone, by day and by night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cast import copy_template
+from tests.review_people import at_the_browser, serious
+from tests.review_scene import told
+from tests.serving import Server
+
+pytestmark = pytest.mark.browser
+P = "proposals"
+PAGES = {
+    "ben": (
+        "", P, f"{P}?state=open", f"{P}?state=closed", f"{P}?state=mine", f"{P}?q=nothing+like+it",
+        f"{P}/1", f"{P}/1?view=side", f"{P}/1?from=1&to=2", f"{P}/1?to=1", f"{P}/1/revisions",
+        f"{P}/1/talk", f"{P}/1/talk?quote=1", f"{P}/1/answers", f"{P}/1/ask", f"{P}/1/reviewers",
+        f"{P}/1/decline", f"{P}/2", f"{P}/3", f"{P}/4", f"{P}/5", f"{P}/6", f"{P}/6/merge",
+        f"{P}/7", f"{P}/8", f"{P}/9", "notices", "history/clinical/mood", "as-of", "scheduled",
+        "/account/keys", "/account",
+    ),
+    "ana": (
+        "", f"{P}/1", f"{P}/1/edit", f"{P}/4/resolve", "propose/clinical/triage",
+        "propose-several",
+    ),
+    "carla": ("", f"{P}/1", "propose/support/hours", "prompts/support/hours"),
+    "maria": (
+        f"{P}/1/merge", "release-several", "settings/rules", "settings/groups", "settings/audit",
+        "release/production/clinical/letters",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+    data = tmp_path_factory.mktemp("pages") / "data"
+    copy_template(migrated, data)
+    with told(data) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "dark")])
+def test_every_page_is_accessible_and_fits(
+    clinic: Server, chromium: Any, width: int, scheme: str
+) -> None:
+    wrong: list[str] = []
+    size = {"width": width, "height": 900}
+    for who, paths in PAGES.items():
+        with at_the_browser(clinic, chromium, who, viewport=size, color_scheme=scheme) as page:
+            for path in paths:
+                answer = page.goto(path if path.startswith("/") else f"/clinic/{path}".rstrip("/"))
+                assert answer.status == 200, (who, path, answer.status)
+                for fold in page.locator(".main details:not(.menu)").all():
+                    fold.evaluate("one => { one.open = true }")
+                wrong += [f"{who} {path}: {one}" for one in serious(page)]
+    assert wrong == []
+
+
+def test_the_forms_at_the_words_and_the_sheets_are_accessible(clinic: Server, chromium: Any):
+    with at_the_browser(clinic, chromium, "ben") as ben:
+        ben.goto(f"/clinic/{P}/1")
+        ben.locator(".diff ins").last.dblclick()
+        ben.get_by_role("button", name="Comment c").wait_for()
+        assert serious(ben) == []
+        ben.get_by_role("button", name="Comment c").click()
+        ben.locator(".say-on").wait_for()
+        assert serious(ben) == []
+        ben.get_by_role("link", name="Ask for a change").click()
+        ben.get_by_role("dialog").wait_for()
+        assert serious(ben) == []
+        ben.goto(f"/clinic/{P}/6")
+        ben.get_by_role("link", name="Put live…").click()
+        ben.get_by_role("dialog").wait_for()
+        assert serious(ben) == []
+
+
+def test_a_page_for_whom_it_is_not_says_so(clinic: Server, chromium: Any):
+    """No rights, nothing there: a sentence, and a way on."""
+    with at_the_browser(clinic, chromium, "carla") as carla:
+        for path, status in ((f"{P}/1/merge", 403), (f"{P}/1/decline", 403), (f"{P}/999", 404)):
+            assert carla.request.get(f"/clinic/{path}").status == status, path
+        carla.goto(f"/clinic/{P}")
+        carla.get_by_role("link", name="Treat names in any case").first.click()
+        carla.get_by_role("button", name="Approve what you see").click()
+        carla.get_by_text("Approved.").first.wait_for()
+        head = carla.locator(".offer-state").inner_text()
+        assert "Waiting for one approval" in head, "everybody may say so; the rules count reviewers"
+        assert carla.get_by_text("Put live…").count() == 0
