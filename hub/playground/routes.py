@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from hub.playground.pages import answer_pages, example_pages, grids, model_pages, try_it
+from hub.playground.pages import (
+    alias_pages,
+    answer_pages,
+    example_pages,
+    grids,
+    model_pages,
+    try_it,
+)
 
 ROUTES = [
     *try_it.ROUTES,
@@ -10,4 +17,5 @@ ROUTES = [
     *grids.ROUTES,
     *example_pages.ROUTES,
     *model_pages.ROUTES,
+    *alias_pages.ROUTES,
 ]

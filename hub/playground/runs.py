@@ -19,7 +19,7 @@ from hub.errors import HubError
 from hub.playground.answering import LONGEST_ANSWER, Silent, events
 from hub.playground.calls import PATIENCE, Call, Endpoint, Patience, Route
 from hub.playground.wire import dialects, reading, refusals
-from hub.playground.wire.events import Failed
+from hub.playground.wire.events import Event, Failed
 
 log = logging.getLogger("hub.playground")
 
@@ -167,10 +167,7 @@ async def _try(
                 begun = True
                 if isinstance(event, Failed) and event.again and not call.begun:
                     return refusals.backoff(attempt), event.sentence
-                call.take(event)
-                if len(call.output) > LONGEST_ANSWER:
-                    call.output = call.output[:LONGEST_ANSWER]
-                    call.error = "The answer grew beyond 1 MiB and was stopped."
+                if not _take(call, event):
                     return None
         return None
     except Silent:
@@ -181,6 +178,16 @@ async def _try(
             call.error = reading.CUT_OFF
             return None
         return _unreached(endpoint, error, attempt)
+
+
+def _take(call: Call, event: Event) -> bool:
+    """Write down what came; False: it is enough."""
+    call.take(event)
+    if len(call.output) <= LONGEST_ANSWER:
+        return True
+    call.output = call.output[:LONGEST_ANSWER]
+    call.error = "The answer grew beyond 1 MiB and was stopped."
+    return False
 
 
 @asynccontextmanager

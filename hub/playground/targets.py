@@ -5,8 +5,10 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import HubError, NotFound, Unavailable
+from hub.people import audit
+from hub.people.policy import Actor, WorkspaceRef
 from hub.playground import aliases, connections
-from hub.playground.calls import Endpoint, Route
+from hub.playground.calls import THIS_MACHINE, Endpoint, Route
 from hub.playground.models import Machine
 from hub.playground.room import Choice, Playground
 
@@ -40,6 +42,20 @@ async def hour_price(db: AsyncSession, workspace_id: int) -> float | None:
     """What an hour of this machine costs, if the workspace says so."""
     machine = await db.get(Machine, workspace_id)
     return machine.hour_price if machine else None
+
+
+async def set_hour_price(
+    db: AsyncSession, workspace: WorkspaceRef, typed: str, *, actor: Actor
+) -> float | None:
+    """Write it down, or forget it; runs that were made keep the price they had.
+
+    Raises:
+        Wrong: it is no price.
+    """
+    price = connections.hour_price(typed)
+    await db.merge(Machine(workspace_id=workspace.id, hour_price=price))
+    audit.record(db, actor, "machine.priced", THIS_MACHINE, workspace.id, hour_price=price)
+    return price
 
 
 async def _endpoint(

@@ -11,6 +11,7 @@ from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.playground import connections
 from hub.playground.models import Connection
+from hub.playground.providers import LANGUAGES, Provider
 from hub.playground.room import Choice, Playground
 from hub.web import Ask, page
 
@@ -65,12 +66,15 @@ def fields_of(connection: Connection) -> connections.Fields:
         base_url=connection.base_url,
         models=connections.models_text(connection.models),
         concurrency=str(connection.concurrency),
+        kind=connection.kind,
+        hour_price="" if connection.hour_price is None else f"{connection.hour_price:g}",
     )
 
 
 def connection_form(
     request: Ask, typed: connections.Fields, *, connection: Connection | None = None,
     testing: str = "", refusal: HubError | None = None, news: str = "",
+    provider: Provider | None = None,
 ) -> Template:  # fmt: skip
     """The form with what was typed; a key that was typed is not sent back, only asked again.
 
@@ -82,4 +86,5 @@ def connection_form(
         status=refusal.status if refusal else 200, typed=msgspec.structs.asdict(typed),
         connection=connection, has_key=connection is not None and connection.sealed_key is not None,
         testing=testing, errors={field: refusal.sentence} if refusal else {}, news=news,
+        provider=provider, languages=list(LANGUAGES.items()),
     )  # fmt: skip

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Stream, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import Conflict
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
-from hub.playground import connections, machine
+from hub.playground import connections, machine, probe, targets
 from hub.playground.card import blocks
 from hub.playground.connections import Fields, Wrong
-from hub.playground.engine.folders import BUILTIN, BUILTIN_NAME, Found
-from hub.playground.machine import Machine
+from hub.playground.engine.folders import BUILTIN, BUILTIN_NAME
 from hub.playground.pages.common import connection_form, fields_of, playground_of
+from hub.playground.pages.model_rows import everything
 from hub.playground.pages.probe_page import growing_page
+from hub.playground.providers import PROVIDERS, by_id
 from hub.web import Ask, Form, go, is_part, page
-
-NEW = Fields()
 
 
 @get("/{slug:str}/models", needs=Need.READ, name="models")
@@ -34,15 +32,28 @@ async def models_page(
     db: NamedDependency[AsyncSession],
 ) -> Template:
     """Everything that can be run from here."""
-    playground = playground_of(request)
-    here = await machine.look(playground.engine) if playground.engine else None
-    local = [_local(found, here) for found in await playground.local_models()]
     return page(
         request, "playground/models.html", section="models",
-        local=local, machine=_machine(here),
-        connections=await connections.listing(db, workspace.id),
+        **await everything(db, playground_of(request), workspace.id),
         may_change=allows(actor, Need.ADMIN, workspace.id),
     )  # fmt: skip
+
+
+@post("/{slug:str}/models/machine", needs=Need.ADMIN, name="models:machine")
+async def machine_price(
+    data: Form,
+    actor: NamedDependency[Actor],
+    workspace: NamedDependency[WorkspaceRef],
+    db: NamedDependency[AsyncSession],
+) -> Redirect:
+    """What an hour of this machine costs; from then on its runs are priced by their seconds."""
+    where = f"/{workspace.slug}/models"
+    try:
+        price = await targets.set_hour_price(db, workspace, data.get("hour_price", ""), actor=actor)
+    except Wrong as refusal:
+        return go(where, refusal.sentence, kind="error")
+    said = f"An hour of this machine costs ${price:g}." if price else "This machine has no price."
+    return go(where, said)
 
 
 @get("/{slug:str}/models/engine", needs=Need.READ, name="models:engine")
@@ -89,8 +100,14 @@ async def built_in_page(request: Ask) -> Template:
 
 
 @get("/{slug:str}/models/new", needs=Need.ADMIN, name="models:new")
-async def new_page(request: Ask) -> Template:
-    return connection_form(request, NEW)
+async def new_page(request: Ask, provider: FromQuery[str] = "") -> Template:
+    """Whom to connect to; then the form, with what is known of them filled in."""
+    found = by_id(provider)
+    if found is None:
+        return page(request, "playground/providers.html", section="models", providers=PROVIDERS)
+    named = "" if found.id in ("own", "other") else found.name
+    typed = Fields(name=named, kind=found.kind, base_url=found.address)
+    return connection_form(request, typed, provider=found)
 
 
 @post("/{slug:str}/models", needs=Need.ADMIN, name="models:add", status_code=200)
@@ -176,6 +193,16 @@ async def test(
     return growing_page(request, workspace, kept)
 
 
+@post("/{slug:str}/models/{connection_id:int}/fetch", needs=Need.ADMIN, name="models:fetch")
+async def fetch(
+    request: Ask, connection_id: FromPath[int], workspace: NamedDependency[WorkspaceRef]
+) -> Redirect:
+    """Ask the endpoint for its models and keep those that are new."""
+    said, good = await probe.fetch(playground_of(request), workspace.id, connection_id)
+    kind = "done" if good else "error"
+    return go(f"/{workspace.slug}/models/{connection_id}", said, kind=kind)
+
+
 @post("/{slug:str}/models/{connection_id:int}/remove", needs=Need.ADMIN, name="models:remove")
 async def remove(
     connection_id: FromPath[int],
@@ -194,38 +221,7 @@ def _fields(data: dict[str, str]) -> Fields:
     return Fields(**{name: data[name] for name in names if name in data})
 
 
-def _machine(here: Machine | None) -> dict[str, Any]:
-    if here is None:
-        return {"state": "", "sentence": "", "memory": "", "free": "", "busy": 0}
-    return {
-        "state": here.state,
-        "sentence": here.sentence,
-        "memory": _bytes(here.memory),
-        "free": _bytes(here.free),
-        "busy": here.busy,
-    }
-
-
-def _bytes(size: int) -> str:
-    if not size:
-        return ""
-    if size >= 1e9:
-        return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"
-
-
-def _local(found: Found, here: Machine | None) -> dict[str, Any]:
-    return {
-        "name": found.name,
-        "built_in": found.name == BUILTIN_NAME,
-        "problem": found.problem,
-        "size": _bytes(found.bytes),
-        "held": here is not None and found.name in here.held,
-        "context": found.context,
-    }
-
-
 ROUTES = [
-    models_page, engine_part, start, unload, built_in_page,
-    new_page, add, edit_page, change, test, remove,
+    models_page, machine_price, engine_part, start, unload, built_in_page,
+    new_page, add, edit_page, change, test, fetch, remove,
 ]  # fmt: skip
