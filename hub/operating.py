@@ -90,7 +90,7 @@ def address(settings: Settings) -> str:
 
 
 def listen(settings: Settings) -> None:
-    """Serve until stopped. uvloop is not optional: see `--loop` in docs/ARCHITECTURE.md."""
+    """Serve until stopped. uvloop is not optional: see "One process" in docs/ARCHITECTURE.md."""
     import uvicorn
 
     from hub.app import create_app
