@@ -161,7 +161,8 @@ def two(first: str, second: str) -> Document:
 
 async def side_by_side(bench: Bench) -> proposals.Made:
     """Ana's open proposal changes the one message, and Ben has saved the other meanwhile."""
-    place, given = (bench.publisher, bench.workspace), {"message": "", "actor": bench.ana}
+    place = (bench.publisher, bench.workspace)
+    given: dict[str, Any] = {"message": "", "actor": bench.ana}
     saved = await versions.save(*place, "clinical/a", two("One", "Two"), base=None, **given)
     await bench.rule(LIVE)
     wanted = Wanted(kind="change", name="clinical/a", document=two("First", "Two"), base=saved.hash)
@@ -195,7 +196,8 @@ async def test_what_was_saved_meanwhile_is_not_approved_by_who_saved_it(bench: B
 
 
 async def test_what_a_reviewer_has_seen_meanwhile_makes_nobody_an_author(bench: Bench):
-    place, given = (bench.publisher, bench.workspace), {"message": "", "actor": bench.ana}
+    place = (bench.publisher, bench.workspace)
+    given: dict[str, Any] = {"message": "", "actor": bench.ana}
     saved = await versions.save(*place, "clinical/a", two("One", "Two"), base=None, **given)
     await bench.rule(CLINICAL)
     first, second = [
