@@ -54,6 +54,10 @@ class Ask:
     """Why the rules shall be set aside for this, if an administrator says so."""
     breaks_glass: bool = False
     """They had to be: the gate says so."""
+    despite: str = ""
+    """Why running programs that lack a variable shall not stop this."""
+    despite_programs: bool = False
+    """There were some: the gate says so."""
 
     def __post_init__(self) -> None:
         self.message = clean_message(self.message)
@@ -63,6 +67,7 @@ class Ask:
                 f"{LONGEST_MESSAGE:,} is the most. Shorten it."
             )
         self.broke_glass = checked_reason(self.broke_glass)
+        self.despite = checked_reason(self.despite)
         if self.request_id is not None:
             # A key counts for who sent it: two apps may both begin with "1".
             who = self.actor.key_id or self.actor.account_id or self.actor.kind
@@ -81,7 +86,8 @@ class Ask:
 
     def detail(self) -> dict[str, Any]:
         """What else the audit log says, once it is settled."""
-        return {"broke_glass": self.broke_glass} if self.breaks_glass else {}
+        glass = {"broke_glass": self.broke_glass} if self.breaks_glass else {}
+        return glass | ({"despite_programs": self.despite} if self.despite_programs else {})
 
     def look(self, db: Connection, ledger: Ledger) -> None:
         """Load what else `settle` asks for, before everything below is asked."""

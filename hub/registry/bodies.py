@@ -46,6 +46,8 @@ class MoveLabel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Where the label is now, as far as you know (null: nowhere). Left out: wherever it is."""
     reason: str = ""
     """Why; kept in the history."""
+    despite_programs: str = ""
+    """Why it shall be released though programs that run now do not pass what it needs."""
 
 
 class SavedRecord(Record, frozen=True, kw_only=True):

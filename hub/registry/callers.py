@@ -6,7 +6,7 @@ variables it passes are those of all its reports: the code of a process does not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import msgspec
@@ -76,17 +76,20 @@ class Passing(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
     seen_at: datetime
     variables: frozenset[str]
+    versions: frozenset[int]
+    """Those it has filled in already."""
 
 
-def passing(db: Connection, workspace_id: int, keys: Iterable[Key]) -> dict[Key, list[Passing]]:
-    """For each prompt and label, the processes whose variables count: those that run, or, of an
-    app that does not run just now, the one that ran last."""
-    wanted, at = set(keys), now()
+def passing(db: Connection, workspace_id: int, ids: Collection[str]) -> dict[Key, list[Passing]]:
+    """For each label of these prompts, the processes whose variables count: those that run, or,
+    of an app that does not run just now, the one that ran last."""
+    if not ids:
+        return {}
+    at = now()
     query = (
         select(
             CallerUse.prompt_id, CallerUse.label, CallerUse.instance, CallerUse.variables,
-            CallerUse.seen_at, Caller.app, Caller.environment, Caller.state,
-            Caller.seen_at.label("caller_seen"),
+            CallerUse.version, Caller.app, Caller.environment, Caller.state, Caller.seen_at,
         )
         .join(
             Caller,
@@ -96,21 +99,21 @@ def passing(db: Connection, workspace_id: int, keys: Iterable[Key]) -> dict[Key,
             ),
         )
         .where(
-            CallerUse.workspace_id == workspace_id,
-            CallerUse.prompt_id.in_({id for id, _ in wanted}),
+            CallerUse.workspace_id == workspace_id, CallerUse.prompt_id.in_(ids),
             CallerUse.seen_at > at - REMEMBERED,
         )
     )  # fmt: skip
     processes: dict[tuple[Key, str], Passing] = {}
     for row in db.execute(query):
-        key = (row.prompt_id, row.label)
-        if key not in wanted or row.variables is None:
+        if row.variables is None or not row.label:
             continue
-        before = processes.get((key, row.instance))
-        processes[key, row.instance] = Passing(
-            app=row.app, environment=row.environment, instance=row.instance,
-            alive=row.caller_seen > at - ALIVE and row.state != "closed", seen_at=row.caller_seen,
+        key = ((row.prompt_id, row.label), row.instance)
+        before = processes.get(key)
+        processes[key] = Passing(
+            app=row.app, environment=row.environment, instance=row.instance, seen_at=row.seen_at,
+            alive=row.seen_at > at - ALIVE and row.state != "closed",
             variables=frozenset(row.variables) | (before.variables if before else frozenset()),
+            versions=frozenset({row.version}) | (before.versions if before else frozenset()),
         )  # fmt: skip
     found: dict[Key, list[Passing]] = {}
     for (key, _), one in processes.items():

@@ -42,16 +42,18 @@ class Landed(msgspec.Struct, frozen=True, kw_only=True):
 async def move_many(
     publisher: Publisher, workspace: WorkspaceRef, moves: Sequence[Move], *, actor: Actor,
     reason: str, request_id: str | None = None, at: datetime | None = None, broke_glass: str = "",
+    despite: str = "",
 ) -> list[Landed]:  # fmt: skip
     """Move labels of one prompt or many in one step, all or none; the answers in that order.
 
     Raises:
         LabelMoved: one of them is not where it was expected; the sentence says which.
+        BreaksPrograms: programs that run now could not fill it in; `despite` says why it may be.
     """
     require(actor, Need.RELEASE, workspace.id)
     ask = Release(
         actor=actor, message=reason, request_id=request_id, at=at, moves=tuple(moves),
-        broke_glass=broke_glass.strip(),
+        broke_glass=broke_glass.strip(), despite=despite.strip(),
     )  # fmt: skip
     answer = await publisher.publish(workspace, ask)
     if "moves" not in answer:  # asked again after a rebuild: the commit is what is left of it
@@ -83,6 +85,7 @@ async def move(
     publisher: Publisher, workspace: WorkspaceRef, label: str, name: str, version: int | None, *,
     expected: int | UnsetType | None = UNSET, actor: Actor, reason: str,
     request_id: str | None = None, at: datetime | None = None, broke_glass: str = "",
+    despite: str = "",
 ) -> LabelMove:  # fmt: skip
     """Point `label` of the prompt at `version`; None takes it off. `expected` None: not set yet.
 
@@ -94,7 +97,7 @@ async def move(
     one = Move(label, name, version, expected)
     (made,) = await move_many(
         publisher, workspace, [one], actor=actor, reason=reason, request_id=request_id, at=at,
-        broke_glass=broke_glass,
+        broke_glass=broke_glass, despite=despite,
     )  # fmt: skip
     return LabelMove(
         workspace_id=workspace.id, prompt_id=made.id, label=label, old=made.old, new=made.new,

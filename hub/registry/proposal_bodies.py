@@ -72,6 +72,8 @@ class MergeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reason: str = ""
     break_glass: str = ""
     """Why the rules are set aside; administrators alone, and shown for ever."""
+    despite_programs: str = ""
+    """Why it shall be released though programs that run now do not pass what it needs."""
 
 
 class CloseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

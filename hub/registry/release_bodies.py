@@ -29,6 +29,8 @@ class MoveLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Why; kept in the history."""
     break_glass: str = ""
     """Why the rules shall be set aside, if they refuse: of administrators alone."""
+    despite_programs: str = ""
+    """Why it shall be released though programs that run now do not pass what it needs."""
 
 
 class ReleaseList(msgspec.Struct, frozen=True):

@@ -92,6 +92,7 @@ class Release(Ask):
     def parts(self) -> tuple[Any, ...]:
         said = [(one.label, one.name, one.version, str(one.expected)) for one in self.moves]
         glass = (self.broke_glass,) if self.broke_glass else ()
+        glass += ("despite", self.despite) if self.despite else ()
         if len(said) == 1:
             return ("point", *said[0], self.message, *glass)
         return ("release", *said, self.message, *glass)

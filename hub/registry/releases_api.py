@@ -30,7 +30,7 @@ async def move_labels(request: Ask, body: RawBody, actor: Who, workspace: Place)
         publisher_of(request), workspace,
         [Move(one.label, one.name, one.version, one.expected) for one in given.moves],
         actor=actor, reason=given.reason, request_id=request_id(request),
-        broke_glass=given.break_glass,
+        broke_glass=given.break_glass, despite=given.despite_programs,
     )  # fmt: skip
     return as_json(ReleaseList(list(map(_released, made))))
 

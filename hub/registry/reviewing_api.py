@@ -59,6 +59,7 @@ async def merge(
     await proposals.merge(
         publisher_of(request), database, workspace, number, actor=actor, digest=asked.digest,
         release=asked.release, reason=asked.reason, broke_glass=asked.break_glass,
+        despite=asked.despite_programs,
         request_id=request_id(request),
     )  # fmt: skip
     return await answer(database, workspace.id, number)

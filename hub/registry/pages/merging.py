@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
+from hub.registry.pages.glass import may_insist
 from hub.registry.pages.offer_sheets import OfferSheet, offer_sheet
 from hub.registry.review import checks, proposals, record
 from hub.registry.review.lands import Lands, lands, moved_by
@@ -81,6 +82,7 @@ async def merge(
             request.app.state.publisher, database, workspace, number, actor=actor,
             digest=data.get("digest", ""), release=data.get("release") == "yes",
             reason=data.get("reason", ""), broke_glass=data.get("broke_glass", ""),
+            despite=data.get("despite", ""),
         )  # fmt: skip
     except NeedsResolving as needed:
         return go(f"{here}/resolve", needed.sentence, kind="error")
@@ -89,7 +91,10 @@ async def merge(
     except HubError as refused:
         async with database.read() as db:
             view = await record.get(db, workspace.id, number)
-            return await _sheet(request, db, workspace, view, refused=refused, typed=data)
+            return await _sheet(
+                request, db, workspace, view, refused=refused, typed=data,
+                may_insist=may_insist(refused),
+            )  # fmt: skip
     async with database.read() as db:
         moved = await moved_by(db, workspace.id, number) if done.moves else ""
     return go(here, said(done), undo=f"/{workspace.slug}/put-back/{moved}" if moved else None)

@@ -21,7 +21,7 @@ from hub.registry.form import whole
 from hub.registry.labels import Move
 from hub.registry.names import check_label
 from hub.registry.pages.common import Heading, heading, named, prompt_page
-from hub.registry.pages.glass import may_break
+from hub.registry.pages.glass import may_break, may_insist
 from hub.registry.pages.moments import moment_of
 from hub.registry.pages.moments import said as said_moment
 from hub.registry.pages.offers import offer_instead
@@ -31,7 +31,7 @@ from hub.web import Ask, Form, go
 
 LIVE = "production"
 NO_WHY = "Say why, in a sentence that you would want to read in a year."
-EMPTY = {"reason": "", "new_name": "", "due": "", "offset": "", "broke_glass": ""}
+EMPTY = {"reason": "", "new_name": "", "due": "", "offset": "", "broke_glass": "", "despite": ""}
 
 
 @get("/{slug:str}/release/{label:str}/{name:path}", needs=Need.RELEASE, name="release")
@@ -67,7 +67,7 @@ async def _release(
     )
     (looked,) = await releasing.look(db, workspace.id, [Move(label, about.name, version)])
     coming = [line for line in about.coming if any(one.label == label for one in line.moves)]
-    more: dict[str, Any] = {"may_break": False} | context
+    more: dict[str, Any] = {"may_break": False, "may_insist": False} | context
     return sheet_page(
         request, sheet, about=about, label=label, looked=looked, coming_here=coming, **more
     )
@@ -108,7 +108,7 @@ async def release(
             return await _release(
                 request, db, workspace, about, label, version or about.head, typed=typed,
                 error=refused.sentence, status=refused.status,
-                may_break=may_break(actor, workspace, refused),
+                may_break=may_break(actor, workspace, refused), may_insist=may_insist(refused),
             )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ async def _now(
 ) -> Redirect:
     (made,) = await labels.move_many(
         request.app.state.publisher, workspace, [move], actor=actor, reason=typed["reason"],
-        broke_glass=typed["broke_glass"],
+        broke_glass=typed["broke_glass"], despite=typed["despite"],
     )  # fmt: skip
     return go(
         f"/{workspace.slug}/prompts/{move.name}",

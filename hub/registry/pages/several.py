@@ -21,14 +21,14 @@ from hub.registry.form import whole
 from hub.registry.labels import Move
 from hub.registry.names import check_label
 from hub.registry.pages.common import rights
-from hub.registry.pages.glass import may_break
+from hub.registry.pages.glass import may_break, may_insist
 from hub.registry.pages.moments import moment_of, said
 from hub.registry.pages.release import LIVE, NO_WHY
 from hub.registry.releasing import Looked
 from hub.web import Ask, Form, go, page
 
 ONLY = (("differs", "newer than what is live"), ("new", "not live yet"), ("all", "all prompts"))
-TYPED = {"reason": "", "due": "", "offset": "", "broke_glass": "", "back": ""}
+TYPED = {"reason": "", "due": "", "offset": "", "broke_glass": "", "despite": "", "back": ""}
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,13 +180,14 @@ async def release(
             return await _later(database, workspace, actor, moves, typed)
         made = await labels.move_many(
             request.app.state.publisher, workspace, moves, actor=actor, reason=typed["reason"],
-            broke_glass=typed["broke_glass"],
+            broke_glass=typed["broke_glass"], despite=typed["despite"],
         )  # fmt: skip
     except HubError as refused:
         async with database.read() as db:
             return await _look(
                 request, db, workspace, moves, typed, error=refused.sentence,
                 status=refused.status, may_break=may_break(actor, workspace, refused),
+                may_insist=may_insist(refused),
             )  # fmt: skip
     if not (commit := next((one.commit for one in made if one.commit), "")):
         return go(f"/{workspace.slug}/prompts", "All of it was there already; nothing moved.")

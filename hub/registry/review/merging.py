@@ -104,7 +104,8 @@ class Merge(_OfProposal):
     action: str = "proposal.merged"
 
     def parts(self) -> tuple[Any, ...]:
-        return ("merge", self.proposal, self.digest, self.release, self.message, self.broke_glass)
+        said = ("merge", self.proposal, self.digest, self.release, self.message, self.broke_glass)
+        return (*said, "despite", self.despite) if self.despite else said
 
     def settle(self, ledger: Ledger) -> Settled:
         held = open_proposal(ledger, self.number)

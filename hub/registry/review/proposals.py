@@ -118,12 +118,13 @@ async def revise(
 async def merge(
     publisher: Publisher, database: Database, workspace: WorkspaceRef, number: int, *,
     actor: Actor, digest: str, release: bool = False, reason: str = "", broke_glass: str = "",
-    request_id: str | None = None, at: datetime | None = None,
+    despite: str = "", request_id: str | None = None, at: datetime | None = None,
 ) -> Merged:  # fmt: skip
     """Put what `digest` names on main; with `release`, its label moves in the same moment.
 
     Raises:
         NeedsReview: the rules ask for something that is not there.
+        BreaksPrograms: programs that run now could not fill it in.
         StaleReview: the proposal is not what was on the screen any more.
         BroughtTogether: main has moved; there is a new revision to look at.
         NeedsResolving: main has moved and a person must choose between two texts.
@@ -134,6 +135,7 @@ async def merge(
         ask = Merge(
             actor=actor, message=reason, at=at, request_id=request_id, proposal=number,
             digest=digest, release=release, broke_glass=broke_glass.strip(),
+            despite=despite.strip(),
         )  # fmt: skip
         try:
             answer = await publisher.publish(workspace, ask)
