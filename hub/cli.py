@@ -16,6 +16,7 @@ import msgspec
 from hub import __version__, operating, remote
 from hub.errors import HubError
 from hub.parts import Parts, open_parts
+from hub.playground.engine import serving
 from hub.settings import PREFIX, Settings
 
 T = TypeVar("T")
@@ -57,6 +58,9 @@ def init(data: Path | None, demo: bool) -> None:
     settings = read_settings(data=data)
     for line in run(settings, lambda parts: operating.prepare(parts, demo=demo), makes=True):
         click.echo(line)
+
+
+prompthub.add_command(serving.engine)
 
 
 @prompthub.group()

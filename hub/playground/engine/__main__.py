@@ -1,4 +1,8 @@
-"""The engine's child process: `python -m hub.playground.engine --socket PATH --models DIR …`."""
+"""The engine's child process: `python -m hub.playground.engine --socket PATH --models DIR …`.
+
+With `--host` and `--port` it listens for other machines instead, and the first line of its
+standard input is the key they have to show.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +24,26 @@ if TYPE_CHECKING:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The local model engine, started by the hub.")
-    parser.add_argument("--socket", required=True)
+    parser.add_argument("--socket")
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
     parser.add_argument("--models", type=Path, nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--budget", type=int, default=None, help="bytes of memory for models")
     given = parser.parse_args()
+    token = "" if given.socket else sys.stdin.buffer.readline().decode().strip()
+    if not given.socket and not token:
+        parser.error("Without a key this engine would be open to everybody who reaches it.")
     threading.Thread(target=_follow_parent, daemon=True).start()
     engine: Future[Engine] = Future()
     threading.Thread(
         target=_build, args=(engine, given.models, given.threads, given.budget), daemon=True
     ).start()
-    app = Server(engine, given.models)
+    app = Server(engine, given.models, token)
+    where = {"uds": given.socket} if given.socket else {"host": given.host, "port": given.port}
     uvicorn.run(  # pyright: ignore[reportUnknownMemberType]
-        app, uds=given.socket, lifespan="off", log_level="warning", access_log=False,
-        timeout_graceful_shutdown=1,
+        app, lifespan="off", log_level="warning", access_log=False, timeout_graceful_shutdown=1,
+        **where,
     )  # fmt: skip
 
 

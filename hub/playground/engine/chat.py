@@ -2,63 +2,84 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from jinja2 import TemplateError
 
 from hub.playground.engine.refusal import Refused
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]
 MERGED = "This model has no system role; the system text was put before the first user message."
 NO_TEMPLATE = "This model has no chat template; the messages were joined as plain text."
+NO_TOOLS = "This model's chat template knows no tools; they were left out."
 ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|endoftext|>", "</s>")
+SEAMS = range(0xE000, 0xF8FF)
+"""Private characters; one that no message holds marks where a control token is cut."""
 
 
 @dataclass(frozen=True)
 class Prompt:
     ids: list[int]
     notes: list[str]
+    tools: bool = False
+    """Whether the template took the tools, so that an answer may be a call."""
 
 
-def prepare(tokenizer: Any, messages: Sequence[Message]) -> Prompt:
+def prepare(
+    tokenizer: Any, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+) -> Prompt:
     """Render and encode. Control tokens come from the template alone, never from a message."""
-    if not tokenizer.chat_template:
-        text = "\n".join(f"{m['role'].capitalize()}: {m['content']}" for m in messages)
-        return Prompt(_plain(tokenizer, f"{text}\nAssistant:"), [NO_TEMPLATE])
+    template = str(tokenizer.chat_template or "")
     notes: list[str] = []
-    try:
-        rendered = _render(tokenizer, messages)
-        ignored = any(
-            m["role"] == "system" and m["content"].strip() not in rendered for m in messages
-        )
-    except TemplateError:
-        ignored, rendered = any(m["role"] == "system" for m in messages), ""
-        if not ignored:
-            raise
-    if ignored:
-        messages = _without_system(messages)
-        rendered = _render(tokenizer, messages)
-        notes.append(MERGED)
-    return Prompt(_encode(tokenizer, messages, rendered), notes)
+    if tools and "tools" not in template:
+        tools = ()
+        notes.append(NO_TOOLS)
+    seam = _unused(json.dumps([list(messages), list(tools)], ensure_ascii=False))
+    safe = _Cuts(tokenizer, template, seam)
+    told = [safe.whole(dict(message)) for message in messages]
+    if not template:
+        text = "\n".join(f"{m['role'].capitalize()}: {m['content']}" for m in told)
+        return Prompt(_encode(tokenizer, f"{text}\nAssistant:", seam), [*notes, NO_TEMPLATE])
+    rendered, merged = _with_or_without_system(tokenizer, told, safe.whole(list(tools)))
+    notes += [MERGED] if merged else []
+    return Prompt(_encode(tokenizer, rendered, seam), notes, bool(tools))
 
 
-def render_or_refuse(tokenizer: Any, messages: Sequence[Message]) -> Prompt:
+def render_or_refuse(
+    tokenizer: Any, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+) -> Prompt:
     try:
-        return prepare(tokenizer, messages)
+        return prepare(tokenizer, messages, tools)
     except TemplateError as error:
         raise Refused(f"This model's chat template refuses these messages: {error}") from error
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, ArithmeticError, RecursionError) as error:
         raise Refused(f"This model's chat template failed: {error}") from error
 
 
-def _render(tokenizer: Any, messages: Sequence[Message]) -> str:
+def _with_or_without_system(
+    tokenizer: Any, told: Sequence[Message], tools: Sequence[Any]
+) -> tuple[str, bool]:
+    """The rendered text, and whether the system text had to move to the first user message."""
+    system = [m["content"].strip() for m in told if m["role"] == "system"]
+    try:
+        rendered = _render(tokenizer, told, tools)
+        if all(text in rendered for text in system):
+            return rendered, False
+    except TemplateError:
+        if not system:
+            raise
+    return _render(tokenizer, _without_system(told), tools), True
+
+
+def _render(tokenizer: Any, messages: Sequence[Message], tools: Sequence[Any]) -> str:
     return tokenizer.apply_chat_template(
-        [dict(message) for message in messages], add_generation_prompt=True, tokenize=False
-    )
+        [dict(message) for message in messages], tools=list(tools) or None,
+        add_generation_prompt=True, tokenize=False,
+    )  # fmt: skip
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
@@ -72,34 +93,39 @@ def _without_system(messages: Sequence[Message]) -> list[Message]:
     return list(rest)
 
 
-def _encode(tokenizer: Any, messages: Sequence[Message], rendered: str) -> list[int]:
-    control = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
-    control = [token for token in control if token.strip()]
-    typed = any(token in m["content"] for m in messages for token in control)
-    if not typed:
-        return _plain(tokenizer, rendered)
-    # Someone wrote a control token: render with markers, and encode the texts by themselves.
-    marked = [{**m, "content": f"\ue000{index}\ue001"} for index, m in enumerate(messages)]
-    ids: list[int] = []
-    for index, piece in enumerate(re.split("\ue000(\\d+)\ue001", _render(tokenizer, marked))):
-        if index % 2 == 0:
-            ids += _plain(tokenizer, piece)
-            continue
-        for harmless in _apart(messages[int(piece)]["content"].strip(), control):
-            ids += _plain(tokenizer, harmless)
-    return ids
+class _Cuts:
+    """Puts a seam into every control token that people wrote, wherever it stands."""
+
+    def __init__(self, tokenizer: Any, template: str, seam: str) -> None:
+        control = [
+            str(token.content)
+            for token in tokenizer.added_tokens_decoder.values()
+            if token.content.strip()
+            and len(token.content) > 1
+            and (token.special or token.content in template)
+        ]
+        found = "|".join(re.escape(token) for token in sorted(control, key=len, reverse=True))
+        self._start = re.compile(f"(?=(?:{found}))(.)", re.S) if found else None
+        self._seam = seam
+
+    def whole(self, value: Any) -> Any:
+        """The same value with seams in all of its texts."""
+        if isinstance(value, str):
+            return self._start.sub(rf"\1{self._seam}", value) if self._start else value
+        if isinstance(value, dict):
+            return {self.whole(key): self.whole(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.whole(one) for one in value]
+        return value
 
 
-def _apart(text: str, control: Sequence[str]) -> list[str]:
-    """Cut `text` inside every control token, so that no piece holds one.
+def _unused(text: str) -> str:
+    return next(chr(code) for code in SEAMS if chr(code) not in text)
 
-    >>> _apart("say <|end|> now", ["<|end|>"])
-    ['say <', '|end|> now']
-    """
-    tokens = "|".join(re.escape(token) for token in control if len(token) > 1)
-    cuts = [found.start() + 1 for found in re.finditer(f"(?=(?:{tokens}))", text)]
-    edges = [0, *cuts, len(text)]
-    return [text[left:right] for left, right in pairwise(edges) if left < right]
+
+def _encode(tokenizer: Any, rendered: str, seam: str) -> list[int]:
+    """Each side of a seam by itself, so that no control token comes of it."""
+    return [token for piece in rendered.split(seam) for token in _plain(tokenizer, piece)]
 
 
 def _plain(tokenizer: Any, text: str) -> list[int]:

@@ -29,6 +29,8 @@ START_SECONDS = 60
 BEAT_SECONDS = 2.0
 MISSES = 5
 """Beats in a row without an answer, 5 s each, after which the child counts as stuck."""
+STUCK_SECONDS = 600.0
+"""One step of the models takes this long only if it never ends."""
 TRIES = 4
 """Deaths within a minute after which we stop starting it, until someone asks again."""
 
@@ -45,6 +47,21 @@ READY = State("ready", "The local engine is running.")
 AGAIN = State("restarting", "The local engine stopped unexpectedly and is being started again.")
 
 
+@dataclass(frozen=True)
+class Listen:
+    """Where other machines reach the engine, and the key they have to show."""
+
+    host: str
+    port: int
+    token: str
+
+    @property
+    def url(self) -> str:
+        """From this machine; an address that means all of them is reached over loopback."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
 class Engine:
     """One child process. `address()` is all a caller needs."""
 
@@ -56,12 +73,14 @@ class Engine:
         threads: int | None = None,
         budget: int | None = None,
         environment: Mapping[str, str] | None = None,
+        listen: Listen | None = None,
     ) -> None:
         self._folder = folder
         self._models = [path.absolute() for path in models]
         self._threads = threads or max(1, (os.cpu_count() or 2) - 1)
         self._budget = budget
         self._given = dict(environment or {})
+        self._listen_at = listen
         self._lock = asyncio.Lock()
         self._child: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -129,6 +148,11 @@ class Engine:
 
     def client(self, timeout: float | None = None) -> httpx.AsyncClient:
         """An HTTP client on the socket; call `address()` first."""
+        if self._listen_at is not None:
+            bearer = {"Authorization": f"Bearer {self._listen_at.token}"}
+            return httpx.AsyncClient(
+                base_url=self._listen_at.url, timeout=timeout, headers=bearer, trust_env=False
+            )
         transport = httpx.AsyncHTTPTransport(uds=self._socket)
         return httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=timeout)
 
@@ -147,24 +171,32 @@ class Engine:
         return True
 
     async def _spawn(self) -> None:
-        # A Unix socket's path may hold some 100 bytes; the data folder's may be longer.
-        await self._kill()
         if self._socket:
             shutil.rmtree(Path(self._socket).parent, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
+        # A Unix socket's path may hold some 100 bytes; the data folder's may be longer.
         self._socket = str(Path(tempfile.mkdtemp(prefix="prompthub-engine-")) / "s")
         # One client for all heartbeats: making one takes tens of milliseconds.
         self._http = self.client()
-        command = [sys.executable, "-m", "hub.playground.engine", "--socket", self._socket]
-        command += ["--threads", str(self._threads)]
-        command += ["--budget", str(self._budget)] if self._budget is not None else []
-        command += ["--models", *map(str, self._models)] if self._models else []
         self._child = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+            *self._command(), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE, env=self._environment(), cwd=self._folder,
         )  # fmt: skip
+        if self._listen_at is not None and self._child.stdin is not None:
+            # Not among the arguments or in the environment, where others could read it.
+            self._child.stdin.write(self._listen_at.token.encode() + b"\n")
         self._tasks = [task for task in self._tasks if not task.done()]
         self._tasks.append(asyncio.create_task(self._listen(self._child)))
+
+    def _command(self) -> list[str]:
+        command = [sys.executable, "-m", "hub.playground.engine", "--threads", str(self._threads)]
+        if self._listen_at is not None:
+            command += ["--host", self._listen_at.host, "--port", str(self._listen_at.port)]
+        else:
+            command += ["--socket", self._socket]
+        command += ["--budget", str(self._budget)] if self._budget is not None else []
+        command += ["--models", *map(str, self._models)] if self._models else []
+        return command
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -222,8 +254,10 @@ class Engine:
         misses = 0
         while child.returncode is None:
             await asyncio.sleep(BEAT_SECONDS)
-            misses = 0 if await self.health() else misses + 1
-            if misses >= MISSES and child.returncode is None:
+            told = await self.health()
+            misses = 0 if told else misses + 1
+            stuck = told.get("stuck", 0) > STUCK_SECONDS
+            if (misses >= MISSES or stuck) and child.returncode is None:
                 child.kill()
                 return
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ import torch
 
 from hub.playground.engine import chat
 from hub.playground.engine.ask import MOST_TOKENS, Ask
-from hub.playground.engine.loop import Event, Loop, Request
+from hub.playground.engine.grammar import one_of
+from hub.playground.engine.loop import Loop
 from hub.playground.engine.refusal import Refused
+from hub.playground.engine.sampling import Likely
 from hub.playground.engine.shelf import Loaded, Shelf
+from hub.playground.engine.stream import Event, Request
+
+LAST = ("done", "failed", "cancelled")
 
 
 @dataclass
@@ -26,12 +32,23 @@ class Engine:
 
     def health(self) -> dict[str, Any]:
         models = {name: model.facts() for name, model in tuple(self.shelf.loaded.items())}
-        return {"models": models, "streams": self.loop.facts()}
+        return {
+            "models": models, "streams": self.loop.facts(), "stuck": round(self.loop.stuck(), 1),
+        }  # fmt: skip
 
 
-def fit(ask: Ask, model: Loaded) -> tuple[chat.Prompt, int]:
+@dataclass
+class Fitted:
+    """A request made ready for one model."""
+
+    prompt: chat.Prompt
+    limit: int
+    requests: list[Request] = field(default_factory=list[Request])
+
+
+def fit(ask: Ask, model: Loaded) -> Fitted:
     """The prompt's tokens and how many may follow. Nothing is ever cut off silently."""
-    prompt = chat.render_or_refuse(model.tokenizer, ask.messages)
+    prompt = chat.render_or_refuse(model.tokenizer, ask.messages, ask.tools)
     count = len(prompt.ids)
     if count >= model.context:
         raise Refused(
@@ -45,60 +62,98 @@ def fit(ask: Ask, model: Loaded) -> tuple[chat.Prompt, int]:
         prompt.notes.append(
             f"the longest answer was lowered to {room} tokens, all the model has room for"
         )
-    return prompt, min(ask.max_tokens or MOST_TOKENS, room)
+    fitted = Fitted(prompt, min(ask.max_tokens or MOST_TOKENS, room))
+    schema = one_of(ask.tools) if ask.must_call else ask.schema
+    for index in range(ask.count):
+        bound = None if schema is None else model.guide().schema(schema)
+        fitted.requests.append(
+            Request(
+                prompt.ids, _nowhere, fitted.limit, ask.sampling_of(index), ask.stop, ask.who,
+                bound, ask.alone,
+            )
+        )  # fmt: skip
+    return fitted
+
+
+def _nowhere(event: Event) -> None:
+    """Until a stream listens."""
 
 
 class Stream:
-    """A request in the loop, seen from asyncio."""
+    """The answers to one request, in the loop, seen from asyncio."""
 
-    def __init__(self, engine: Engine, ask: Ask, prompt: chat.Prompt, limit: int) -> None:
+    def __init__(self, engine: Engine, model: str, requests: list[Request]) -> None:
         self._engine = engine
-        self._model = ask.model
+        self._model = model
         self._home = asyncio.get_running_loop()
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._ended = False
-        self._request = Request(prompt.ids, self._post, limit, ask.sampling, ask.stop, ask.who)
+        self._events: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
+        self._open = dict(enumerate(requests))
+        self._asked = time.monotonic()
+        self.queued = 0.0
+        """Seconds until the first answer was begun."""
+        for index, request in self._open.items():
+            request.emit = self._poster(index)
 
-    def _post(self, event: Event) -> None:
-        try:
-            self._home.call_soon_threadsafe(self._events.put_nowait, event)
-        except RuntimeError:
-            return  # the server is shutting down; nobody listens
+    def _poster(self, index: int) -> Any:
+        def post(event: Event) -> None:
+            try:
+                self._home.call_soon_threadsafe(self._events.put_nowait, (index, event))
+            except RuntimeError:
+                return  # the server is shutting down; nobody listens
+
+        return post
 
     def start(self) -> None:
-        self._engine.loop.add(self._model, self._request)
+        self._engine.loop.add(self._model, *self._open.values())
 
     def cancel(self) -> None:
-        if not self._ended:
-            self._engine.loop.cancel(self._model, self._request)
+        for request in self._open.values():
+            self._engine.loop.cancel(self._model, request)
 
-    async def events(self, pause: float = 1 / 60) -> AsyncIterator[Event]:
-        """Events until the last one; pieces of text that come at once are joined."""
+    async def events(self, pause: float = 1 / 60) -> AsyncIterator[tuple[int, Event]]:
+        """Events until the last one of each; pieces of text that come at once are joined."""
         spoke = -1.0
-        while not self._ended:
-            event = await self._events.get()
-            if event.kind == "delta":
-                wait = spoke + pause - self._home.time()
-                if wait > 0:
-                    await asyncio.sleep(wait)
-                text, after = _join(event, self._events)
-                spoke = self._home.time()
-                yield Event("delta", text)
-                if after is None:
-                    continue
-                event = after
-            self._ended = event.kind in ("done", "failed", "cancelled")
-            yield event
+        while self._open:
+            first = await self._events.get()
+            wait = spoke + pause - self._home.time()
+            if first[1].kind == "delta" and wait > 0:
+                await asyncio.sleep(wait)
+            for index, event in _joined(first, self._events):
+                if event.kind == "delta":
+                    spoke = self._home.time()
+                elif event.kind == "started":
+                    self.queued = self.queued or time.monotonic() - self._asked
+                elif event.kind in LAST:
+                    self._open.pop(index, None)
+                yield index, event
 
 
-def _join(first: Event, waiting: asyncio.Queue[Event]) -> tuple[str, Event | None]:
-    parts = [first.text]
-    while not waiting.empty():
-        event = waiting.get_nowait()
-        if event.kind != "delta":
-            return "".join(parts), event
-        parts.append(event.text)
-    return "".join(parts), None
+def _joined(
+    first: tuple[int, Event], more: asyncio.Queue[tuple[int, Event]]
+) -> list[tuple[int, Event]]:
+    """What waits, in order; each answer's pieces of text are one."""
+    found: list[tuple[int, Event]] = []
+    texts: dict[int, list[str]] = {}
+    likely: dict[int, list[tuple[int, Likely]]] = {}
+
+    def close(index: int) -> None:
+        parts, known = texts.pop(index, None), likely.pop(index, [])
+        if parts is not None:
+            found.append((index, Event("delta", "".join(parts), likely=tuple(known))))
+
+    waiting = [first]
+    while not more.empty():
+        waiting.append(more.get_nowait())
+    for index, event in waiting:
+        if event.kind == "delta":
+            texts.setdefault(index, []).append(event.text)
+            likely.setdefault(index, []).extend(event.likely)
+        else:
+            close(index)
+            found.append((index, event))
+    for index in tuple(texts):
+        close(index)
+    return found
 
 
 def build(places: list[Path], threads: int, budget: int | None) -> Engine:

@@ -1,48 +1,37 @@
-"""Models in memory: loaded when first asked for, the least recently used one makes room."""
+"""Models in memory: loaded when first asked for, the least recently used one makes room.
+
+Who runs a model holds a lease on it. When two models do not fit together, the second waits until
+the first has no lease left; who asks for the first one meanwhile waits for its next turn.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from hub.playground.engine import chat, folders
+from hub.playground.engine import folders
 from hub.playground.engine.folders import Found
-from hub.playground.engine.loop import Batch, Loop
-from hub.playground.engine.memory import available, resident
+from hub.playground.engine.loading import Loaded, forget, free, open_model, placement, taken
+from hub.playground.engine.loop import Loop
 from hub.playground.engine.refusal import Refused, broken
-from hub.playground.engine.slots import best
 
-SMALL = 64 << 20
-"""Models up to this many bytes run in float32: exact, and fast enough."""
-SLOTS = 16
+SPARE = 128 << 20
 
 
-@dataclass
-class Loaded:
-    found: Found
-    tokenizer: Any
-    ends: frozenset[int]
-    context: int
-    device: str
-    dtype: str
-    bytes: int
-    route: str
-    used: float = field(default_factory=time.monotonic)
+class Lease:
+    """A claim on a model from the moment it is asked for until it is given back."""
 
-    def facts(self) -> dict[str, Any]:
-        return {
-            "device": self.device, "dtype": self.dtype, "bytes": self.bytes,
-            "context": self.context, "route": self.route,
-        }  # fmt: skip
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.model: Future[Loaded] = Future()
+        self.held = False
 
 
 class Shelf:
@@ -54,34 +43,44 @@ class Shelf:
         self._budget = budget
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._lock = threading.Lock()
-        self._loading: dict[str, Future[Loaded]] = {}
-        self._before, self._need = 0, 0
+        self._waiting: dict[str, list[Lease]] = {}
+        self._held: Counter[str] = Counter()
+        self._leaving: set[str] = set()
+        self._loading, self._before, self._need = "", 0, 0
+        self._why = ""
         self.loaded: dict[str, Loaded] = {}
 
     def found(self) -> dict[str, Found]:
         return folders.find(self._places)
 
-    def get(self, name: str) -> Future[Loaded]:
-        """The model, now or when it is loaded; a refusal comes out of the future."""
+    def lease(self, name: str) -> Lease:
+        """The model, now or when it is loaded; a refusal comes out of the lease's future."""
+        lease = Lease(name)
         with self._lock:
             here = self.loaded.get(name)
-            if here is not None:
-                here.used = time.monotonic()
-                done: Future[Loaded] = Future()
-                done.set_result(here)
-                return done
-            if name not in self._loading:
-                self._loading[name] = self._loader.submit(self._load, name)
-            return self._loading[name]
+            if here is not None and name not in self._leaving:
+                self._hand_out(lease, here)
+            elif name in self._waiting:
+                self._waiting[name].append(lease)
+            else:
+                self._waiting[name] = [lease]
+                self._loader.submit(self._serve, name)
+        return lease
 
-    def progress(self) -> float:
-        """How far the model being loaded is, by the memory it has taken so far."""
-        if not self._need:
-            return 0.0
-        return min(0.99, max(0.0, (self._taken() - self._before) / self._need))
+    def give_back(self, lease: Lease) -> None:
+        with self._lock:
+            if lease.held:
+                lease.held = False
+                self._held[lease.name] -= 1
+            else:
+                with suppress(ValueError):
+                    self._waiting.get(lease.name, []).remove(lease)
 
-    def _taken(self) -> int:
-        return torch.cuda.memory_allocated() if torch.cuda.is_available() else resident()
+    def progress(self, name: str) -> tuple[float, str]:
+        """How far the model is, by the memory it has taken so far; and what it waits for."""
+        if self._loading != name or not self._need:
+            return 0.0, self._why if self._loading in (name, "") else ""
+        return min(0.99, max(0.0, (taken() - self._before) / self._need)), ""
 
     def unload(self, name: str, sentence: str = "The model was unloaded. Run it again.") -> bool:
         """Forget a model; its running streams end with the sentence."""
@@ -94,123 +93,89 @@ class Shelf:
             batch = self._loop.batches.pop(name, None)
             if batch is not None:
                 batch.fail_all(sentence)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
             done.set()
 
         self._loop.do(act)
         done.wait(10)
+        forget()
         return True
 
-    def _load(self, name: str) -> Loaded:
+    def _hand_out(self, lease: Lease, model: Loaded) -> None:
+        model.used = time.monotonic()
+        lease.held = True
+        self._held[lease.name] += 1
+        lease.model.set_result(model)
+
+    def _serve(self, name: str) -> None:
+        """On the loader's thread: load, and hand out what was asked for meanwhile."""
+        error: BaseException | None = None
         try:
-            found = self.found().get(name)
-            if found is None:
-                raise Refused(f"There is no local model called “{name}”.", 404)
-            if found.problem:
-                raise Refused(found.problem)
-            device, dtype = placement(found)
-            self._make_room(found, device, dtype)
-            self._before = self._taken()
-            self._need = found.bytes * (2 if dtype == torch.float32 else 1)
-            loaded, batch = _open(found, device, dtype)
-            ready = threading.Event()
+            if name not in self.loaded:
+                self._load(name)
+        except BaseException as caught:
+            error = caught
+        with self._lock:
+            self._loading, self._need, self._why = "", 0, ""
+            self._leaving.clear()
+            model = self.loaded.get(name)
+            for lease in self._waiting.pop(name, []):
+                if model is not None:
+                    self._hand_out(lease, model)
+                else:
+                    lease.model.set_exception(error or broken("The model was unloaded meanwhile."))
 
-            def act() -> None:
-                self._loop.batches[name] = batch
-                ready.set()
+    def _load(self, name: str) -> None:
+        found = self.found().get(name)
+        if found is None:
+            raise Refused(f"There is no local model called “{name}”.", 404)
+        if found.problem:
+            raise Refused(found.problem)
+        self._loading = name
+        device, dtype = placement(found)
+        factor = 2 if dtype == torch.float32 else 1
+        self._make_room(found, device, int(found.bytes * factor * 1.1) + SPARE)
+        self._before, self._need = taken(), found.bytes * factor
+        loaded, batch = open_model(found, device, dtype, self._free)
+        ready = threading.Event()
 
-            self._loop.do(act)
-            ready.wait(60)
+        def act() -> None:
+            self._loop.batches[name] = batch
+            ready.set()
+
+        self._loop.do(act)
+        ready.wait(60)
+        with self._lock:
+            self.loaded[name] = loaded
+
+    def _make_room(self, found: Found, device: str, need: int) -> None:
+        """Unload idle models, the longest unused first, until this one fits; wait for busy ones."""
+        while (left := self._free(device)) < need:
             with self._lock:
-                self.loaded[name] = loaded
-            return loaded
-        finally:
-            self._need = 0
-            with self._lock:
-                self._loading.pop(name, None)
-
-    def _make_room(self, found: Found, device: str, dtype: torch.dtype) -> None:
-        """Unload idle models, the longest unused first, until this one fits."""
-        need = int(found.bytes * (2 if dtype == torch.float32 else 1) * 1.1) + (128 << 20)
-        while (free := self._free(device)) < need:
-            idle = [
-                (model.used, name)
-                for name, model in self.loaded.items()
-                if not self._loop.busy(name)
-            ]
-            if not idle:
+                by_use = sorted(self.loaded.values(), key=lambda one: one.used)
+                idle = next((one for one in by_use if not self._held[one.found.name]), None)
+                held = sum(one.bytes for one in by_use)
+                self._leaving = {one.found.name for one in by_use}
+            if idle is not None:
+                self.unload(idle.found.name)
+            elif not by_use or left + held < need:
                 raise broken(
-                    f"{found.name} needs about {need / 1e9:.1f} GB and {max(free, 0) / 1e9:.1f} GB "
-                    "are free. Stop other runs, or use a smaller model."
+                    f"{found.name} needs about {need / 1e9:.1f} GB and {max(left, 0) / 1e9:.1f} GB "
+                    "are free. Stop other programs, or use a smaller model."
                 )
-            self.unload(min(idle)[1])
+            else:
+                names = " and ".join(one.found.name for one in by_use)
+                self._why = (
+                    f"{found.name} and {names} do not fit into memory together, so they run one "
+                    "after another."
+                )
+                time.sleep(0.05)
+        with self._lock:
+            self._leaving.clear()
 
     def _free(self, device: str) -> int:
         if self._budget is not None:
             return self._budget - sum(model.bytes for model in self.loaded.values())
-        if device.startswith("cuda"):
-            return int(torch.cuda.mem_get_info()[0] * 0.9)
-        return int(available() * 0.7)
+        return free(device)
 
-
-def placement(found: Found) -> tuple[str, torch.dtype]:
-    """The GPU in bfloat16 if there is one; else bfloat16 only on CPUs that are fast at it."""
-    if torch.cuda.is_available():
-        modern = torch.cuda.get_device_capability()[0] >= 8
-        return "cuda", torch.bfloat16 if modern else torch.float16
-    if found.bytes > SMALL and fast_bfloat16():
-        return "cpu", torch.bfloat16
-    return "cpu", torch.float32
-
-
-def fast_bfloat16() -> bool:
-    """Plain AVX2 computes bfloat16 some twenty times slower than float32."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _open(found: Found, device: str, dtype: torch.dtype) -> tuple[Loaded, Batch]:
-    try:
-        model = _attempt(
-            lambda attention: AutoModelForCausalLM.from_pretrained(
-                found.folder, local_files_only=True, trust_remote_code=False, use_safetensors=True,
-                dtype=dtype, attn_implementation=attention,
-            )
-        )  # fmt: skip
-        tokenizer: Any = AutoTokenizer.from_pretrained(
-            found.folder, local_files_only=True, trust_remote_code=False
-        )
-        model = model.to(device).eval()
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise broken(f"{found.name} does not fit into memory. Use a smaller model.") from error
-    except Exception as error:  # whatever a broken folder makes transformers raise
-        reason = str(error).strip().splitlines()
-        raise Refused(
-            f"{found.name} cannot be loaded: {reason[0][:300] if reason else type(error).__name__}"
-        ) from error
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if not isinstance(backend, Tokenizer):
-        raise Refused(f"{found.name} has no fast tokenizer (tokenizer.json), which is needed here.")
-    ends = chat.ends(tokenizer, model.generation_config)
-    forward = best(model, SLOTS)
-    size = sum(p.numel() * p.element_size() for p in model.parameters())
-    context = found.context or 2048
-    loaded = Loaded(
-        found, tokenizer, ends, context, device, str(dtype).removeprefix("torch."), size,
-        type(forward).__name__.lower(),
-    )  # fmt: skip
-    return loaded, Batch(forward, backend, ends)
-
-
-def _attempt(load: Callable[[str], Any]) -> Any:
-    """`sdpa` where the model has it, else `eager`."""
-    try:
-        return load("sdpa")
-    except (ValueError, ImportError) as error:
-        if "scaled_dot_product_attention" not in str(error) and "sdpa" not in str(error):
-            raise
-        return load("eager")
+    def facts(self) -> dict[str, Any]:
+        return {name: model.facts() for name, model in tuple(self.loaded.items())}

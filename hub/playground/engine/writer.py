@@ -43,15 +43,15 @@ class Writer:
             at, self.stopped_by = min(found)
             self._held = ""
             return text[:at]
-        keep = max((_overlap(text, stop) for stop in self._stop), default=0)
+        keep = max((overlap(text, stop) for stop in self._stop), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
 
-def _overlap(text: str, stop: str) -> int:
+def overlap(text: str, stop: str) -> int:
     """Length of the longest end of `text` that begins `stop`.
 
-    >>> _overlap("one EN", "END")
+    >>> overlap("one EN", "END")
     2
     """
     longest = min(len(text), len(stop) - 1)
