@@ -105,6 +105,8 @@ async def _serve(fake: FakeEndpoint, reader: Any, writer: Any) -> None:
 
 async def _answer(fake: FakeEndpoint, model: str, asked: Any, reader: Any, writer: Any) -> None:
     said = asked["messages"][-1]["content"]
+    if model == "long":  # goes on for as long as it was allowed to
+        model = "slow" if asked.get("max_tokens", 0) > 1 else "echo"
     match model:
         case "e401" | "e404" | "e500":
             error = {"error": {"message": f"no {model[1:]}", "code": "nope"}}

@@ -2,19 +2,29 @@
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from hub.playground import connections
+from hub.playground.calls import Call
 from hub.playground.connections import Wrong, models_text, parse_models
 from hub.playground.models import Connection
+from hub.playground.runs import perform
 from hub.playground.secrets_box import KeyLost, seal, unseal
 from hub.settings import Secret
 from tests.endpoint import KEY, MODELS, running_endpoint
+from tests.vendors import KEY as VENDOR_KEY
+from tests.vendors import KINDS, running_vendors
 
 
 @pytest.fixture
 def settings(settings):
     return msgspec.structs.replace(settings, private_hosts="127.0.0.1")
+
+
+@pytest.fixture
+async def vendors():
+    async with running_vendors() as found:
+        yield found
 
 
 @pytest.fixture
@@ -110,6 +120,9 @@ async def test_only_administrators_change_connections(hub, maria, ana, carla, ma
         ({"models": "gpt one two"}, "not numbers"),
         ({"concurrency": "0"}, "from 1 to"),
         ({"key": "sk-\u201cquoted\u201d"}, "does not look like a key"),
+        ({"kind": "latin"}, "Choose the language"),
+        ({"name": "this machine"}, "calls something else"),
+        ({"hour_price": "free"}, "such as 2.50"),
     ],
 )
 async def test_what_cannot_be_kept_is_said_and_what_was_typed_stays(maria, hub, change, sentence):
@@ -143,8 +156,8 @@ async def test_the_built_in_model_is_explained(carla):
 
 
 def test_models_are_read_and_written_as_typed():
-    text = "gpt-5-mini 0.25 2\nqwen"
-    assert models_text(parse_models(text)) == text
+    typed = "gpt-5-mini 0.25 2\nqwen"
+    assert models_text(parse_models(typed)) == typed
     assert parse_models("a, $1, 2\n\n a;3;4 ") == [{"id": "a", "input_price": 3, "output_price": 4}]
     with pytest.raises(Wrong):
         parse_models("\n".join(f"m{number}" for number in range(501)))
@@ -167,7 +180,8 @@ async def test_a_test_tells_line_by_line(hub, maria, fake):
     """What is being asked stands before its finding, and the form comes after the last line."""
     form = {"name": "Acme", "base_url": fake.base_url, "key": KEY, "models": "echo"}
     page = (await maria.post_form("/clinic/models", form)).text
-    said = ["Looking for", "Answers at", "Names", "Asking", " answers", "Says how many", "<form"]
+    said = ["Looking for", "Answers at", "Names", "Asking", " answers", "Says how many",
+            "Stopping an answer", "too quick to be stopped", "<form"]  # fmt: skip
     places = [page.index(one, page.index("test-lines")) for one in said]
     assert places == sorted(places)
     assert page.count("</html>") == 1
@@ -175,3 +189,91 @@ async def test_a_test_tells_line_by_line(hub, maria, fake):
     page = (await maria.post_form("/clinic/models", nameless)).text
     # The names that the test fetched are in the form already.
     assert "\n".join(sorted(MODELS)) in page[page.index("test-lines") :]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_each_language_is_tested_line_by_line(hub, maria, vendors, kind):
+    """Reach, list, a word, the count, and an answer that is stopped in its middle."""
+    form = {"name": "Acme", "kind": kind, "base_url": vendors.address(kind), "key": VENDOR_KEY,
+            "models": "plain" if kind != "gemini" else ""}  # fmt: skip
+    page = (await maria.post_form("/clinic/models", form)).text
+    for line in ("Answers at", "Names 2 models", "plain answers", "Says how many tokens"):
+        assert line in page
+    (connection,) = await kept(hub)
+    assert (connection.kind, connection.reachable) == (kind, True)
+    assert connections.key_of(connection, hub.state.settings.secret()) == VENDOR_KEY
+    assert VENDOR_KEY not in page
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_wrong_key_is_said_in_every_language(maria, vendors, kind):
+    form = {"name": "Acme", "kind": kind, "base_url": vendors.address(kind), "key": "wrong"}
+    page = (await maria.post_form("/clinic/models", form)).text
+    assert "does not accept the key" in page
+    assert "does not work" in (await maria.get("/clinic/models")).text
+
+
+async def test_stopping_is_tried_on_an_answer_that_goes_on(hub, maria, fake):
+    """Reached, stopped at once, and free again for the next call."""
+    form = {"name": "Acme", "base_url": fake.base_url, "key": KEY, "models": "long"}
+    page = (await maria.post_form("/clinic/models", form)).text
+    assert "Streams, stops after 0.0 s when asked to, and answers again" in page
+    assert fake.hung_up == ["slow"]
+
+
+async def test_new_models_are_fetched_beside_those_that_are_kept(hub, maria, vendors):
+    form = {"name": "Acme", "kind": "gemini", "base_url": vendors.address("gemini"),
+            "key": VENDOR_KEY, "models": "plain 1 2 0.5"}  # fmt: skip
+    page = (await maria.post_form("/clinic/models", form)).text
+    assert "1 of them is not kept here yet" in page
+    (connection,) = await kept(hub)
+    answer = await maria.post_form(f"/clinic/models/{connection.id}/fetch")
+    assert answer.status_code == 303
+    (connection,) = await kept(hub)
+    assert models_text(connection.models) == "plain 1 2 0.5\nslow"
+
+
+async def test_an_hour_of_a_rented_machine_prices_its_calls(hub, maria, ana, vendors):
+    form = {"name": "Rented", "base_url": vendors.address("responses"), "kind": "responses",
+            "key": VENDOR_KEY, "models": "plain", "hour_price": "3600"}  # fmt: skip
+    await maria.post_form("/clinic/models", form)
+    (connection,) = await kept(hub)
+    endpoint = hub.state.playground.remote(connection, "plain")
+    call = Call(lambda: None)
+    await perform(call, endpoint, {"messages": []})
+    assert call.cost_usd == pytest.approx(call.total_s)
+    assert "$3600 an hour" in (await ana.get("/clinic/models")).text
+
+
+async def test_this_machine_has_no_price_until_an_administrator_gives_one(hub, maria, ana):
+    url = "/clinic/models/machine"
+    assert (await ana.post_form(url, {"hour_price": "2"})).status_code == 403
+    assert "An hour of this machine costs $" not in (await ana.get("/clinic/models")).text
+    await maria.post_form(url, {"hour_price": "2,50"})
+    assert "An hour of this machine costs $2.5;" in (await ana.get("/clinic/models")).text
+    await maria.post_form(url, {"hour_price": "a lot"})
+    assert "An hour of this machine costs $2.5;" in (await ana.get("/clinic/models")).text
+    await maria.post_form(url, {"hour_price": ""})
+    assert "An hour of this machine costs $" not in (await ana.get("/clinic/models")).text
+
+
+async def test_a_form_begins_with_a_provider(maria):
+    page = (await maria.get("/clinic/models/new")).text
+    for name in ("OpenAI", "Anthropic", "Google Gemini", "OpenRouter", "Ollama"):
+        assert name in page
+    form = (await maria.get("/clinic/models/new?provider=anthropic")).text
+    assert 'value="https://api.anthropic.com/v1"' in form
+    assert '<option value="anthropic" selected>' in form
+
+
+async def test_a_connection_made_before_there_were_languages_still_speaks_openai(hub, cast):
+    """Its row has no language; the table gives it the oldest."""
+    row = text(
+        "INSERT INTO connections (workspace_id, name, base_url, models, concurrency, state,"
+        " created_by, created_at) VALUES (:place, 'Old', 'https://a.example/v1', '[]', 8, '',"
+        " 'Maria', '2026-01-01 00:00:00')"
+    )
+    async with hub.state.database.write() as db:
+        await db.execute(row, {"place": cast.workspace.id})
+    (connection,) = await kept(hub)
+    assert connection.kind == "openai"

@@ -44,10 +44,10 @@ async def perform(
             await _at_one(call, endpoint, request, patience, tries=TRIES if last else 1)
             if call.error is None or call.begun or last:
                 break
-            call.remark(f"{endpoint.name} · {endpoint.model} did not answer: {call.error}")
+            call.remark(f"{endpoint.model} at {endpoint.name} did not answer: {call.error}")
             call.error = None
         if isinstance(target, Route) and call.error is None:
-            call.remark(f"answered by {endpoint.name} · {endpoint.model}")
+            call.remark(f"answered by {endpoint.model} at {endpoint.name}")
         call.end("failed" if call.error else "done")
     except asyncio.CancelledError:
         call.end("stopped")
