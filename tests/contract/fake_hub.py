@@ -299,9 +299,8 @@ class Handler(BaseHTTPRequestHandler):
                 return
             while True:
                 with hub.changed:
-                    hub.changed.wait_for(
-                        lambda: hub.revision != place or hub._wake.is_set(), hub.heartbeat
-                    )
+                    if hub.revision == place:
+                        hub.changed.wait(hub.heartbeat)
                     news = self._news(place, labels, names)
                     here, epoch = hub.revision, hub.epoch
                 if hub._wake.is_set():

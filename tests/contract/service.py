@@ -92,6 +92,7 @@ def many(hub: sdk.Hub, asked: dict[str, Any]) -> Any:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: Any) -> None:
         return
