@@ -62,7 +62,7 @@ def cell_of(source: Call | Run) -> Cell:
 def seconds(value: float) -> str:
     """`0.21 s`, `4.2 s`, `75 s`."""
     if value < 1:
-        return f"{value:.2f} s"
+        return f"{max(value, 0.01):.2f} s"
     return f"{value:.1f} s" if value < 60 else f"{value:.0f} s"
 
 
@@ -98,9 +98,9 @@ def summary(cells: list[Call | Run]) -> str:
 
 def _figures(source: Call | Run) -> list[str]:
     said: list[str] = []
-    for waited, words in ((source.queued_s, "in line"), (source.load_s, "to load")):
-        if waited is not None and waited >= WORTH_SAYING:
-            said.append(f"{seconds(waited)} {words}")
+    for words, spent in (("waited", source.queued_s), ("loaded in", source.load_s)):
+        if spent is not None and spent >= WORTH_SAYING:
+            said.append(f"{words} {seconds(spent)}")
     if source.first_token_s is not None:
         said.append(f"{seconds(source.first_token_s)} first")
     if source.tokens_per_s is not None:

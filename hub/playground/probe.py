@@ -122,7 +122,7 @@ async def _answers(endpoint: Endpoint) -> AsyncGenerator[Doing | Line]:
     if call.state != "done":
         yield Line(False, f"{endpoint.model}: {call.error or 'no answer'}")
         return
-    first = f", first piece after {call.first_token_s:.1f} s" if call.first_token_s else ""
+    first = f", first piece after {_seconds(call.first_token_s)}" if call.first_token_s else ""
     yield Line(True, f"{endpoint.model} answers{first}")
     if call.estimated or call.tokens_out is None:
         yield Line(None, "Does not say how many tokens it took; the hub will estimate")
@@ -155,7 +155,7 @@ async def _stops(endpoint: Endpoint) -> Line:
     await perform(again, endpoint, SHORT_ASK, PATIENCE)
     if again.state != "done":
         return Line(False, f"After an answer was stopped it no longer answers: {again.error}")
-    return Line(True, f"Streams, stops after {stopped:.1f} s when asked to, and answers again")
+    return Line(True, f"Streams, stops within {_seconds(stopped)} when asked to, and answers again")
 
 
 async def _keep(
@@ -190,3 +190,7 @@ async def fetch(playground: Playground, workspace_id: int, connection_id: int) -
 
 def _first(connection: Connection) -> str:
     return str(connection.models[0]["id"]) if connection.models else ""
+
+
+def _seconds(value: float) -> str:
+    return f"{max(value, 0.1):.1f} s"
