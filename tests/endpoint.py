@@ -155,12 +155,18 @@ async def _stream(fake: FakeEndpoint, model: str, said: str, reader: Any, writer
     if model in ("slow", "silent"):
         await _until_left(fake, model, reader, writer, talking=model == "slow")
         return
+    if model == "shout":
+        said = said.upper()
+    if model == "counts":
+        said = f"{said} {fake.tries[model]}"
     words = said.split(" ")
     for at, word in enumerate(words):
         await _chunk(writer, _delta(word + (" " if at + 1 < len(words) else "")))
     await _chunk(writer, _delta("", finish="stop"))
     if model != "no-usage":
         usage = {"prompt_tokens": 10, "completion_tokens": len(words)}
+        if model == "many":
+            usage = {"prompt_tokens": 1500, "completion_tokens": 3000}
         await _chunk(writer, f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n")
     await _chunk(writer, "data: [DONE]\n\n")
     await _chunk(writer, "", last=True)

@@ -175,11 +175,11 @@ async def test_stopping_one_cell_reaches_the_endpoint_and_keeps_what_came(
     assert "hx-sse:connect" in page
     head = await asyncio.wait_for(ana.head(f"{address}/events"), 5)  # the runs go on meanwhile
     assert (head.content, head.headers["content-type"][:17]) == (b"", "text/event-stream")
-    stopped = await ana.post_form(f"{address}/stop", {"cell": "0-0"})
+    stopped = await ana.post_form(f"{address}/stop", {"cell": "0-0-0"})
     assert stopped.status_code == 303
-    while not live.calls[0, 0].over:
+    while not live.calls[0, 0, 0].over:
         await asyncio.sleep(0.01)
-    assert live.calls[0, 1].state == "running"
+    assert live.calls[0, 1, 0].state == "running"
     quiet = await ana.post_form(f"{address}/stop", headers={"HX-Request": "true"})
     assert quiet.status_code == 204
     text = await over(ana, address)
@@ -327,7 +327,8 @@ async def test_the_form_asks_for_what_any_chosen_version_needs(ana, acme, triage
     assert "gpt-nobody-has" in page  # nothing here offers it, and the page says so
 
 
-async def test_what_ran_when_the_hub_was_killed_is_marked(ana, acme, triage, hub):
+async def test_what_ran_when_the_hub_was_killed_is_marked(ana, acme, triage, hub, monkeypatch):
+    monkeypatch.setattr("hub.playground.live.LINGERS", 0)
     address = await run(ana, form(acme, "echo"))
     await over(ana, address)
     async with hub.state.database.write() as db:  # as a killed hub leaves it
@@ -360,13 +361,13 @@ async def test_three_pages_watch_one_grid_and_the_late_one_misses_nothing(ana, a
     address = await run(ana, form(acme, "slow"))
     grid = hub.state.playground.live.get(int(address.rsplit("/", 1)[1]))
     watchers = [asyncio.create_task(ana.get(f"{address}/events")) for _ in range(2)]
-    while grid.calls[0, 0].output.count("and") < 5:
+    while grid.calls[0, 0, 0].output.count("and") < 5:
         await asyncio.sleep(0.01)
     watchers.append(asyncio.create_task(ana.get(f"{address}/events")))
     await asyncio.sleep(0.1)
     await ana.post_form(f"{address}/stop")
     texts = [_text(await watcher) for watcher in watchers]
-    assert texts[0] == texts[1] == texts[2] == grid.calls[0, 0].output
+    assert texts[0] == texts[1] == texts[2] == grid.calls[0, 0, 0].output
 
 
 def _text(stream: httpx.Response) -> str:
@@ -374,7 +375,7 @@ def _text(stream: httpx.Response) -> str:
     shown = ""
     for event in stream.text.split("\n\n"):
         html = "\n".join(line[6:] for line in event.split("\n") if line.startswith("data: "))
-        whole = re.search(r'id="answer-0-0"[^>]*>(.*?)</div>', html, re.S)
-        more = re.search(r'hx-target="#answer-0-0"[^>]*>(.*?)</hx-partial>', html, re.S)
+        whole = re.search(r'id="answer-0-0-0"[^>]*>(.*?)</div>', html, re.S)
+        more = re.search(r'hx-target="#answer-0-0-0"[^>]*>(.*?)</hx-partial>', html, re.S)
         shown = whole[1] if whole else shown + (more[1] if more else "")
     return shown

@@ -115,21 +115,21 @@ def test_tokens_stream_into_both_columns_over_one_stream(hub, open_page, acme, f
     page.locator("#v-complaint").fill(HOSTILE)
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/grid/*")
-    page.locator("#cell-0-1[data-state=done]").wait_for()
-    assert page.locator("#answer-0-1").inner_text() == HOSTILE
-    page.locator("#cell-0-0[data-state=done]").wait_for()
-    assert page.locator("#answer-0-0").inner_text().strip()
-    assert "local" in page.locator("#cell-0-0 .cell-foot").inner_text()
-    slow = page.locator("#answer-0-2")
+    page.locator("#cell-0-1-0[data-state=done]").wait_for()
+    assert page.locator("#answer-0-1-0").inner_text() == HOSTILE
+    page.locator("#cell-0-0-0[data-state=done]").wait_for()
+    assert page.locator("#answer-0-0-0").inner_text().strip()
+    assert "local" in page.locator("#cell-0-0-0 .cell-foot").inner_text()
+    slow = page.locator("#answer-0-2-0")
     before = slow.inner_text()
     expect(slow).to_contain_text(before.rstrip() + " and and")
-    page.locator("#cell-0-2").get_by_role("button", name="Stop").click()
-    page.locator("#cell-0-2[data-state=stopped]").wait_for()
+    page.locator("#cell-0-2-0").get_by_role("button", name="Stop").click()
+    page.locator("#cell-0-2-0[data-state=stopped]").wait_for()
     page.get_by_role("button", name="Run again").wait_for()  # the last event put it there
     assert len(streams) == 1
-    kept = [page.locator(f"#answer-0-{column}").inner_text() for column in range(3)]
+    kept = [page.locator(f"#answer-0-{column}-0").inner_text() for column in range(3)]
     page.reload()
-    assert [page.locator(f"#answer-0-{column}").inner_text() for column in range(3)] == kept
+    assert [page.locator(f"#answer-0-{column}-0").inner_text() for column in range(3)] == kept
     assert page.title() != "broken"
     assert len(streams) == 1
 
@@ -140,13 +140,13 @@ def test_a_reload_in_the_middle_goes_on_where_it_was_and_esc_stops(hub, open_pag
     page.locator("select[name=model]").select_option(label="slow")
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/grid/*")
-    answer = page.locator("#answer-0-0")
+    answer = page.locator("#answer-0-0-0")
     expect(answer).to_contain_text("and and")
     page.reload()
     assert "Well, then and" in answer.inner_text()
     expect(answer).to_contain_text(answer.inner_text() + " and and and")
     page.keyboard.press("Escape")
-    page.locator("#cell-0-0[data-state=stopped]").wait_for()
+    page.locator("#cell-0-0-0[data-state=stopped]").wait_for()
 
 
 def test_without_javascript_it_works_by_reloading(hub, open_page, acme):
@@ -156,10 +156,10 @@ def test_without_javascript_it_works_by_reloading(hub, open_page, acme):
     page.get_by_role("button", name="Run", exact=False).last.click()
     page.wait_for_url("**/grid/*")
     for _ in range(40):
-        if page.locator("#cell-0-0[data-state=done]").count():
+        if page.locator("#cell-0-0-0[data-state=done]").count():
             break
         page.reload()
-    assert page.locator("#answer-0-0").inner_text() == "My parcel has not come."
+    assert page.locator("#answer-0-0-0").inner_text() == "My parcel has not come."
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
@@ -184,5 +184,5 @@ def test_on_a_phone_one_column_shows_at_a_time(hub, open_page, acme):
     page.goto(f"{hub.url}/clinic/playground")
     page.locator(".prompt-row", has_text="3 columns").first.get_by_role("link").click()
     page.locator("[data-column-picker]").select_option(index=1)
-    assert page.locator("#answer-0-1").is_visible()
-    assert not page.locator("#answer-0-0").is_visible()
+    assert page.locator("#answer-0-1-0").is_visible()
+    assert not page.locator("#answer-0-0-0").is_visible()

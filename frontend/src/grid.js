@@ -1,4 +1,5 @@
-// The playground: Ctrl+Enter runs, Esc stops, and on a narrow screen one column shows at a time.
+// The playground: Ctrl+Enter runs, Esc stops, R asks again (Shift: with new seeds), F shows one column
+// alone, D compares, 1–8 vote; and on a narrow screen one column shows at a time.
 function press(selector) {
   const button = document.querySelector(selector);
   if (!button || button.disabled) return false;
@@ -13,6 +14,36 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Escape" && !document.querySelector("details.menu[open]")) {
     press("[data-stop-all]");
   }
+});
+
+const typing = "input, textarea, select, [contenteditable]";
+
+/** The column under the pointer or around the focus, from 0; the first where there is neither. */
+function column() {
+  const at = document.activeElement?.closest(".sheet :is(td, th)") ?? document.querySelector(".sheet :is(td, th):hover");
+  return Math.max((at?.cellIndex ?? 1) - 1, 0);
+}
+
+function head(selector) {
+  document.querySelectorAll(".sheet thead th")[column() + 1]?.querySelector(selector)?.click();
+}
+
+/** The row in which a vote is missing: the one around the focus, else the first. */
+function voting() {
+  const ballots = [...document.querySelectorAll(".ballot")];
+  const near = document.activeElement?.closest(".sheet tbody tr")?.querySelector(".ballot");
+  return near ?? ballots.find((one) => !one.querySelector('[aria-pressed="true"]'));
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!document.querySelector(".sheet") || document.querySelector("dialog:modal")) return;
+  if (event.target.closest?.(typing)) return;
+  const key = event.key.toLowerCase();
+  if (key === "r") press(event.shiftKey ? "[data-new-seeds]" : "[data-run-all]");
+  else if (key === "f") press("[data-all-columns]") || head("[data-focus]");
+  else if (key === "d") press("[data-no-base]") || head("[data-base]");
+  else if (key >= "1" && key <= "8") voting()?.querySelectorAll("button")[Number(key) - 1]?.click();
 });
 
 // Whoever changes the values on the Try page means to run them.

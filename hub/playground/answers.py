@@ -7,6 +7,7 @@ worse, different, the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import median
 from typing import Any, Literal
 
@@ -17,10 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import now
 from hub.errors import Invalid
 from hub.people.policy import Actor
-from hub.playground import grid
+from hub.playground import columns, grid
 from hub.playground.calls import Call
 from hub.playground.cells import dollars, seconds
+from hub.playground.live import Place
 from hub.playground.models import Example, Grid, Run
+from hub.playground.options import Options
 from hub.playground.room import Choice, Playground
 from hub.playground.sources import Source
 from hub.registry import catalog
@@ -30,10 +33,10 @@ from hub.registry.segments import Segment, segments
 from hub.registry.snippets import may_include, texts_for
 
 BEFORE, AFTER = "before", "after"
-MOST_MODELS = grid.MOST_COLUMNS // 2
+MOST_MODELS = columns.MOST_COLUMNS // 2
 
 Outcome = Literal["same", "different", "better", "worse", "unfinished"]
-Cells = dict[tuple[int, int], Run | Call]
+Cells = Mapping[Place, Run | Call]
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,16 +116,16 @@ async def run(
     if not 1 <= len(models) <= MOST_MODELS:
         raise Invalid(f"Tick from 1 to {MOST_MODELS} models.")
     sources = await _sources(db, view, item)
-    columns = grid.plan(
-        [grid.Column(source=one, model=model.value) for model in models for one in sources],
+    planned = columns.plan(
+        [columns.Column(source=one, model=model.value) for model in models for one in sources],
         sources, models,
     )  # fmt: skip
     # Without a variable there is one question to ask, and no example is needed for it.
     asks_nothing = not (item.new and item.new.variables)
     rows = grid.rows_of(chosen, {} if asks_nothing and not chosen else None)
     return await grid.create(
-        playground, view.workspace_id, (item.prompt_id, item.new_name or item.name), columns, rows,
-        actor=actor, proposal=(view.number, view.digest),
+        playground, view.workspace_id, (item.prompt_id, item.new_name or item.name), planned, rows,
+        actor=actor, options=Options(keep=True), proposal=(view.number, view.digest),
     )  # fmt: skip
 
 
@@ -157,15 +160,15 @@ async def _source(
 def compared(found: Grid, cells: Cells) -> list[Compared]:
     """The grid read model by model; one without a before (a new prompt) has nothing to compare."""
     made: list[Compared] = []
-    columns = found.columns
-    for at, column in enumerate(columns):
+    kept = found.columns
+    for at, column in enumerate(kept):
         if column["source"] != AFTER:
             continue
-        old = at - 1 if at and columns[at - 1]["source"] == BEFORE else at
+        old = at - 1 if at and kept[at - 1]["source"] == BEFORE else at
         pairs = [
-            _pair(row, cells[place, old], cells[place, at])
+            _pair(row, cells[place, old, 0], cells[place, at, 0])
             for place, row in enumerate(found.rows)
-            if (place, old) in cells and (place, at) in cells
+            if (place, old, 0) in cells and (place, at, 0) in cells
         ]
         made.append(
             Compared(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from hub.playground.calls import Call
+from hub.playground.live import Place
 from hub.playground.models import Grid, Run
+from hub.playground.options import options_of
 
 
 class RunOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +19,8 @@ class RunOut(msgspec.Struct, frozen=True, kw_only=True):
 
     row: int
     column: int
+    sample: int
+    """From 0: the same question may be asked several times."""
     state: str
     """waiting, running, done, failed or stopped."""
     output: str
@@ -31,6 +36,11 @@ class RunOut(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     request: dict[str, Any]
     """What the model was sent."""
+    cached: bool
+    """Not asked: the kept answer to the same request."""
+    rating: int | None
+    """1 to 5, by a person."""
+    remark: str
 
 
 class GridOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +49,8 @@ class GridOut(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     prompt: str
+    title: str
+    """The question it shall answer, if somebody put one."""
     state: str
     """running, done or stopped."""
     created_by: str
@@ -49,15 +61,23 @@ class GridOut(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[RunOut]
 
 
-def run_out(row: int, column: int, run: Call | Run) -> RunOut:
-    """A call that goes on and one that was written down are told alike."""
-    names = [name for name in RunOut.__struct_fields__ if name not in ("row", "column")]
-    return RunOut(row=row, column=column, **{name: getattr(run, name) for name in names})
+def run_out(place: Place, run: Call | Run, kept: Run) -> RunOut:
+    """A call that goes on and one that was written down are told alike.
+
+    `kept`: its row, for what people say of it.
+    """
+    row, column, sample = place
+    own = {"row": row, "column": column, "sample": sample}
+    said = {"cached": kept.cached, "rating": kept.rating, "remark": kept.remark}
+    names = [name for name in RunOut.__struct_fields__ if name not in own | said]
+    return RunOut(**own, **said, **{name: getattr(run, name) for name in names})
 
 
-def grid_out(found: Grid, runs: list[RunOut]) -> GridOut:
+def grid_out(found: Grid, cells: Mapping[Place, Run | Call], runs: Mapping[Place, Run]) -> GridOut:
+    """A grid as it is now, what became of each call, and how it is written down."""
     return GridOut(
-        id=found.id, prompt=found.prompt_name, state=found.state, created_by=found.created_by,
-        created_at=found.created_at, finished_at=found.finished_at, columns=found.columns,
-        rows=found.rows, runs=runs,
+        id=found.id, prompt=found.prompt_name, title=options_of(found.options).title,
+        state=found.state, created_by=found.created_by, created_at=found.created_at,
+        finished_at=found.finished_at, columns=found.columns, rows=found.rows,
+        runs=[run_out(place, cell, runs[place]) for place, cell in sorted(cells.items())],
     )  # fmt: skip

@@ -1,14 +1,15 @@
 """The grids that run now, in this process: their tasks, and waking whoever watches.
 
-A grid runs to its end whether or not somebody looks at it. Each call is written down when it
-begins, every two seconds while it writes, and when it ends.
+Each call is written down when it begins, every two seconds while it writes, and when it ends. A
+grid that is not to be kept running stops when everybody who watched it has left.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +17,10 @@ from sqlalchemy import select, update
 
 from hub.db import Database, now
 from hub.errors import HubError
+from hub.playground import kept
 from hub.playground.calls import Call, Endpoint, Route
 from hub.playground.models import Grid, Run
+from hub.playground.options import Options
 from hub.playground.render import Renderer
 from hub.playground.runs import perform
 
@@ -26,19 +29,36 @@ log = logging.getLogger("hub.playground")
 KEEP_EVERY = 2.0
 KEEP_TRIES = 5
 RESTARTED = "The hub was restarted before this was finished. What came is kept; run it again."
-Place = tuple[int, int]
-"""Row and column."""
+LINGERS = 10.0
+"""Seconds that a grid stays here when it is over."""
+LEFT_AFTER = 15.0
+"""Seconds without anybody: a reload or a lost connection comes back before that."""
+LEFT = "stopped when the page was left"
+Place = tuple[int, int, int]
+"""Row, column and sample."""
 Make = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class Work:
     """One cell to do: which row keeps it, how its request is made, who answers."""
 
-    def __init__(self, run_id: int, endpoint: Endpoint | Route | str, make: Make) -> None:
+    def __init__(
+        self,
+        run_id: int,
+        endpoint: Endpoint | Route | str,
+        make: Make,
+        *,
+        where: str,
+        workspace_id: int,
+    ) -> None:
         """`endpoint` is a sentence when the column's model cannot be used any more."""
         self.run_id = run_id
         self.endpoint = endpoint
         self.make = make
+        self.where = where
+        self.workspace_id = workspace_id
+        self.fingerprint: str | None = None
+        self.cached = False
 
 
 @dataclass(eq=False)
@@ -46,10 +66,15 @@ class LiveGrid:
     """A grid while it runs."""
 
     id: int
+    options: Options
+    work: dict[Place, Work]
     calls: dict[Place, Call] = field(default_factory=dict[Place, Call])
     tasks: dict[Place, asyncio.Task[None]] = field(default_factory=dict[Place, asyncio.Task[None]])
     over: bool = False
     stopped: bool = False
+    watchers: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one call that goes on, where they go one at a time."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def changed(self) -> None:
@@ -71,45 +96,78 @@ class Live:
         self._database = database
         self._grids: dict[int, LiveGrid] = {}
         self._keepers: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     def get(self, grid_id: int) -> LiveGrid | None:
+        """A grid that runs, or was over a moment ago."""
         return self._grids.get(grid_id)
 
-    def start(self, grid_id: int, work: dict[Place, Work]) -> LiveGrid:
+    def start(self, grid_id: int, work: dict[Place, Work], options: Options) -> LiveGrid:
         """Begin every cell; columns side by side, as many at once as their connections allow."""
-        grid = self._grids[grid_id] = LiveGrid(grid_id)
+        grid = self._grids[grid_id] = LiveGrid(grid_id, options, work)
         for place, one in work.items():
             call = grid.calls[place] = Call(grid.changed)
-            grid.tasks[place] = asyncio.create_task(self._cell(call, one))
-        runs = {place: one.run_id for place, one in work.items()}
-        keeper = asyncio.create_task(self._keep(grid, runs))
-        self._keepers.add(keeper)
-        keeper.add_done_callback(self._keepers.discard)
+            grid.tasks[place] = asyncio.create_task(self._cell(grid, call, one))
+        self._keeper(self._keep(grid))
         return grid
 
-    def stop(self, grid_id: int, place: Place | None = None) -> None:
-        """Stop one cell or all of them; each closes its connection and keeps what it has."""
+    def stop(
+        self, grid_id: int, *, row: int | None = None, column: int | None = None,
+        sample: int | None = None, note: str = "",
+    ) -> None:  # fmt: skip
+        """Stop one call, a cell, a column or all; each closes its connection and keeps its text."""
         grid = self._grids.get(grid_id)
-        if grid is None:
+        if grid is None or grid.over:
             return
-        grid.stopped = grid.stopped or place is None
+        wanted = (row, column, sample)
+        grid.stopped = grid.stopped or wanted == (None, None, None)
         for at, task in grid.tasks.items():
-            if place in (None, at):
+            if all(want in (None, have) for want, have in zip(wanted, at, strict=True)):
+                if note and not grid.calls[at].over:
+                    grid.calls[at].notes.append(note)
                 task.cancel()
+
+    @contextmanager
+    def watching(self, grid: LiveGrid) -> Generator[None]:
+        """Somebody looks; when the last of them leaves, the grid stops unless it shall go on."""
+        grid.watchers += 1
+        try:
+            yield
+        finally:
+            grid.watchers -= 1
+            if not grid.watchers and not grid.options.keep and not grid.over:
+                self._keeper(self._left(grid))
+
+    async def _left(self, grid: LiveGrid) -> None:
+        """Stop it, unless somebody comes back."""
+        for _ in range(round(LEFT_AFTER * 10)):
+            await asyncio.sleep(0.1)
+            if grid.watchers or grid.over or self._closing:
+                return
+        self.stop(grid.id, note=LEFT)
+
+    def _keeper(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._keepers.add(task)
+        task.add_done_callback(self._keepers.discard)
 
     async def close(self) -> None:
         """The hub ends: stop everything and write it down."""
+        self._closing = True
         for grid_id in list(self._grids):
             self.stop(grid_id)
         await asyncio.gather(*self._keepers, return_exceptions=True)
 
-    async def _cell(self, call: Call, work: Work) -> None:
+    async def _cell(self, grid: LiveGrid, call: Call, work: Work) -> None:
         try:
             if isinstance(work.endpoint, str):
                 call.end("failed", work.endpoint)
-                return
-            request = await work.make()
-            await perform(call, work.endpoint, request)
+            elif not grid.options.solo:
+                await self._ask(grid, call, work, work.endpoint)
+            else:
+                call.tell("Waits for its turn; one call at a time")
+                async with grid.turn:
+                    await self._ask(grid, call, work, work.endpoint)
         except asyncio.CancelledError:
             if not call.over:
                 call.end("stopped")
@@ -119,42 +177,56 @@ class Live:
             log.exception("a cell broke")
             call.end("failed", "Something broke on our side; run it again.")
 
-    async def _keep(self, grid: LiveGrid, runs: dict[Place, int]) -> None:
+    async def _ask(
+        self, grid: LiveGrid, call: Call, work: Work, endpoint: Endpoint | Route
+    ) -> None:
+        request = await work.make()
+        work.fingerprint = kept.fingerprint(work.where, request)
+        if grid.options.cache and kept.repeatable(request):
+            async with self._database.read() as db:
+                found = await kept.find(db, work.workspace_id, work.fingerprint)
+            if found is not None:
+                work.cached = True
+                kept.replay(call, found)
+                return
+        await perform(call, endpoint, request)
+
+    async def _keep(self, grid: LiveGrid) -> None:
         """Write down what changed, until everything is over."""
-        kept: dict[Place, tuple[str, int]] = {}
+        written: dict[Place, tuple[str, int]] = {}
         pending: set[asyncio.Task[None]] = set(grid.tasks.values())
         while pending:
             _, pending = await asyncio.wait(pending, timeout=KEEP_EVERY)
-            await self._save(grid, runs, kept)
+            await self._save(grid, written)
         for call in grid.calls.values():
             if not call.over:  # stopped before its task had begun
                 call.end("stopped")
         for _ in range(KEEP_TRIES):
-            if await self._save(grid, runs, kept, ended=True):
+            if await self._save(grid, written, ended=True):
                 break
             await asyncio.sleep(KEEP_EVERY)
         grid.over = True
-        self._grids.pop(grid.id, None)
+        # Whoever began to read before the last save finds here what their snapshot lacks.
+        asyncio.get_running_loop().call_later(LINGERS, self._grids.pop, grid.id, None)
         grid.changed()
 
     async def _save(
-        self,
-        grid: LiveGrid,
-        runs: dict[Place, int],
-        kept: dict[Place, tuple[str, int]],
-        *,
-        ended: bool = False,
+        self, grid: LiveGrid, written: dict[Place, tuple[str, int]], *, ended: bool = False
     ) -> bool:
         marks = {
             place: (call.state, len(call.output) + len(call.reasoning))
             for place, call in grid.calls.items()
         }
-        fresh = [place for place in marks if kept.get(place) != marks[place]]
+        fresh = [place for place in marks if written.get(place) != marks[place]]
         try:
             async with self._database.write() as db:
                 for place in fresh:
-                    row = update(Run).where(Run.id == runs[place])
-                    await db.execute(row.values(**columns(grid.calls[place])))
+                    work = grid.work[place]
+                    row = update(Run).where(Run.id == work.run_id)
+                    said = columns(grid.calls[place])
+                    await db.execute(
+                        row.values(**said, fingerprint=work.fingerprint, cached=work.cached)
+                    )
                 if ended:
                     state = "stopped" if grid.stopped else "done"
                     row = update(Grid).where(Grid.id == grid.id)
@@ -163,7 +235,7 @@ class Live:
             # A full disk: the page still has the answers; the next round tries again.
             log.exception("grid %s could not be written down", grid.id)
             return False
-        kept.update({place: marks[place] for place in fresh})
+        written.update({place: marks[place] for place in fresh})
         return True
 
 

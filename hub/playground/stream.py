@@ -8,33 +8,32 @@ htmx puts in place. A page that comes late, or comes back, simply starts with em
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 from markupsafe import escape
 
-from hub.playground.calls import Call
 from hub.playground.live import LiveGrid, Place
-from hub.playground.models import Run
 
 BETWEEN = 0.05
 BEAT = 15.0
 Shown = tuple[int, int, int]
-"""Of one cell: its stage, and how long its answer and its reasoning were."""
+"""Of one call: its stage, and how long its answer and its reasoning were."""
 _DONE = b"event: done\ndata: done\n\n"
+Pieces = AsyncGenerator[bytes]
 
 
-async def watch(
-    grid: LiveGrid, cell: Callable[[Place, Call], str], end: Callable[[], str]
-) -> AsyncGenerator[bytes]:
-    """The stream; `cell` draws a whole cell, `end` what changes when the grid is over."""
+Draw = Callable[[int, int], str]
+"""Draws the answers of one column to one example."""
+Names = Callable[[Place], str | None]
+"""`row-column-sample` as the page has it; None: the page does not show it."""
+
+
+async def watch(grid: LiveGrid, draw: Draw, names: Names, end: Callable[[], str]) -> Pieces:
+    """The stream; `end` draws what changes when the grid is over."""
     shown: dict[Place, Shown] = {}
     while True:
         moment = grid.moment
-        parts = [
-            part
-            for place, call in grid.calls.items()
-            if (part := _missing(place, call, shown, cell)) is not None
-        ]
+        parts = _missing(grid, shown, draw, names)
         if parts:
             yield event("".join(parts))
         if grid.over:
@@ -49,11 +48,10 @@ async def watch(
         await asyncio.sleep(BETWEEN)
 
 
-async def once(
-    cells: Mapping[Place, Run], cell: Callable[[Place, Run], str], end: Callable[[], str]
-) -> AsyncGenerator[bytes]:
+async def once(places: Iterable[Place], draw: Draw, names: Names, end: Callable[[], str]) -> Pieces:
     """The stream of a grid that is over: everything as it was written down, and the end."""
-    yield event("".join(_whole(place, cell(place, run)) for place, run in cells.items()))
+    stacks = dict.fromkeys((row, column) for row, column, _ in places if names((row, column, 0)))
+    yield event("".join(whole(names, place, draw) for place in stacks))
     yield event(end())
     yield _DONE
 
@@ -69,26 +67,31 @@ def partial(target: str, swap: str, html: str) -> str:
     return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
 
 
-def _missing(
-    place: Place,
-    call: Call,
-    shown: dict[Place, Shown],
-    cell: Callable[[Place, Call], str],
-) -> str | None:
-    stage, length, thought = shown.get(place, (-1, 0, 0))
-    shown[place] = (call.stage, len(call.output), len(call.reasoning))
-    if call.stage != stage:
-        return _whole(place, cell(place, call))
-    parts = [
-        partial(f"#{what}-{place[0]}-{place[1]}", "beforeend", str(escape(text[seen:])))
-        for what, text, seen in (
-            ("thought", call.reasoning, thought),
-            ("answer", call.output, length),
-        )
-        if len(text) > seen
-    ]
-    return "".join(parts) or None
+def _missing(grid: LiveGrid, shown: dict[Place, Shown], draw: Draw, names: Names) -> list[str]:
+    """Stacks in which more than text has changed, whole; of the others the new text."""
+    parts: list[str] = []
+    changed: dict[tuple[int, int], None] = {}
+    for place, call in grid.calls.items():
+        stage, length, thought = shown.get(place, (-1, 0, 0))
+        name = names(place)
+        shown[place] = (call.stage, len(call.output), len(call.reasoning))
+        if name is None:
+            continue
+        if call.stage != stage:
+            changed[place[0], place[1]] = None
+            continue
+        parts += [
+            partial(f"#{what}-{name}", "beforeend", str(escape(text[seen:])))
+            for what, text, seen in (
+                ("thought", call.reasoning, thought), ("answer", call.output, length),
+            )
+            if len(text) > seen
+        ]  # fmt: skip
+    # The stacks after the text: what they draw holds that text already.
+    return [*parts, *(whole(names, place, draw) for place in changed)]
 
 
-def _whole(place: Place, html: str) -> str:
-    return partial(f"#cell-{place[0]}-{place[1]}", "outerHTML", html)
+def whole(names: Names, place: tuple[int, int], draw: Draw) -> str:
+    """A stack, drawn anew."""
+    name = names((*place, 0)) or ""
+    return partial(f"#stack-{name.rpartition('-')[0]}", "outerHTML", draw(*place))

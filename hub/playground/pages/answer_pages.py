@@ -139,7 +139,7 @@ async def _found(request: Ask, db: AsyncSession, view: View, item: ItemView) -> 
     return {
         "found": found,
         "compared": answers.compared(found, cells),
-        "running": live is not None,
+        "running": live is not None and not live.over,
         "outdated": found.digest != view.digest,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import msgspec
@@ -14,8 +15,9 @@ from hub.db import Database
 from hub.errors import Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.playground import examples, grid, sources, targets
-from hub.playground.grid import Column
+from hub.playground.columns import MOST_COLUMNS, Column, plan, vary
 from hub.playground.models import Example
+from hub.playground.options import Options, options_of, read_options
 from hub.playground.pages.common import (
     Fields,
     form_of,
@@ -45,6 +47,9 @@ class Bench(msgspec.Struct, kw_only=True):
     own: bool = False
     typed: dict[str, str] = {}
     wrong: dict[str, str] = {}
+    options: Options = Options()
+    samples: str = "1"
+    """As typed."""
     error: str = ""
 
 
@@ -78,9 +83,12 @@ async def try_form(
     bench = await _bench(request, database, workspace, actor, named(name))
     fields = await form_of(request)
     _take(bench, fields)
-    await _load(bench, database, workspace, actor)
     do = dict(fields).get("do", "run")
     try:
+        if do.startswith("vary:"):
+            _vary(bench, fields, do.removeprefix("vary:"))
+        await _load(bench, database, workspace, actor)
+        bench.options = read_options(dict(fields))
         if do == "run":
             return await _run(request, bench, actor, workspace)
         if do == "keep":
@@ -92,6 +100,8 @@ async def try_form(
         refusal = as_refusal(error)
         if refusal is None:
             raise
+        if not bench.loaded:
+            await _load(bench, database, workspace, actor)
         bench.error = refusal.sentence
         return _page(request, bench, status=refusal.status)
     return _page(request, bench)
@@ -148,6 +158,8 @@ def _as_in(bench: Bench, old: Any) -> None:
         )
         for one in old.columns
     ]
+    bench.options = options_of(old.options)
+    bench.samples = str(bench.options.samples)
     bench.chosen = [row["example_id"] for row in old.rows if row.get("example_id")]
     own = next((row for row in old.rows if not row.get("example_id")), None)
     bench.own = own is not None
@@ -170,15 +182,33 @@ def _take(bench: Bench, fields: Fields) -> None:
     bench.chosen = [int(value) for value in ticked if value.isdecimal() and len(value) < 12]
     bench.own = any(name == "own" for name, _ in fields)
     bench.typed = typed_values(fields)
+    named_so = dict(fields)
+    bench.samples = named_so.get("samples", "1")
+    chosen = {name: name in named_so for name in ("solo", "keep", "blind", "cache")}
+    bench.options = Options(title=named_so.get("title", ""), **chosen)
+
+
+def _vary(bench: Bench, fields: Fields, what: str) -> None:
+    """The first column once for each value; typed values are divided by commas or spaces."""
+    values = [value for name, value in fields if name == f"vary-{what}"]
+    if what in ("temperature", "seed"):
+        values = _numbers(" ".join(values))
+    bench.columns = vary(bench.columns[0], what, values)
+
+
+def _numbers(text: str) -> list[str]:
+    """`0, 0.5, 1` or `0,5 1`: a comma alone divides only where nothing else does."""
+    parts = re.split(r"[;\s]+", text.strip())
+    return text.split(",") if len(parts) == 1 else [part.strip(",") for part in parts]
 
 
 def _change(bench: Bench, do: str) -> None:
     what, _, number = do.partition(":")
     at = int(number) if number.isdecimal() and len(number) < 3 else 0
     columns = bench.columns
-    if what == "add" and len(columns) < grid.MOST_COLUMNS:
+    if what == "add" and len(columns) < MOST_COLUMNS:
         columns.append(columns[-1])
-    elif what == "copy" and at < len(columns) < grid.MOST_COLUMNS:
+    elif what == "copy" and at < len(columns) < MOST_COLUMNS:
         columns.insert(at + 1, columns[at])
     elif what == "remove" and at < len(columns) > 1:
         columns.pop(at)
@@ -188,12 +218,13 @@ async def _run(request: Ask, bench: Bench, actor: Actor, workspace: WorkspaceRef
     own, bench.wrong = read(bench.fields, bench.typed) if bench.own else (None, {})
     if bench.wrong:
         raise Invalid("Some of the values cannot be used; see below.")
-    columns = grid.plan(bench.columns, bench.loaded, bench.choices)
+    columns = plan(bench.columns, bench.loaded, bench.choices)
     rows = grid.rows_of([one for one in bench.examples if one.id in bench.chosen], own)
     prompt = bench.about.id, bench.about.name
     made = await grid.create(
-        playground_of(request), workspace.id, prompt, columns, rows, actor=actor
-    )
+        playground_of(request), workspace.id, prompt, columns, rows, actor=actor,
+        options=bench.options,
+    )  # fmt: skip
     return go(f"/{workspace.slug}/grid/{made}")
 
 
@@ -224,7 +255,8 @@ def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
         local=[one.value for one in bench.choices if one.where == THIS_MACHINE],
         sources=bench.offer.options, columns=bench.columns, fields=bench.fields,
         typed=bench.typed, wrong=bench.wrong, own=bench.own, chosen=bench.chosen,
-        error=bench.error, unknown_model="" if offered else wanted,
+        error=bench.error, options=bench.options, samples=bench.samples, most=MOST_COLUMNS,
+        unknown_model="" if offered else wanted,
         examples=[
             {"id": one.id, "name": one.name, "preview": preview(one.variables)}
             for one in bench.examples

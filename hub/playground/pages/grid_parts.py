@@ -1,0 +1,199 @@
+"""What the page of a grid and its stream draw alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.people.policy import Actor, WorkspaceRef
+from hub.playground import columns, grid, votes
+from hub.playground.live import LiveGrid, Place
+from hub.playground.look import Look, read_look
+from hub.playground.models import Grid
+from hub.playground.options import Options, options_of
+from hub.playground.pages.common import may_run, playground_of, plural
+from hub.playground.stream import Draw, partial, whole
+from hub.playground.totals import Total, total
+from hub.playground.values import dicts, show
+from hub.playground.view import Cells, Runs, Stack, heads, stack, title_of
+from hub.web import Ask
+
+
+class Seen(msgspec.Struct, kw_only=True):
+    """A grid, as one person looks at it now."""
+
+    grid: Grid
+    options: Options
+    runs: Runs
+    live: LiveGrid | None
+    look: Look
+    votes: dict[int, int]
+    won: Counter[int]
+    """How often each column was chosen, while names are not hidden."""
+
+    @property
+    def running(self) -> bool:
+        return self.live is not None and not self.live.over
+
+    @property
+    def cells(self) -> Cells:
+        return grid.cells(dict(self.runs), self.live)
+
+    def name(self, place: Place) -> str | None:
+        """`row-column-sample` as the page has it; None: it does not show this one."""
+        row, column, sample = place
+        return f"{row}-{self.look.at(column)}-{sample}" if column in self.look.order else None
+
+
+async def see(request: Ask, db: AsyncSession, grid_id: int) -> Seen:
+    """The grid of this workspace, and how this request looks at it."""
+    workspace: WorkspaceRef = request.state.workspace
+    actor: Actor = request.state.actor
+    found = await grid.get(db, workspace.id, grid_id)
+    cast = await votes.mine(db, found, actor.account_id)
+    hidden = votes.hidden(found, cast)
+    order = votes.order(found, actor.account_id) if hidden else list(range(len(found.columns)))
+    voted = options_of(found.options).blind and not hidden
+    return Seen(
+        grid=found, options=options_of(found.options), runs=await grid.runs_of(db, grid_id),
+        live=playground_of(request).live.get(grid_id), votes=cast,
+        look=read_look(request.query_params, order, hidden=hidden),
+        won=await votes.wins(db, found) if voted else Counter(),
+    )  # fmt: skip
+
+
+def stack_of(seen: Seen, row: int, column: int) -> Stack:
+    return stack(seen.cells, seen.runs, seen.look, row, column, seen.options.samples)
+
+
+def drawer(request: Ask, seen: Seen) -> Draw:
+    """Draws the stack of a row and a column."""
+    templates = request.app.template_engine
+    assert templates
+    context = frame(request, seen)
+
+    def draw(row: int, column: int) -> str:
+        return templates.get_template("playground/_stack.html").render(
+            **context, stack=stack_of(seen, row, column)
+        )
+
+    return draw
+
+
+def ending(request: Ask, seen: Seen, draw: Draw) -> str:
+    """What changes when everything is over: foot, buttons, and answers that are compared."""
+    templates = request.app.template_engine
+    assert templates
+    context = frame(request, seen)
+    foot = templates.get_template("playground/_foot.html").render(**context, feet=feet(seen))
+    parts = [partial("#foot", "outerHTML", foot)]
+    if context["may_run"]:
+        actions = templates.get_template("playground/_actions.html").render(
+            **context, running=False
+        )
+        parts.append(partial("#grid-actions", "outerHTML", actions))
+    if seen.look.base is not None:
+        parts += [
+            whole(seen.name, (row, column), draw)
+            for row in range(len(seen.grid.rows))
+            for column in seen.look.order
+        ]
+    return "".join(parts)
+
+
+def frame(request: Ask, seen: Seen) -> dict[str, Any]:
+    """What page and stream both need."""
+    workspace, actor = request.state.workspace, request.state.actor
+    here = f"/{workspace.slug}/grid/{seen.grid.id}"
+    return {
+        "may_run": may_run(actor, workspace),
+        "change_url": f"/{workspace.slug}/try/{seen.grid.prompt_name}?again={seen.grid.id}",
+        "here": here,
+        "look": seen.look,
+        "options": seen.options,
+    }
+
+
+def shown(request: Ask, seen: Seen) -> dict[str, Any]:
+    """Everything the page needs."""
+    found, look = seen.grid, seen.look
+    notes = [columns.note(one) for one in found.columns]
+    shown_heads = heads(found, look, notes)
+    return {
+        **frame(request, seen),
+        "grid": found,
+        "title": title_of(found, seen.options.title),
+        "size": size(found, seen.options.samples),
+        "columns": shown_heads,
+        "rows": _rows(seen),
+        "picker": [(at + 1, head["title"]) for at, head in enumerate(shown_heads)],
+        "texts": [] if look.hidden else _texts(seen),
+        "running": seen.running,
+        "feet": [] if seen.running else feet(seen),
+        "ballot": _ballot(seen),
+        "won": [seen.won[column] for column in look.order] if seen.won else [],
+        "cast": seen.won.total(),
+    }
+
+
+def feet(seen: Seen) -> list[Total]:
+    """The totals under the columns; none while whose answers they are is hidden."""
+    if seen.look.hidden:
+        return []
+    cells = seen.cells
+    return [
+        total(
+            [cell for place, cell in cells.items() if place[1] == column], seen.look.volume
+        )
+        for column in seen.look.order
+    ]  # fmt: skip
+
+
+def size(found: Grid, samples: int) -> str:
+    """`3 columns, 24 examples, 5 samples each`."""
+    said = [plural(len(found.columns), "column"), plural(len(found.rows), "example")]
+    return ", ".join([*said, f"{samples} samples each"] if samples > 1 else said)
+
+
+def _rows(seen: Seen) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": row["name"],
+            "given": [(name, show(value)) for name, value in row["variables"].items()],
+            "expected": row.get("expected"),
+            "stacks": [stack_of(seen, at, column) for column in seen.look.order],
+        }
+        for at, row in enumerate(seen.grid.rows)
+    ]
+
+
+def _texts(seen: Seen) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": f"{one['title']} · {one['model']}",
+            "messages": [
+                {"role": str(said.get("role")), "content": str(said.get("content") or "")}
+                for said in dicts(one["document"].get("messages"))
+            ],
+        }
+        for one in seen.grid.columns
+    ]
+
+
+def _ballot(seen: Seen) -> dict[str, Any] | None:
+    """What a person still hidden from the names can choose, row by row."""
+    look = seen.look
+    if not look.hidden or look.alone:
+        return None
+    return {
+        "letters": [(at, chr(ord("A") + at)) for at in range(len(look.order))],
+        "chosen": {
+            row: look.at(choice) if choice >= 0 else choice for row, choice in seen.votes.items()
+        },
+        "left": sum(row not in seen.votes for row in range(len(seen.grid.rows))),
+        "tie": votes.TIE,
+        "none": votes.NONE,
+    }

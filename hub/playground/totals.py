@@ -1,0 +1,148 @@
+"""What stands under a column: how fast, how dear, and what a month of it would cost. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean, median
+
+import msgspec
+
+from hub.playground.calls import Call
+from hub.playground.cells import dollars, is_local, seconds
+from hub.playground.models import Run
+
+DAYS = 30
+HOURS = 24 * DAYS
+MOST_CALLS = 1_000_000_000
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """How much it will be used."""
+
+    calls: int = 1000
+    """A day."""
+    each: int = 1
+    """Model calls in one of them: an agent makes many."""
+    hour: float | None = None
+    """US dollars for an hour of a machine of one's own."""
+    problem: str = ""
+    """Why what was typed is not used."""
+
+
+class Total(msgspec.Struct, frozen=True, kw_only=True):
+    """The answers of one column, together."""
+
+    lines: tuple[str, ...]
+    """`median 0.21 s, p95 0.40 s to the first word`, …"""
+    month: float | None = None
+    """US dollars in 30 days."""
+    formula: str = ""
+    """How `month` comes about, with its figures."""
+
+
+def read_volume(typed: Mapping[str, str]) -> Volume:
+    """From an address's query; what is not a usable number is said, and the default stands."""
+    calls, each = typed.get("calls", "").strip(), typed.get("each", "").strip()
+    hour = typed.get("hour", "").strip().replace(",", ".").removeprefix("$")
+    try:
+        made = Volume(
+            calls=_whole(calls, 1000), each=_whole(each, 1), hour=float(hour) if hour else None
+        )
+    except ValueError:
+        made = None
+    if made is None or (made.hour is not None and not 0 < made.hour <= 10_000):
+        return Volume(
+            problem="Calls a day and model calls in each are whole numbers from 1; "
+            "a price of an hour is a number like 2.50."
+        )
+    return made
+
+
+def _whole(text: str, default: int) -> int:
+    if not text:
+        return default
+    plain = text.replace(",", "").replace(" ", "")
+    if not plain.isdecimal() or len(plain) > 10 or not 1 <= int(plain) <= MOST_CALLS:
+        raise ValueError(text)
+    return int(plain)
+
+
+def total(cells: Sequence[Call | Run], volume: Volume) -> Total:
+    """Medians over the answers that came; money for all that is to come."""
+    done = [cell for cell in cells if cell.state == "done"]
+    lines: list[str] = []
+    firsts = [cell.first_token_s for cell in done if cell.first_token_s is not None]
+    if firsts:
+        lines.append(_spread(firsts) + " to the first word")
+    wholes = [cell.total_s for cell in done if cell.total_s is not None]
+    if wholes:
+        lines.append(_spread(wholes) + " in all")
+    costs = [cell.cost_usd for cell in done if cell.cost_usd is not None]
+    if costs:
+        lines.append(f"{dollars(1000 * fmean(costs))} per 1,000 answers")
+    local = bool(done) and all(is_local(cell) for cell in done)
+    if local:
+        lines.append("local")
+    failed = sum(cell.state == "failed" for cell in cells)
+    if failed:
+        lines.append(f"{failed} of {len(cells)} failed")
+    money = _owned(done, volume) if local else _paid(done, costs, volume) if costs else None
+    month, formula = money or (None, "")
+    return Total(lines=tuple(lines), month=month, formula=formula)
+
+
+def _spread(values: list[float]) -> str:
+    if len(values) == 1:
+        return seconds(values[0])
+    return f"median {seconds(median(values))}, p95 {seconds(p95(values))}"
+
+
+def p95(values: Sequence[float]) -> float:
+    """The nearest-rank percentile: a time that was measured, not one in between."""
+    return sorted(values)[math.ceil(0.95 * len(values)) - 1]
+
+
+def _paid(done: list[Call | Run], costs: list[float], volume: Volume) -> tuple[float, str]:
+    answer = fmean(costs)
+    month = answer * volume.each * volume.calls * DAYS
+    return month, (
+        f"{_tokens(done)}: {_exact(answer)} an answer × {volume.each:,} = "
+        f"{_exact(answer * volume.each)} a call × {volume.calls:,} a day = "
+        f"{_exact(answer * volume.each * volume.calls)} a day × {DAYS} days"
+    )
+
+
+def _owned(done: list[Call | Run], volume: Volume) -> tuple[float, str] | None:
+    """A machine that is rented by the hour, whether busy or not."""
+    rated = [
+        (cell.tokens_out, cell.tokens_per_s)
+        for cell in done
+        if cell.tokens_out and cell.tokens_per_s
+    ]
+    if volume.hour is None or not rated:
+        return None
+    tokens, rate = fmean(float(out) for out, _ in rated), fmean(rate for _, rate in rated)
+    busy = tokens / rate * volume.each * volume.calls / 86_400
+    machines = max(1, math.ceil(busy))
+    owned = "1 machine" if machines == 1 else f"{machines:,} machines"
+    return machines * volume.hour * HOURS, (
+        f"{tokens:,.0f} tokens ÷ {rate:,.0f} a second × {volume.each:,} × {volume.calls:,} calls a "
+        f"day keep one machine {100 * busy:,.0f} % busy, one answer at a time: {owned} × "
+        f"{_exact(volume.hour)} an hour × {HOURS} hours"
+    )
+
+
+def _tokens(done: list[Call | Run]) -> str:
+    ins = [cell.tokens_in for cell in done if cell.tokens_in is not None]
+    outs = [cell.tokens_out for cell in done if cell.tokens_out is not None]
+    if not ins or not outs:
+        return "On average"
+    return f"{fmean(ins):,.0f} tokens in and {fmean(outs):,.0f} out"
+
+
+def _exact(value: float) -> str:
+    """`$0.2025`, `$9,112.50`: as many places as the sum needs to be followed."""
+    if value >= 100:
+        return f"${value:,.2f}"
+    return f"${value:.6f}".rstrip("0") if value < 1 else f"${value:.4f}"
