@@ -148,6 +148,8 @@ def _plain_sqlite_engines(url: str, *, guest: bool) -> tuple[Engine, Engine]:
 
 
 def _prepare(engine: Engine, *, begin: str, guest: bool) -> None:
+    """SQLAlchemy calls what is defined here; pyright sees nobody who does."""
+
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _: object) -> None:  # pyright: ignore[reportUnusedFunction]
         connection.isolation_level = None  # sqlite3 would otherwise choose its own BEGIN

@@ -90,9 +90,9 @@ async def test_people_are_as_they_stand_now(database: Database, clinic: Cast) ->
 
 async def test_the_epoch_counts_up(database: Database, clinic: Cast) -> None:
     before = (await loaded(database, clinic.workspace.id)).epoch
-    async with database.write() as db:
-        await rules_store.bump(db, clinic.workspace.id)
-    await database.write_at_once(lambda db: rules_store.bump_now(db, clinic.workspace.id))
+    for _ in range(2):
+        async with database.write() as db:
+            await rules_store.bump(db, clinic.workspace.id)
     assert (await loaded(database, clinic.workspace.id)).epoch == before + 2
 
 

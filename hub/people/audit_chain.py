@@ -63,7 +63,10 @@ def rows(db: Connection, workspace_id: int | None, new: Sequence[dict[str, Any]]
 
 @event.listens_for(Session, "before_flush")
 def _chain(session: Session, _: object, __: object) -> None:  # pyright: ignore[reportUnusedFunction]
-    """Rows added through the ORM get their place in the chain when they are written."""
+    """Rows added through the ORM get their place in the chain when they are written.
+
+    SQLAlchemy calls it; pyright sees nobody who does.
+    """
     new = [one for one in session.new if isinstance(one, AuditEntry) and one.hash is None]
     if not new:
         return

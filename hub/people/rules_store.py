@@ -86,11 +86,6 @@ def people_now(
     return found
 
 
-def bump_now(db: Connection, workspace_id: int) -> None:
-    """As `bump`, on a plain connection."""
-    db.execute(_raise(workspace_id))
-
-
 async def bump(db: AsyncSession, workspace_id: int) -> None:
     """Something changed that a judgement rests on; in the transaction of the change."""
     await db.execute(_raise(workspace_id), execution_options={"synchronize_session": False})

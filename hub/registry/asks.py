@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from abc import ABC, abstractmethod
 from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class Later(Exception):
 
 
 @dataclass(kw_only=True)
-class Ask:
+class Ask(ABC):
     """One request of one person; the subclasses say what for."""
 
     actor: Actor
@@ -77,8 +78,9 @@ class Ask:
         """What makes a repeated request the same request."""
         return hashlib.sha256(repr((self.actor.said, *self.parts())).encode()).hexdigest()
 
+    @abstractmethod
     def parts(self) -> tuple[Any, ...]:
-        raise NotImplementedError
+        """What was asked for, in plain values."""
 
     def subjects(self) -> list[str]:
         """What the audit log says it was done to."""
@@ -89,7 +91,7 @@ class Ask:
         glass = {"broke_glass": self.broke_glass} if self.breaks_glass else {}
         return glass | ({"despite_programs": self.despite} if self.despite_programs else {})
 
-    def look(self, db: Connection, ledger: Ledger) -> None:
+    def look(self, db: Connection, ledger: Ledger) -> None:  # noqa: B027 - most look at nothing
         """Load what else `settle` asks for, before everything below is asked."""
 
     def bases_wanted(self, ledger: Ledger) -> set[tuple[str, str]]:
@@ -104,6 +106,7 @@ class Ask:
         """File contents to load before `settle`; the versions are loaded by then."""
         return set()
 
+    @abstractmethod
     def settle(self, ledger: Ledger) -> Settled:
         """The commits this takes, as things stand.
 
@@ -111,7 +114,6 @@ class Ask:
             HubError: it cannot be done; nothing else is affected.
             Later: it can be tried with the next batch.
         """
-        raise NotImplementedError
 
     def plan(self, ref: str, default: str, changes: list[Change], **trailers: str) -> Plan:
         """A commit in the name of whoever asks."""

@@ -27,7 +27,6 @@ NUMBERS = {
 }
 """Settings with their own field; GitHub's key names."""
 SAME = {"top_p": "topP", "max_tokens": "maxTokens", "maxCompletionTokens": "maxTokens"}
-ANSWER_SHAPES = ("", "text", "json_object", "json_schema")
 
 
 def from_form(fields: Fields, stored: Tree) -> Tree:

@@ -66,6 +66,7 @@ class Gits:
     def _start(self, command: Command) -> Any:
         whole = [*_clean_git(), f"--git-dir={self._path}", *command]
         try:
+            # GitPython asks for an open file, and hands what it gets to Popen, which takes PIPE.
             return self._git.execute(whole, istream=cast("Any", subprocess.PIPE), as_process=True)
         except (GitCommandNotFound, OSError) as error:
             raise GitFailed(command[0], -1, str(error)) from error

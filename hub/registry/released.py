@@ -61,7 +61,7 @@ async def together(db: AsyncSession, workspace_id: int, commits: list[str]) -> d
         .where(LabelMove.workspace_id == workspace_id, LabelMove.commit.in_(commits))
         .group_by(LabelMove.commit)
     )
-    return {commit: count for commit, count in await db.execute(query)}  # noqa: C416
+    return dict((await db.execute(query)).all())
 
 
 async def last_release(

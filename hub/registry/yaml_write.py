@@ -8,6 +8,9 @@ A bare word is written only where no reader, of YAML 1.1 or 1.2, could take it f
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias, cast
+
+Group: TypeAlias = Mapping[str, object]
 
 _UNSAFE = re.compile(
     "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -46,7 +49,7 @@ def _sequence(items: Sequence[object], indent: str, out: list[str]) -> None:
     """Each item behind its own dash."""
     for item in items:
         if isinstance(item, dict) and item:
-            _mapping(item, indent + "  ", indent + "- ", out)  # pyright: ignore[reportUnknownArgumentType]
+            _mapping(cast("Group", item), indent + "  ", indent + "- ", out)
         else:
             out.append(indent + "-")
             _value(item, indent, out)
@@ -58,10 +61,10 @@ def _value(value: object, indent: str, out: list[str], *, block: bool = False) -
         out.append(_text(value, indent + "  ", block=block))
     elif isinstance(value, dict) and value:
         out.append("\n")
-        _mapping(value, indent + "  ", "", out)  # pyright: ignore[reportUnknownArgumentType]
+        _mapping(cast("Group", value), indent + "  ", "", out)
     elif isinstance(value, list | tuple) and value:
         out.append("\n")
-        _sequence(value, indent + "  ", out)  # pyright: ignore[reportUnknownArgumentType]
+        _sequence(cast("Sequence[object]", value), indent + "  ", out)
     else:
         out.append(f" {_word(value)}\n")
 

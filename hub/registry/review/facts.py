@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, func, select
@@ -186,7 +186,7 @@ class _Read:
         query = select(Comment.number, func.count()).where(
             self._of(Comment), Comment.parent_id.is_(None), Comment.resolved_at.is_(None)
         )
-        return dict(cast("Any", self.db.execute(query.group_by(Comment.number)).all()))
+        return dict(self.db.execute(query.group_by(Comment.number)).all())
 
     def checks(self, digests: dict[int, str]) -> dict[int, dict[str, Any]]:
         found: defaultdict[int, dict[str, Any]] = defaultdict(dict)
