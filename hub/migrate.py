@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 
 from hub.db import Base, Database
@@ -49,7 +53,11 @@ async def change(database_url: str, revision: str, *, down: bool = False) -> Non
     def run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7362417)"))
-        move(config(connection), revision)
+        if (
+            revision != "head"
+            or MigrationContext.configure(connection).get_current_heads() != _heads()
+        ):
+            move(config(connection), revision)
 
     database = Database(database_url)
     try:
@@ -57,6 +65,12 @@ async def change(database_url: str, revision: str, *, down: bool = False) -> Non
             await connection.run_sync(run)
     finally:
         await database.close()
+
+
+@cache
+def _heads() -> Sequence[str]:
+    """Where the migrations end; reading them all takes longer than the rest of a start."""
+    return tuple(ScriptDirectory.from_config(config()).get_heads())
 
 
 def config(connection: Connection | None = None) -> Config:

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
+from copy import deepcopy
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -60,6 +61,21 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("migrated") / "hub.db"
     asyncio.run(upgrade(f"sqlite+aiosqlite:///{file}"))
     return file
+
+
+@pytest.fixture(scope="session")
+def peopled(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cast]:
+    """The same with the cast in it: making them takes longer than most tests."""
+    file = tmp_path_factory.mktemp("peopled") / "hub.db"
+    shutil.copyfile(migrated, file)
+
+    async def write_down() -> Cast:
+        database = Database(f"sqlite+aiosqlite:///{file}")
+        made = await make_cast(database)
+        await database.close()
+        return made
+
+    return file, asyncio.run(write_down())
 
 
 @pytest.fixture(scope="session")
@@ -165,7 +181,8 @@ def settings(
     if engine == "postgres":
         data.mkdir()
         return settings_for(data, database_url=request.getfixturevalue("postgres_url"))
-    copy_template(migrated, data)
+    with_cast = "cast" in request.fixturenames
+    copy_template(request.getfixturevalue("peopled")[0] if with_cast else migrated, data)
     return settings_for(data)
 
 
@@ -198,9 +215,12 @@ async def hub(settings: Settings) -> AsyncIterator[Front]:
 
 
 @pytest.fixture
-async def cast(hub: Front) -> Cast:
+async def cast(hub: Front, engine: str, request: pytest.FixtureRequest) -> Cast:
     """The people and keys, written into the hub; repositories made for both workspaces."""
-    made = await make_cast(hub.state.database)
+    if engine == "sqlite":
+        made = deepcopy(request.getfixturevalue("peopled")[1])
+    else:
+        made = await make_cast(hub.state.database)
     for workspace in (made.workspace, made.rival):
         await hub.state.make_repository(workspace.slug)
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,10 +16,10 @@ from tests.cast import copy_template
 from tests.commands import prompthub
 
 
-@pytest.fixture
-def data(tmp_path: Path, migrated: Path) -> Path:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Path:
     """A data folder with the workspace `main` and somebody in it."""
-    folder = tmp_path / "data"
+    folder = tmp_path_factory.mktemp("filled") / "data"
     copy_template(migrated, folder)
     at = ("--data", str(folder))
     assert prompthub("init", *at).returncode == 0
@@ -26,6 +27,12 @@ def data(tmp_path: Path, migrated: Path) -> Path:
         added = prompthub("user", "add", f"{name}@example.org", *at, "--workspace", "main")
         assert added.returncode == 0
     return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path, filled: Path) -> Path:
+    """The same for a test alone."""
+    return shutil.copytree(filled, tmp_path / "data")
 
 
 def audit(data: Path, *words: str) -> CompletedProcess[str]:
@@ -49,7 +56,7 @@ def test_the_audit_log_is_checked_and_exported(data: Path) -> None:
     assert rows[-1]["hash"] in sound.stdout
 
     only = ("verify", "--workspace", "main")
-    for row in rows:
+    for row in (rows[0], rows[len(rows) // 2], rows[-1]):
         assert audit(data, *only, "--expect", row["hash"]).returncode == 0
     change(data, "DELETE FROM audit WHERE id = ?", rows[-1]["id"])
     assert audit(data, *only).returncode == 0, "a chain alone cannot show that its end is gone"
