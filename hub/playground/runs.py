@@ -44,7 +44,8 @@ async def perform(
             await _at_one(call, endpoint, request, patience, tries=TRIES if last else 1)
             if call.error is None or call.begun or last:
                 break
-            call.remark(f"{endpoint.model} at {endpoint.name} did not answer: {call.error}")
+            why = call.error.partition(". ")[0].rstrip(".")
+            call.remark(f"{endpoint.model} at {endpoint.name} did not answer: {why}")
             call.error = None
         if isinstance(target, Route) and call.error is None:
             call.remark(f"answered by {endpoint.model} at {endpoint.name}")
@@ -117,12 +118,12 @@ async def _tries(
                 return
             body, attempt = outcome, attempt - 1
             continue
-        pause, sentence = outcome
+        pause, sentence, brief = outcome
         if pause is None or attempt >= tries:
             call.error = sentence
             return
         again = f"try {attempt + 1} of {tries}"
-        await _count_down(call, sentence, pause, again)
+        await _count_down(call, f"{endpoint.name} {brief}.", pause, again)
 
 
 async def _count_down(call: Call, sentence: str, seconds: float, again: str = "") -> None:
@@ -135,8 +136,8 @@ async def _count_down(call: Call, sentence: str, seconds: float, again: str = ""
     call.waited(seconds)
 
 
-Again = tuple[float | None, str]
-"""Seconds until another try (None: no hope), and what went wrong."""
+Again = tuple[float | None, str, str]
+"""Seconds until another try (None: no hope), what went wrong, and that in a few words."""
 
 
 async def _try(
@@ -166,7 +167,7 @@ async def _try(
             async for event in events(response, dialect, patience):
                 begun = True
                 if isinstance(event, Failed) and event.again and not call.begun:
-                    return refusals.backoff(attempt), event.sentence
+                    return refusals.backoff(attempt), event.sentence, "is busy"
                 if not _take(call, event):
                     return None
         return None
@@ -228,23 +229,26 @@ async def _refused(
     if pause is not None and response.status_code in (429, 503, 529):
         # Everybody's next call would meet the same answer.
         endpoint.slots.hold(pause)
-    return pause, refusals.sentence(response.status_code, data)
+    brief = "asks to wait" if response.status_code == 429 else "has a problem"
+    return pause, refusals.sentence(response.status_code, data), brief
 
 
 def _unreached(endpoint: Endpoint, error: httpx.HTTPError, attempt: int) -> Again:
     """Nothing came at all: why, and whether another try is worth it."""
+    again, name = refusals.backoff(attempt), endpoint.name
     if endpoint.local:
-        return 0.5, "The local engine stopped in the middle; it starts again. Run this once more."
+        stopped = "The local engine stopped in the middle; it starts again. Run this once more."
+        return again, stopped, "starts again"
     if isinstance(error, httpx.ReadTimeout):
-        return None, f"{endpoint.name} took the request but did not begin to answer."
+        return None, f"{name} took the request but did not begin to answer.", ""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         if "certificate" in str(error).lower():
-            return None, f"The certificate of {endpoint.name} is not valid, so nothing was sent."
-        again = refusals.backoff(attempt)
-        return again, f"{endpoint.name} cannot be reached. Is it running, and is the address right?"
+            return None, f"The certificate of {name} is not valid, so nothing was sent.", ""
+        sentence = f"{name} cannot be reached. Is it running, and is the address right?"
+        return again, sentence, "cannot be reached"
     if isinstance(error, httpx.PoolTimeout):
-        return None, f"Too many calls to {endpoint.name} at once. Run it again in a moment."
-    return refusals.backoff(attempt), f"{endpoint.name} closed the connection without an answer."
+        return None, f"Too many calls to {name} at once. Run it again in a moment.", ""
+    return again, f"{name} closed the connection without an answer.", "closed the connection"
 
 
 def kept(body: Any) -> Any:
