@@ -69,12 +69,15 @@ def uvicorn(
         process.wait(20)
 
 
-def wrk(url: str, asks: Path, key: str, seconds: int, connections: int = 32) -> dict[str, float]:
+def wrk(
+    url: str, asks: Path, key: str, seconds: int, connections: int = 32,
+    script: Path = HERE / "fetch.lua",
+) -> dict[str, float]:  # fmt: skip
     """Requests per second, latency in ms, and how many answers were errors."""
     done = subprocess.run(
         [
             "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
-            str(HERE / "fetch.lua"), url, "--", str(asks), key,
+            str(script), url, "--", str(asks), key,
         ],
         capture_output=True, text=True, check=True, timeout=120,
     ).stdout  # fmt: skip
