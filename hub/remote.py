@@ -6,11 +6,14 @@ person (propose, approve, merge), a key of the workspace for a machine (propose,
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, cast
 
 import click
 import httpx
+
+from sdk import command
 
 Json = dict[str, Any]
 SUFFIX = ".prompt.yml"
@@ -250,9 +253,28 @@ def close(hub: Hub, number: int, deed: str, reason: str) -> None:
 def check(
     hub: Hub, number: int, name: str, state: str, digest: str, summary: str, link: str
 ) -> None:
-    """Post a check NAME on a proposal, for CI; with a key of the workspace."""
+    """Post a check NAME on a proposal, for CI; with a key of the workspace.
+
+    Without a NUMBER: compare the lock file with the hub (`prompthub check --help`).
+    """
     body = {"digest": digest, "name": name, "state": state, "summary": summary, "link": link}
     click.echo(hub.ask("POST", f"proposals/{number}/checks", body)["sentence"])
 
 
-COMMANDS = (proposals, proposal, propose, approve, merge, release_, close, check)
+def _for_builds(name: str, says: str) -> click.Command:
+    """A command of the SDK's, so that `prompthub --help` tells of it."""
+    settings = {"ignore_unknown_options": True}
+
+    @click.command(name, help=says, add_help_option=False, context_settings=settings)
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def run(arguments: tuple[str, ...]) -> None:
+        sys.exit(command.main([name, *arguments]))
+
+    return run
+
+
+COMMANDS = (
+    proposals, proposal, propose, approve, merge, release_, close, check,
+    _for_builds("pull", "Write what a label points at to a lock file, for a build."),
+    _for_builds("types", "Write a module with the types of the prompts, for editors."),
+)  # fmt: skip

@@ -13,12 +13,12 @@ the hub is away.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from sdk.client import Default, Hub
+from sdk.environment import address_and_key, options
 from sdk.errors import (
     InvalidVariable,
     MissingVariables,
@@ -59,13 +59,6 @@ __all__ = [
 _hub: Hub | None = None
 _lock = threading.Lock()
 
-_FROM_ENVIRONMENT = {
-    "snapshot": "PROMPTHUB_SNAPSHOT",
-    "bundled": "PROMPTHUB_BUNDLED",
-    "app": "PROMPTHUB_APP",
-    "environment": "PROMPTHUB_ENVIRONMENT",
-}
-
 
 def configure(
     url: str | None = None, key: str | Callable[[], str] | None = None, **more: Any
@@ -82,14 +75,12 @@ def configure(
         PromptHubError: no address was given anywhere.
     """
     global _hub
-    url = url or os.environ.get("PROMPTHUB_URL", "")
-    key = os.environ.get("PROMPTHUB_KEY", "") if key is None else key
+    given_url, given_key = address_and_key()
+    url = url or given_url
+    key = given_key if key is None else key
     if not url:
         raise PromptHubError("Say where the hub is: sdk.configure(url=…), or set PROMPTHUB_URL.")
-    for name, variable in _FROM_ENVIRONMENT.items():
-        if name not in more and (value := os.environ.get(variable)):
-            more[name] = None if value == "off" else value
-    hub = Hub(url, key, **more)
+    hub = Hub(url, key, **{**options(), **more})
     _replace(hub)
     return hub
 

@@ -39,25 +39,15 @@ class Hub:
     """One hub, one key, one table of prompts; safe to share between threads and event loops."""
 
     def __init__(
-        self,
-        url: str,
-        key: str | Callable[[], str] = "",
-        *,
-        labels: Iterable[str] = ("production",),
-        names: Iterable[str] | None = None,
-        refresh: float = 5.0,
-        boot_wait: float = 1.0,
-        snapshot: Path | None = "auto",
-        bundled: Path | None = None,
-        stream: bool = True,
+        self, url: str, key: str | Callable[[], str] = "", *,
+        labels: Iterable[str] = ("production",), names: Iterable[str] | None = None,
+        refresh: float = 5.0, boot_wait: float = 1.0, stream: bool = True,
+        snapshot: Path | None = "auto", bundled: Path | None = None,
         max_stale: float | None = None,
         on_stale: Literal["serve", "bundled", "raise"] = "serve",
-        on_change: Callable[[Event], object] | None = None,
-        telemetry: bool = True,
-        app: str = "",
-        environment: str = "",
-        timing: Timing | None = None,
-    ) -> None:
+        on_change: Callable[[Event], object] | None = None, telemetry: bool = True,
+        app: str = "", environment: str = "", timing: Timing | None = None,
+    ) -> None:  # fmt: skip
         """Never waits and never raises for the network.
 
         Args:

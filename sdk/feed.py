@@ -108,6 +108,7 @@ class Feed(Loader):
                 self._poll_at = monotonic() + 1 + 4 * chance()
         self._change("closed")
         self._transport.close()
+        self._listens.close()
 
     def _turn(self) -> float:
         """Do what is due; returns the seconds until something is."""

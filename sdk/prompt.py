@@ -12,7 +12,7 @@ from sdk.frozen import frozen, thawed
 from sdk.notes import Life, Notes
 from sdk.request import body_of, parameters
 from sdk.template import Kind, Text, compile_text
-from sdk.variables import by_name, check_kind, needed, turns
+from sdk.variables import by_name, check_kind, needed, required, turns
 
 Record = Mapping[str, Any]
 
@@ -200,6 +200,16 @@ class Prompt:
     def variables(self) -> tuple[str, ...]:
         """Every variable that is used or declared, those used first."""
         return tuple(dict.fromkeys((*self._used(), *self._declared)))
+
+    @property
+    def declared(self) -> Mapping[str, Record]:
+        """What the prompt says about its variables, by name."""
+        return self._declared
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Variables without which it cannot be rendered."""
+        return required(self._texts, self._declared)
 
     @property
     def model(self) -> str | None:

@@ -33,6 +33,7 @@ class Transport:
         self._url = url
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
+        self._closed = False
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def get(self, ask: Ask, largest: int = LARGEST, whole: float = WHOLE_S) -> Reply:
@@ -72,11 +73,14 @@ class Transport:
                 yield from response.iter_raw()
 
     def close(self) -> None:
-        self.cut()
+        """End all connections; no request opens one any more."""
         with self._lock:
+            self._closed = True
             client, self._client = self._client, None
+        self.cut()
         if client is not None:
-            client.close()
+            with suppress(Exception):  # somebody may be in the middle of a request
+                client.close()
 
     def cut(self) -> None:
         """End all connections now, whoever waits on them; the next request opens new ones."""
@@ -90,9 +94,13 @@ class Transport:
         """Remember the socket: shutting it down is how to wake a thread that reads from it."""
         if event in _CONNECTED:
             self._sockets.add(info["return_value"].get_extra_info("socket"))
+            if self._closed:
+                self.cut()
 
     def _open(self) -> httpx.Client:
         with self._lock:
+            if self._closed:
+                raise ConnectionError("closed")
             if self._client is None:
                 with _importing:
                     import httpx  # 100 ms; a program that reads no prompt never pays it

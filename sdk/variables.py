@@ -66,6 +66,18 @@ def needed(texts: tuple[Text | None, ...], declared: Mapping[str, Record]) -> tu
     return tuple(names)
 
 
+def required(texts: tuple[Text | None, ...], declared: Mapping[str, Record]) -> tuple[str, ...]:
+    """`needed`, and what texts use in loops or filters without asking whether it is there."""
+    used = dict.fromkeys(
+        name
+        for text in texts
+        if text
+        for name in text.variables
+        if name not in text.optional and name not in declared
+    )
+    return tuple(dict.fromkeys((*used, *needed(texts, declared))))
+
+
 def turns(name: str, value: object) -> list[dict[str, Any]]:
     """The messages that stand in for a placeholder."""
     if value is None:
