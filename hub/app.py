@@ -60,6 +60,7 @@ from hub.registry.review.ringing import open_bell
 from hub.settings import Settings
 from hub.sync.carrier import Carrier
 from hub.sync.delivery import Served
+from hub.sync.described import PATHS
 from hub.sync.doors import Doors
 
 log = logging.getLogger("hub")
@@ -267,7 +268,7 @@ def openapi() -> OpenAPIConfig:
         description="Prompts, versions and labels of a workspace. The key says which workspace.",
         path="/api",
         use_handler_docstrings=True,
-        render_plugins=[JsonSchema(path="/openapi.json")],
+        render_plugins=[JsonSchema(path="/openapi.json", paths=PATHS)],
         openapi_router=_SchemaOnly(
             "/api", route_handlers=[], include_in_schema=False, opt={"needs": Need.PUBLIC}
         ),

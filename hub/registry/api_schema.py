@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
-    OpenAPIMediaType,
     OpenAPIResponse,
     Operation,
     RequestBody,
@@ -19,7 +18,7 @@ from hub.registry import bodies
 
 _COMPONENTS: dict[str, Any] = {}
 """What the document says of each shape, by its name; routes bring theirs as they are described."""
-_WHY = {
+WHY = {
     304: "It is what you have already.",
     400: "The address or the JSON could not be read.",
     401: "No key was sent, or it is unknown or revoked.",
@@ -37,7 +36,13 @@ WRITES = (400, 401, 403, 404, 409, 413, 422, 503)
 class JsonSchema(JsonRenderPlugin):
     """The app's OpenAPI document with our shapes in it; Litestar keeps only its own."""
 
+    def __init__(self, *, path: str, paths: dict[str, Any]) -> None:
+        """`paths`: routes that Litestar does not know, as the document tells of them."""
+        super().__init__(path=path)
+        self._others = paths
+
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        openapi_schema["paths"].update(self._others)
         held = openapi_schema.setdefault("components", {}).setdefault("schemas", {})
         held.update(_COMPONENTS)
         return super().render(request, openapi_schema)
@@ -53,9 +58,9 @@ def described(
 ) -> type[Operation]:
     """What a route takes and gives, to be its `operation_class`; no answer: an empty one."""
 
-    taken = None if body is None else {"application/json": _media(body)}
-    good = None if answer is None else {"application/json": _media(answer)}
-    wrong = {"application/problem+json": _media(bodies.Problem)}
+    taken = None if body is None else {"application/json": media(body)}
+    good = None if answer is None else {"application/json": media(answer)}
+    wrong = {"application/problem+json": media(bodies.Problem)}
 
     @dataclass
     class Described(Operation):
@@ -66,7 +71,7 @@ def described(
                 str(status): OpenAPIResponse(description=said, content=good),
                 **{
                     str(code): OpenAPIResponse(
-                        description=_WHY[code], content=None if code == 304 else wrong
+                        description=WHY[code], content=None if code == 304 else wrong
                     )
                     for code in errors
                 },
@@ -75,12 +80,14 @@ def described(
     return Described
 
 
-def _media(shape: type[msgspec.Struct]) -> OpenAPIMediaType:
+def media(shape: type[msgspec.Struct]) -> Any:
+    """A body of that shape, which the document explains among its components."""
     (reference,), found = msgspec.json.schema_components(
         (shape,), ref_template="#/components/schemas/{name}"
     )
-    for name, told in found.items():
+    # Python ends a text at \Z; the patterns of JSON schema are JavaScript's, where $ does.
+    plain = msgspec.json.decode(msgspec.json.encode(found).replace(rb"\\Z", b"$"))
+    for name, told in plain.items():
         if _COMPONENTS.setdefault(name, told) != told:
             raise TypeError(f"Two shapes of the REST interface are called {name}.")
-    # Litestar writes plain values out as they are; its own types have no word for a reference.
-    return OpenAPIMediaType(schema=cast("Any", reference))
+    return {"schema": reference}  # Litestar writes plain values out as they are
