@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from inspect import signature
 from typing import cast
 
@@ -270,11 +271,17 @@ def _check_call(node: nodes.Filter | nodes.Test) -> None:
         )
     if node.dyn_args is not None or node.dyn_kwargs is not None:
         raise refused(node, f"Give `{node.name}` its values one by one")
+    if not _fits(known[node.name], len(node.args), tuple(str(one.key) for one in node.kwargs)):
+        raise refused(node, f"`{node.name}` cannot take what stands in its brackets")
+
+
+@lru_cache(500)  # a long text asks the same again and again
+def _fits(function: Callable[..., object], count: int, names: tuple[str, ...]) -> bool:
     try:
-        named = {str(one.key): one for one in node.kwargs}
-        signature(known[node.name]).bind(None, *node.args, **named)
+        signature(function).bind(*[None] * (count + 1), **dict.fromkeys(names))
     except TypeError:
-        raise refused(node, f"`{node.name}` cannot take what stands in its brackets") from None
+        return False
+    return True
 
 
 _GUARDS = frozenset("default d defined undefined none".split())
