@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from hub.db import Database, now
 from hub.errors import Forbidden
-from hub.people import accounts, rules_store, workspaces
+from hub.people import accounts, keys, rules_store, workspaces
 from hub.people.models import Account, Workspace
 from hub.people.policy import Actor
 from hub.people.rules import Rule, folded
@@ -193,6 +193,32 @@ async def test_what_was_saved_meanwhile_is_not_approved_by_who_saved_it(bench: B
     await bench.merge(newer, by="ben", release=True)
     assert await bench.live("clinical/a") == 3
     await bench.assert_rebuilds()
+
+
+async def test_nor_by_whoever_made_the_key_that_saved_it(bench: Bench):
+    place = (bench.publisher, bench.workspace)
+    saved = await versions.save(
+        *place, "clinical/a", two("One", "Two"), base=None, actor=bench.ana, message=""
+    )
+    await bench.rule(LIVE)
+    wanted = Wanted(kind="change", name="clinical/a", document=two("First", "Two"), base=saved.hash)
+    await bench.propose(wanted, target="production")
+    async with bench.database.write() as db:
+        key = await keys.create(db, bench.workspace, "ci", "write", actor=bench.ben)
+    bot = Actor(
+        kind="key", name="key ci", email="", key_id=key.id, workspace_id=bench.workspace.id,
+        role="key:write",
+    )  # fmt: skip
+    evil = two("One", "Evil")
+    await versions.save(*place, "clinical/a", evil, base=saved.hash, actor=bot, message="")
+    newer = await proposals.rebase(
+        bench.publisher, bench.database, bench.workspace, 1, actor=bench.ben
+    )
+    with pytest.raises(Forbidden, match="somebody else"):
+        await bench.review(newer, "ben")
+    await refused(bench.merge(newer, by="ben", release=True))
+    await bench.review(newer, "dora")
+    await bench.merge(newer, by="ben", release=True)
 
 
 async def test_what_a_reviewer_has_seen_meanwhile_makes_nobody_an_author(bench: Bench):

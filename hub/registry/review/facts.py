@@ -18,6 +18,7 @@ from hub.people.policy import Actor
 from hub.people.rules import Approval, Case, Person
 from hub.registry.review import writers
 from hub.registry.review.models import Check, Comment, Item, Proposal, Review, Revision, Watcher
+from hub.registry.review.rows import accounts_of
 from hub.registry.review.views import Word
 
 NOBODY = Actor(kind="operator", name="The rules", email="")
@@ -128,10 +129,14 @@ class _Read:
             Revision.number, Revision.revision, Revision.digest, Revision.account_id,
             Revision.author_email, Revision.co_authors,
         ).where(self._of(Revision))  # fmt: skip
-        for number, revision, digest, account_id, email, others in self.db.execute(query):
+        rows = self.db.execute(query).all()
+        named = {email for row in rows for email in row.co_authors}
+        behind = accounts_of(self.db, named) if named else {}
+        for number, revision, digest, account_id, email, others in rows:
             if revision == latest[number]:
                 digests[number] = digest
             ids[number] |= {account_id} if account_id is not None else set()
+            ids[number] |= {behind[one] for one in others if one in behind}
             emails[number] |= {email.lower(), *others} if email else {*others}
         return digests, {
             number: (frozenset(ids[number]), frozenset(emails[number])) for number in self.numbers

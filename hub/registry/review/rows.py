@@ -70,13 +70,16 @@ def _hold(db: Connection, ledger: Ledger, rows: list[Any]) -> None:
         parts.append(Part(blob=blob, **{name: getattr(item, name) for name in _PART}))
         if data is not None and blob is not None:
             files[blob] = data
-    emails = {row.author_email.lower() for row in rows}
-    emails |= {email for row in rows for email in row.co_authors}
+    others = {email for row in rows for email in row.co_authors}
+    emails = {row.author_email.lower() for row in rows} | others
+    writers = {row.account_id for row in rows if row.account_id is not None}
+    if others:  # behind a key's address is whoever made it
+        writers |= set(accounts_of(db, others).values())
     ledger.proposals[last.number] = HeldProposal(
         number=last.number, state=last.state, title=last.title, why=last.why, target=last.target,
         revision=last.its, digest=last.digest, commit=last.commit, author=last.author,
         author_email=last.author_email, parts=tuple(parts), files=files,
-        writers=frozenset(row.account_id for row in rows if row.account_id is not None),
+        writers=frozenset(writers),
         writer_emails=frozenset(emails), at=last.at,
     )  # fmt: skip
 
