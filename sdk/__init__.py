@@ -53,6 +53,7 @@ __all__ = [
     "refresh",
     "status",
     "subscribe",
+    "use",
     "wait_ready",
 ]
 
@@ -74,23 +75,22 @@ def configure(
     Raises:
         PromptHubError: no address was given anywhere.
     """
-    global _hub
     given_url, given_key = address_and_key()
     url = url or given_url
     key = given_key if key is None else key
     if not url:
         raise PromptHubError("Say where the hub is: sdk.configure(url=…), or set PROMPTHUB_URL.")
     hub = Hub(url, key, **{**options(), **more})
-    _replace(hub)
-    return hub
-
-
-def _replace(hub: Hub | None) -> Hub | None:
-    global _hub
-    old, _hub = _hub, hub
-    if old is not None:
+    if (old := use(hub)) is not None:
         old.close()
     return hub
+
+
+def use(hub: Hub | None) -> Hub | None:
+    """Have `get_prompt` read from this hub, or from none yet; returns the one of before."""
+    global _hub
+    old, _hub = _hub, hub
+    return old
 
 
 def _default() -> Hub:

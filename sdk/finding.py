@@ -6,6 +6,7 @@ does not answer; after that they are told at once what is at hand.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from sdk.disk import Disk
 from sdk.errors import TemplateError
 from sdk.feed import Feed
 from sdk.flow import Failed, Fresh, Gone, Pin, Said, impossible
-from sdk.keeper import Keeper
+from sdk.keeper import Keeper, Key
 from sdk.notes import Life
 from sdk.prompt import Prompt
 from sdk.shelf import Shelf
@@ -43,6 +44,7 @@ class Finding:
         self._who = who
         self._shelf, self._feed, self._keeper, self._bundle = shelf, feed, keeper, bundle
         self._disk = disk
+        self._ask: Callable[[Key], Said | Answer | Prompt] = keeper.ask
         self._boot_wait, self._miss = boot_wait, miss
         self._patience_ends: float | None = None
         self._known_whole = False
@@ -64,6 +66,10 @@ class Finding:
         with self._shelf.lock:
             self._feed.start()
 
+    def stay_offline(self, ask: Callable[[Key], Said | Prompt]) -> None:
+        """For tests: no disk and no thread; `ask` answers for what the document does not tell."""
+        self._begun, self._ask = True, ask
+
     def after_fork(self) -> None:
         self._begun = False
         self._patience_ends = None
@@ -76,7 +82,9 @@ class Finding:
         self._shelf.restore()
         feed = self._feed
         if not self._who.covers(pin, name) or feed.one_by_one:
-            said = self._keeper.ask((pin, name))
+            said = self._ask((pin, name))
+            if isinstance(said, Prompt):
+                return Fresh(said, "")
             if isinstance(said, Answer):
                 return said.said or Wait(said, self._keeper.patience(), False)
             return said

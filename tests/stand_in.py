@@ -157,7 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(200, JSON, json.dumps(found), ETag=etag)
 
-    def _send(self, status: int, kind: str, body: str, quietly: bool = False, **headers: str) -> None:
+    def _send(
+        self, status: int, kind: str, body: str, quietly: bool = False, **headers: str
+    ) -> None:
         if not quietly:
             self.stand_in.statuses.append(status)
         raw = body.encode()

@@ -168,4 +168,4 @@ def test_the_module_of_types_reads_prompts(fake, tmp_path, monkeypatch):
         assert typed_prompts.get_prompt("care/note").version == 2
     finally:
         sdk.close(2)
-        sdk._replace(None)
+        sdk.use(None)

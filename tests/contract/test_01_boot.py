@@ -251,6 +251,7 @@ from sdk.wire import Who, document
 who = Who("http://hub", ("production",), None, "", "", "")
 disk = Disk(sys.argv[1], who, "key", print)
 table = document(open(sys.argv[2], "rb").read())
+disk.save(table)
 print("ready", flush=True)
 for number in range(1, 10**9):
     disk.save(table._replace(revision=number))
