@@ -18,7 +18,7 @@ def api(server):
 @pytest.fixture
 def program(server):
     """A program with a key that may read."""
-    hub = sdk.Hub(server.url, server.cast.read_key, refresh=REFRESH, boot_wait=10)
+    hub = sdk.Hub(server.url, server.cast.read_key, refresh=REFRESH, boot_wait=10, snapshot=None)
     yield hub
     hub.close(5)
 
@@ -72,7 +72,7 @@ def test_a_deleted_prompt_leaves_and_another_workspace_sees_nothing(api, program
     save(api, "care/gone", "Here")
     release(api, "care/gone", 1)
     assert program.get_prompt("care/gone").text() == "Here"
-    rival = sdk.Hub(server.url, server.cast.rival_key, boot_wait=10)
+    rival = sdk.Hub(server.url, server.cast.rival_key, boot_wait=10, snapshot=None)
     with pytest.raises(sdk.PromptNotFound):
         rival.get_prompt("care/gone")
     rival.close(5)

@@ -1,0 +1,203 @@
+"""The same promises with the real hub at the other end, under uvicorn, through the bad wire."""
+
+import json
+import time
+
+import httpx
+import pytest
+
+import sdk
+from sdk.states import Timing
+from tests.contract.proxy import Proxy
+
+QUICK = Timing(
+    silence=20, greeting=3, polls_after=0.3, stale_after=0.5, first_retry=0.05, longest_retry=0.3,
+    healthy=0.5, refused=0.3, longest_refused=0.5, save_after=0.05, report=0.3, report_soon=0.1,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def api(server):
+    with httpx.Client(base_url=server.url, headers=server.headers("write"), timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def make(server):
+    made = []
+
+    def make(url="", **more):
+        more = {"snapshot": None, "timing": QUICK, "refresh": 0.2, "boot_wait": 20} | more
+        made.append(sdk.Hub(url or server.url, server.cast.read_key, **more))
+        return made[-1]
+
+    yield make
+    for hub in made:
+        hub.close(2)
+
+
+def until(true, seconds=15.0):
+    began = time.monotonic()
+    while not true():
+        if time.monotonic() - began > seconds:
+            pytest.fail("waited in vain")
+        time.sleep(0.002)
+    return time.monotonic() - began
+
+
+def save(api, name, text, base=None):
+    document = {"template": "jinja", "messages": [{"role": "user", "content": text}]}
+    body = {"document": document, "base": base, "message": "Because"}
+    answer = api.post(f"/api/v1/versions/{name}", json=body)
+    assert answer.status_code in (200, 201), answer.text
+    return answer.json()["hash"]
+
+
+def release(api, name, version, label="production"):
+    body = {"version": version, "reason": "It is better"}
+    answer = api.put(f"/api/v1/labels/{label}/{name}", json=body)
+    assert answer.status_code == 200, answer.text
+
+
+def released(api, name, *texts):
+    base = None
+    for text in texts:
+        base = save(api, name, text, base)
+    release(api, name, 1)
+
+
+def test_14_20_a_release_and_a_rollback_arrive_at_once(api, make):
+    released(api, "real/one", "One {{ name }}", "Two {{ name }}")
+    hub = make()
+    assert hub.get_prompt("real/one").text(name="Bo") == "One Bo"
+    until(lambda: hub.status().state == "live")
+    took = []
+    for version in (2, 1, 2, 1, 2):
+        release(api, "real/one", version)
+        took.append(until(lambda version=version: hub.get_prompt("real/one").version == version))
+    assert sorted(took)[2] < 0.5
+    assert hub.get_prompt("real/one").source == "stream"
+    assert hub.get_prompt("real/one").text(name="Bo") == "Two Bo"
+
+
+def test_15_several_prompts_in_one_step(api, make):
+    released(api, "real/a", "A1", "A2")
+    released(api, "real/b", "B1", "B2")
+    hub, wrong = make(), []
+    assert hub.get_prompt("real/a").version + hub.get_prompt("real/b").version == 2
+    until(lambda: hub.status().state == "live")
+    moves = [{"label": "production", "name": f"real/{x}", "version": 2} for x in "ab"]
+    answer = api.put("/api/v1/releases", json={"moves": moves, "reason": "Both"})
+    assert answer.status_code == 200, answer.text
+    end = time.monotonic() + 10
+    while hub.get_prompt("real/b").version != 2 and time.monotonic() < end:
+        early, late = hub.get_prompt("real/a").version, hub.get_prompt("real/b").version
+        if late < early:
+            wrong.append((early, late))
+    assert not wrong
+    assert hub.get_prompt("real/b").version == 2
+
+
+def test_21_a_deleted_prompt_and_a_label_of_its_own(api, make):
+    released(api, "real/gone", "Here")
+    hub = make(labels=("production", "staging"))
+    handle = hub.prompt("real/gone")
+    assert handle.current.version == 1
+    until(lambda: hub.status().state == "live")
+    release(api, "real/gone", 1, "staging")
+    until(lambda: hub.get_prompt("real/gone", "staging", default="x").version == 1)
+    assert api.delete("/api/v1/prompts/real/gone").status_code == 204
+    until(lambda: hub.get_prompt("real/gone", default="Mine").source == "default")
+    with pytest.raises(sdk.PromptNotFound):
+        assert handle.current
+
+
+def test_names_and_latest_are_followed(api, make):
+    released(api, "real/f/one", "One")
+    hub = make(labels=("latest",), names=("real/f/*",))
+    assert hub.get_prompt("real/f/one", "latest").version == 1
+    until(lambda: hub.status().state == "live")
+    base = api.get("/api/v1/prompts/real/f/one").json()["hash"]
+    save(api, "real/f/one", "Two", base)
+    until(lambda: hub.get_prompt("real/f/one", "latest").version == 2)
+    with pytest.raises(sdk.PromptNotFound):
+        hub.get_prompt("real/one", "no-such-label")
+
+
+@pytest.mark.parametrize("mood", ["refuse", "reset", "hang", "half", "drop", "hold streams", "page",
+                                  "away", "garble"])  # fmt: skip
+def test_22_30_no_fault_of_the_wire_takes_anything_away(api, server, make, mood):
+    name = f"wire/{mood.replace(' ', '-')}"
+    released(api, name, "One", "Two")
+    with Proxy(server.settings.port) as wire:
+        hub = make(wire.url)
+        assert hub.get_prompt(name).version == 1
+        until(lambda: hub.status().state == "live")
+        wire.mood = mood
+        wire.cut()
+        release(api, name, 2)
+        began, slowest = time.monotonic(), 0.0
+        while time.monotonic() - began < 0.4:
+            before = time.perf_counter()
+            assert hub.get_prompt(name).version in (1, 2)
+            slowest = max(slowest, time.perf_counter() - before)
+        assert slowest < 0.1
+        wire.mood = "pass"
+        wire.cut()
+        until(lambda: hub.get_prompt(name).version == 2)
+        until(lambda: hub.status().state == "live")
+        hub.close(1)
+
+
+def test_40_the_hub_is_told_what_is_used(api, server, make):
+    released(api, "real/used", "Hello {{ name }}")
+    hub = make(app="triage-bot", environment="tests")
+    with pytest.raises(sdk.MissingVariables):
+        hub.get_prompt("real/used").text()
+    hub.get_prompt("real/used").text(name="Ada")
+    hub.wait_ready()
+    body = json.loads(hub._upkeep._usage.report(hub.status()))
+    headers = server.headers("read")
+    answer = httpx.post(f"{server.url}/api/v1/usage", json=body, headers=headers)
+    assert answer.status_code == 202, answer.text
+    row = next(one for one in body["prompts"] if one["name"] == "real/used")
+    assert (row["calls"], row["errors"], row["variables"]) == (2, 1, ["name"])
+
+
+def test_43_tags_are_exact_and_packed_and_plain_are_the_same(api, server):
+    released(api, "real/tag", "One", "Two")
+    headers, url = server.headers("read"), f"{server.url}/api/v1/snapshot"
+    plain = httpx.get(url, headers=headers | {"Accept-Encoding": "identity"})
+    packed = httpx.get(url, headers=headers | {"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert plain.content == packed.content
+    again = httpx.get(url, headers=headers | {"If-None-Match": packed.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    release(api, "real/tag", 2)
+    moved = httpx.get(url, headers=headers | {"If-None-Match": packed.headers["etag"]})
+    assert moved.status_code == 200
+    rival = httpx.get(url, headers=server.headers("rival"))
+    assert rival.json()["pointers"] == []
+    digest = next(iter(moved.json()["objects"]))
+    assert httpx.get(f"{server.url}/api/v1/objects/{digest}", headers=headers).status_code == 200
+    other = httpx.get(f"{server.url}/api/v1/objects/{digest}", headers=server.headers("rival"))
+    assert other.status_code == 404
+    for route in ("snapshot", "stream?since=a:1", f"objects/{digest}"):
+        assert httpx.get(f"{server.url}/api/v1/{route}").status_code == 401
+
+
+def test_45_an_old_sdk_at_a_new_hub(api, server):
+    """What the first SDK asked, as it asked it."""
+    released(api, "real/old", "One")
+    url = f"{server.url}/api/v1/prompts/real/old?label=production"
+    headers = server.headers("read") | {"Accept": "application/json"}
+    first = httpx.get(url, headers=headers)
+    assert first.status_code == 200
+    prompt = sdk.Prompt.from_record(first.json())
+    assert (prompt.version, prompt.text()) == (1, "One")
+    again = httpx.get(url, headers=headers | {"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    gone = httpx.get(f"{server.url}/api/v1/prompts/no/such?label=production", headers=headers)
+    assert gone.status_code == 404
+    assert gone.headers["content-type"].startswith("application/problem+json")
+    assert gone.json()["detail"]
