@@ -179,17 +179,25 @@ async def write(
     if action == "ask" or not why:
         error = WHY if action == "save" else None
         return await _again(request, database, name, asking=True, why_error=error)
+    return await _save(request, database, about, draft, why)
+
+
+async def _save(
+    request: Ask, database: Database, about: Heading, draft: drafts.DraftView, why: str
+) -> Template | Redirect:
+    """A version of what was typed; when it is refused, all of it is on the page again."""
+    workspace: WorkspaceRef = request.state.workspace
     try:
         made = await save_draft(
-            request.app.state.publisher, database, workspace, actor, about.name, draft.document,
-            draft.base, why, base_version=draft.base_version, prompt_id=about.id,
+            request.app.state.publisher, database, workspace, request.state.actor, about.name,
+            draft.document, draft.base, why, base_version=draft.base_version, prompt_id=about.id,
             revision=draft.revision,
         )  # fmt: skip
     except NeedsResolving:
         return go(f"/{workspace.slug}/resolve/{about.name}")
     except HubError as refused:
         return await _again(
-            request, database, name, status=refused.status, error=refused.sentence, why=why
+            request, database, about.name, status=refused.status, error=refused.sentence, why=why
         )
     said = f"Saved version {made.saved.version}. {made.note}"
     if not made.saved.created:
