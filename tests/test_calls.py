@@ -6,11 +6,14 @@ import json
 import httpx
 import pytest
 
-from hub.playground.calls import Call, Endpoint, Patience
+from hub.playground import runs
+from hub.playground.calls import THIS_MACHINE, Call, Endpoint, Patience
+from hub.playground.cells import cell_of
 from hub.playground.outbound import Outbound
 from hub.playground.prices import Price
 from hub.playground.runs import perform
 from hub.playground.turns import Turns
+from hub.playground.wire.events import Delta, Note, Timing
 from hub.registry.tokens import estimate
 from hub.settings import Secret
 from tests.endpoint import KEY, FakeEndpoint, running_endpoint
@@ -156,3 +159,57 @@ async def test_a_connection_takes_no_more_calls_at_once_than_it_allows(fake, out
     await asyncio.gather(*(perform(call, endpoint, request) for call in calls))
     assert {call.state for call in calls} == {"done"}
     assert fake.most_at_once <= 2
+
+
+async def test_while_nothing_comes_the_cell_counts(fake, outbound, monkeypatch):
+    """A machine that sleeps takes minutes to wake; the page says for how long it has been asked."""
+    monkeypatch.setattr(runs, "SLOW_START", 0.05)
+    seen: list[str] = []
+    call = Call(lambda: seen.append(call.wait))
+    request = {"messages": [{"role": "user", "content": "x"}]}
+    patience = Patience(first_byte=0.4, idle=5, total=5)
+    await perform(call, endpoint_of(fake, outbound, "hang"), request, patience)
+    assert any(one.startswith("Sent 0:00 ago") for one in seen)
+    assert call.wait == ""
+
+
+def test_what_the_engine_measured_is_taken_out_of_the_first_word():
+    """Loading and standing in line are said apart, not counted as the model's slowness."""
+    call = Call(lambda: None)
+    call.begin()
+    call._sent -= 3.0
+    call.take(Delta("a"))
+    call.take(Timing(queued=0.5, loaded=2.0, device="cuda:0"))
+    call.end("done")
+    assert (call.queued_s, call.load_s, call.device) == (0.5, 2.0, "gpu")
+    assert call.first_token_s == pytest.approx(0.5, abs=0.05)
+    assert call.total_s == pytest.approx(0.5, abs=0.05)
+    call.connection = THIS_MACHINE
+    assert "local, 0.50 s of GPU" in cell_of(call).figures
+    assert "loaded in 2.0 s" in cell_of(call).figures
+
+
+def test_notes_and_measurements_of_the_same_wait_are_counted_once():
+    call = Call(lambda: None)
+    call.waited(1.0)  # in the hub's own line
+    call.begin()
+    call._sent -= 2.0
+    call.take(Note("Loading the model: 10 %", "load"))
+    call.take(Timing(queued=0.25, loaded=2.0))
+    assert call.load_s == pytest.approx(2.0, abs=0.05)
+    assert call.queued_s == pytest.approx(1.25)
+
+
+async def test_the_price_of_an_hour_makes_seconds_money_and_without_it_there_is_none(
+    fake, outbound
+):
+    priced = endpoint_of(fake, outbound, "echo", hour_price=36.0)
+    call = Call(lambda: None)
+    request = {"messages": [{"role": "user", "content": "one two three"}]}
+    await perform(call, priced, request)
+    assert call.cost_usd == pytest.approx((call.total_s or 0) / 100)
+    assert call.cost_from.endswith("s at $36 an hour")
+    free = Call(lambda: None)
+    await perform(free, endpoint_of(fake, outbound, "echo"), request)
+    assert free.cost_usd is None
+    assert not any("$" in one for one in cell_of(free).figures)

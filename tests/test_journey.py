@@ -157,7 +157,7 @@ def write_a_draft(page: Any) -> None:
 
 def connect(page: Any, base_url: str) -> None:
     """An endpoint that speaks the common dialect; the form tests it before it is used."""
-    page.goto("/demo/models/new")
+    page.goto("/demo/models/new?provider=own")
     page.locator("#f-name").fill("Acme")
     page.locator("#f-base_url").fill(base_url)
     page.locator("#f-key").fill(KEY)

@@ -89,7 +89,7 @@ def acme(hub, open_page, fake):
     page = open_page("maria")
     page.goto(f"{hub.url}/clinic/models")
     if page.get_by_text("Acme", exact=True).count() == 0:
-        page.goto(f"{hub.url}/clinic/models/new")
+        page.goto(f"{hub.url}/clinic/models/new?provider=own")
         page.locator("#f-name").fill("Acme")
         page.locator("#f-base_url").fill(fake.base_url)
         page.locator("#f-key").fill(KEY)

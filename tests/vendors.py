@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,29 @@ async def running_vendors() -> AsyncIterator[Vendors]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def vendors_in_a_thread() -> Iterator[Vendors]:
+    """The same with a loop of its own, for tests that have none to lend."""
+    ready, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    made: list[Vendors] = []
+
+    async def run() -> None:
+        async with running_vendors() as vendors:
+            made.append(vendors)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    ready.wait(10)
+    try:
+        yield made[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
 
 
 async def _serve(vendors: Vendors, reader: Any, writer: Any) -> None:
@@ -216,29 +240,23 @@ def _whole(kind: str) -> Any:
 
 
 def _models(kind: str) -> Any:
-    match kind:
-        case "gemini":
-            methods = ["generateContent"]
-            return {"models": [{"name": f"models/{one}", "supportedGenerationMethods": methods}
-                               for one in MODELS]}  # fmt: skip
-        case "ollama":
-            return {"models": [{"name": one, "model": one} for one in MODELS]}
-        case _:
-            return {"data": [{"id": one} for one in MODELS]}
+    if kind == "gemini":
+        methods = ["generateContent"]
+        return {"models": [{"name": f"models/{one}", "supportedGenerationMethods": methods}
+                           for one in MODELS]}  # fmt: skip
+    if kind == "ollama":
+        return {"models": [{"name": one, "model": one} for one in MODELS]}
+    return {"data": [{"id": one} for one in MODELS]}
 
 
 def _error(kind: str, name: str, message: str, status: int, wait: str = "0.3s") -> str:
-    match kind:
-        case "gemini":
-            detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": wait}
-            return json.dumps([{"error": {"code": status, "message": message,
-                                          "details": [detail]}}])  # fmt: skip
-        case "ollama":
-            return json.dumps({"error": message})
-        case "anthropic":
-            return json.dumps({"type": "error", "error": {"type": name, "message": message}})
-        case _:
-            return json.dumps({"error": {"message": message, "type": name}})
+    if kind == "gemini":
+        detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": wait}
+        error = {"code": status, "message": message, "details": [detail]}
+        return json.dumps([{"error": error}])
+    if kind == "ollama":
+        return json.dumps({"error": message})
+    return json.dumps({"type": "error", "error": {"type": name, "message": message}})
 
 
 def _inside(kind: str) -> Any:

@@ -23,17 +23,37 @@ class RunOut(msgspec.Struct, frozen=True, kw_only=True):
     """From 0: the same question may be asked several times."""
     state: str
     """waiting, running, done, failed or stopped."""
+    model: str
+    connection: str
+    """Who was asked; of an alias, who answered."""
     output: str
+    reasoning: str
+    """What the model thought before it answered, where it says so."""
+    tool_calls: list[dict[str, str]] | None
+    """`id`, `name` and `arguments`, which are JSON as the model wrote it."""
     error: str | None
     finish_reason: str | None
+    queued_s: float | None
+    load_s: float | None
     first_token_s: float | None
+    """From the moment it was its turn; standing in line and loading are told apart."""
     total_s: float | None
     tokens_per_s: float | None
     tokens_in: int | None
     tokens_out: int | None
+    tokens_cached: int | None
+    """Of those in, read from the provider's cache."""
+    tokens_written: int | None
+    """Of those in, written to it."""
+    tokens_reasoning: int | None
+    """Of those out."""
     estimated: bool
     """The endpoint did not say how many tokens; these are our estimate."""
     cost_usd: float | None
+    cost_from: str | None
+    """Whose figure the cost is: the list of a day, the provider's own, or the workspace's."""
+    device: str | None
+    """cpu or gpu, for a model of the hub's machine."""
     request: dict[str, Any]
     """What the model was sent."""
     cached: bool

@@ -118,6 +118,7 @@ class Call:
     """What the provider itself says it charges."""
     _sent: float = 0
     _why: str = ""
+    _told: dict[str, float] = field(default_factory=dict[str, float])
     _first: float | None = None
     _last: float = 0
 
@@ -142,7 +143,7 @@ class Call:
 
     def begin(self) -> None:
         """The request goes out now; an earlier try does not count."""
-        self._sent, self._why = time.monotonic(), ""
+        self._sent, self._why, self._told = time.monotonic(), "", {}
         self.wait = ""
         if self.state == "waiting":
             self.state, self.started_at = "running", now()
@@ -255,21 +256,28 @@ class Call:
 
     def _noted(self, note: Note) -> None:
         """The time since the note before was spent on what that one said."""
-        at, kind = time.monotonic(), note.kind
-        self.waited(at - self._sent, "load_s" if (self._why or kind) == "load" else "queued_s")
-        self._sent, self._why = at, kind
+        at, spent = time.monotonic(), "load_s" if (self._why or note.kind) == "load" else "queued_s"
+        self.waited(at - self._sent, spent)
+        self._told[spent] = self._told.get(spent, 0) + at - self._sent
+        self._sent, self._why = at, note.kind
         self.tell(note.sentence)
 
     def _timed(self, timing: Timing) -> None:
-        """What the endpoint measured itself; inside its own first token, so taken out of it."""
-        self.device = {"cuda": "gpu", "mps": "gpu"}.get(timing.device, timing.device) or self.device
+        """What the endpoint measured of itself is right; what was read off its notes was a guess.
+
+        The difference was counted as the model's slowness, so it is taken out of that.
+        """
+        kind = timing.device.partition(":")[0]
+        self.device = {"cuda": "gpu", "mps": "gpu"}.get(kind, kind) or self.device
         for name, seconds in (("load_s", timing.loaded), ("queued_s", timing.queued)):
             if seconds is None:
                 continue
-            more = seconds - (getattr(self, name) or 0)
-            setattr(self, name, seconds)
+            more = seconds - self._told.get(name, 0)
+            setattr(self, name, max(0.0, (getattr(self, name) or 0) + more))
+            self._told[name] = seconds
             if self.first_token_s is not None and 0 < more <= self.first_token_s:
                 self.first_token_s -= more
+                self._sent += more
 
     def _step(self) -> None:
         self.stage += 1
