@@ -1,7 +1,7 @@
 // j and k go from change to change, remark to remark, row to row; in a text, the arrows choose its
 // sentences one by one, so that a remark can be made without a mouse.
 import { isTyping } from "./keys.js";
-import { rangesOf, sentencesIn } from "./talk/places.js";
+import { rangesOf, sentencesIn, unfold } from "./talk/places.js";
 
 const STOPS = ".review-row a.open, .notice-open, .offer-item .message, .clash, .answers > li, .remark";
 
@@ -34,7 +34,7 @@ function choose(message, by, extend) {
   const ranges = [...rangesOf(all[at.first], message), ...rangesOf(all[last], message)];
   if (!ranges.length) return;
   const [first, end] = [ranges[0], ranges.at(-1)];
-  for (let fold = first.startContainer.parentElement.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  unfold(first.startContainer.parentElement);
   getSelection().setBaseAndExtent(first.startContainer, first.startOffset, end.endContainer, end.endOffset);
   first.startContainer.parentElement.scrollIntoView({ block: "nearest" });
 }

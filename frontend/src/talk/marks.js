@@ -1,6 +1,6 @@
 // The words that threads are about, marked in the text; a thread and its words lead to each other.
 // Marks are highlights of the browser: the text on the page stays what it is.
-import { rangesOf } from "./places.js";
+import { rangesOf, unfold } from "./places.js";
 
 const able = "highlights" in CSS;
 let spots = [];
@@ -33,7 +33,7 @@ function show(thread) {
   const [range] = spots.find((one) => one.thread === thread)?.ranges ?? [];
   const at = range?.startContainer.parentElement;
   if (!at) return;
-  for (let fold = at.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  unfold(at);
   at.scrollIntoView({ block: "center" });
 }
 

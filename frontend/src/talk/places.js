@@ -92,6 +92,13 @@ export function rangesOf({ prompt, place, start, length }, root = document) {
   return found;
 }
 
+/** Open what this is folded away in. */
+export function unfold(element) {
+  for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+    fold.open = true;
+  }
+}
+
 /** The sentences of the proposed text that `root` shows, in order. */
 export function sentencesIn(root) {
   const stretches = stretchesIn(root).filter(({ place }) => !place.startsWith("old/"));
