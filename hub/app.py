@@ -132,8 +132,7 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         stack.push_async_callback(state.key_table.note_use)
         state.backoff = Backoff()
         state.make_repository = partial(_make_repository, settings)
-        state.labels_in_use = labels_in_use
-        state.rule_words = rule_words
+        state.labels_in_use, state.rule_words = labels_in_use, rule_words
         state.watch = Watch(state.database)
         state.watch.listen(state.key_table.on_event)
         state.queue = Queue(state.database)
@@ -141,12 +140,11 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         state.badges = state.bell.badges
         stack.callback(state.bell.close)
         state.tried_two_models = tried_two_models
-        state.served = Served(
-            state.database, state.key_table, state.watch, security_headers(settings)
-        )
+        always = security_headers(settings)
+        state.served = Served(state.database, state.key_table, state.watch, always)
         stack.callback(state.served.close)
         state.carrier = Carrier(state.database, state.key_table, state.served)
-        doors = Doors(state.carrier, state.key_table, security_headers(settings))
+        doors = Doors(state.carrier, state.key_table, always)
         await state.watch.start()
         await stack.enter_async_context(
             background(

@@ -16,7 +16,7 @@ from hub.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-ROOMS = ("", "hub", "hub/people", "hub/registry", "hub/playground", "hub/sync", "docs")
+ROOMS = ("", "hub", "hub/people", "hub/registry", "hub/playground", "hub/sync", "docs", "tests")
 
 
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
