@@ -355,6 +355,10 @@ def test_a_gemini_request():
     assert body["toolConfig"]["functionCallingConfig"]["allowedFunctionNames"] == ["look_up"]
     odd = dialects.of("gemini").request(ASKED, model="a b?c")
     assert odd.path == "/models/a%20b%3Fc:streamGenerateContent?alt=sse"
+    tuned = dialects.of("gemini").request(ASKED, model="tunedModels/triage")
+    assert tuned.path == "/tunedModels/triage:streamGenerateContent?alt=sse"
+    astray = dialects.of("gemini").request(ASKED, model="../../admin")
+    assert astray.path == "/models/..%2F..%2Fadmin:streamGenerateContent?alt=sse"
 
 
 def test_an_ollama_request():

@@ -170,6 +170,13 @@ def test_when_to_try_again():
     assert refusals.wait(429, {}, b'{"error": {"code": "insufficient_quota"}}', 1) is None
 
 
+def test_a_wait_that_is_too_long_is_said():
+    assert refusals.too_long({"retry-after": "60"}, b"") == " It asks to wait 60 seconds."
+    assert refusals.too_long({"retry-after": "3600"}, b"") == " It asks to wait 60 minutes."
+    assert refusals.too_long({"retry-after": "12"}, b"") == ""
+    assert refusals.too_long({}, b"") == ""
+
+
 def test_a_remark_of_our_engine_stands_under_the_answer():
     call = Call(lambda: None)
     call.take(Remark("the longest answer was lowered to 12 tokens"))

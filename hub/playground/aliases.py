@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any, Literal, cast, get_args
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,6 +30,8 @@ RULES: dict[str, str] = {
 MOST_TARGETS = 8
 LOOKED_BACK = 200
 """Runs of the workspace that say how quick a model has been of late."""
+FURTHEST_BACK = 10_000
+"""Runs of the whole hub that are looked through for them; the rest is not of late."""
 Speeds = dict[tuple[str, str], float]
 """Connection and model → median seconds to the first word."""
 
@@ -123,7 +125,10 @@ async def speeds(db: AsyncSession, workspace_id: int) -> Speeds:
     query = (
         select(Run.connection, Run.model, Run.first_token_s)
         .where(
-            Run.workspace_id == workspace_id, Run.state == "done", Run.first_token_s.is_not(None)
+            Run.id > select(func.coalesce(func.max(Run.id), 0)).scalar_subquery() - FURTHEST_BACK,
+            Run.workspace_id == workspace_id,
+            Run.state == "done",
+            Run.first_token_s.is_not(None),
         )
         .order_by(Run.id.desc())
         .limit(LOOKED_BACK)

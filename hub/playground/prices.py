@@ -79,30 +79,56 @@ def table() -> _Table:
 
 def of(base_url: str, model: str, at: datetime) -> Price | None:
     """The list price of a provider's model at that moment; None: the list does not know it."""
-    return _of(base_url, model, at.astimezone(UTC).replace(second=0, microsecond=0))
+    provider = _where(base_url)
+    return of_provider(provider, model, at) if provider else None
 
 
 def of_provider(provider_id: str, model: str, at: datetime) -> Price | None:
     """The same for a provider known by its name in the list."""
-    provider = next((one for one in table().providers if one.id == provider_id), None)
-    found = _find(provider, model.lower()) if provider else None
+    found = _find(provider_id, model.lower())
     return _price(found, at.astimezone(UTC)) if found else None
 
 
-@lru_cache(maxsize=4096)
-def _of(base_url: str, model: str, at: datetime) -> Price | None:
-    provider = next((one for one in table().providers if re.match(one.url, base_url)), None)
-    return of_provider(provider.id, model, at) if provider else None
+@lru_cache(maxsize=256)
+def _where(base_url: str) -> str:
+    return next((one.id for one in table().providers if re.match(one.url, base_url)), "")
 
 
-def _find(provider: _Provider, model: str) -> Json | None:
+@lru_cache(maxsize=8192)
+def _find(provider_id: str, model: str) -> Json | None:
     """The first that matches, of the provider's own models or of those it resells."""
-    resold = [one for one in table().providers if one.id in provider.also]
-    for one in (provider, *sorted(resold, key=lambda other: provider.also.index(other.id))):
-        for listed in one.models:
-            if _matches(listed["match"], model):
-                return listed
+    known = {one.id: one for one in table().providers}
+    if provider_id not in known:
+        return None
+    for id in (provider_id, *known[provider_id].also):
+        if id not in known:
+            continue
+        models, (exact, patterns) = known[id].models, _index(id)
+        at = exact.get(model, len(models))
+        loose = (one for one in patterns if one < at and _matches(models[one]["match"], model))
+        if (first := next(loose, at)) < len(models):
+            return models[first]
     return None
+
+
+@cache
+def _index(provider_id: str) -> tuple[dict[str, int], list[int]]:
+    """A provider's models by whole names, and the places of those that are found by a pattern.
+
+    Some list a thousand models by name; a page may ask for five hundred of them.
+    """
+    exact: dict[str, int] = {}
+    patterns: list[int] = []
+    provider = next(one for one in table().providers if one.id == provider_id)
+    for at, listed in enumerate(provider.models):
+        kind, *values = listed["match"]
+        names = [listed["match"]] if kind != "or" else values
+        if all(one[0] == "equals" for one in names):
+            for one in names:
+                exact.setdefault(one[1], at)
+        else:
+            patterns.append(at)
+    return exact, patterns
 
 
 def _matches(clause: list[Any], model: str) -> bool:

@@ -230,7 +230,8 @@ async def _refused(
         # Everybody's next call would meet the same answer.
         endpoint.slots.hold(pause)
     brief = "asks to wait" if response.status_code == 429 else "has a problem"
-    return pause, refusals.sentence(response.status_code, data), brief
+    sentence = refusals.sentence(response.status_code, data)
+    return pause, sentence + refusals.too_long(response.headers, data), brief
 
 
 def _unreached(endpoint: Endpoint, error: httpx.HTTPError, attempt: int) -> Again:

@@ -72,7 +72,6 @@ def connection_row(connection: Connection, speeds: Speeds) -> Row:
         "models": rows[:SHOWN],
         "more": rows[SHOWN:],
         "listed": any(one["listed"] for one in rows),
-        "measured": any(one["speed"] for one in rows),
     }
 
 

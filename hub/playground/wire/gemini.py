@@ -67,8 +67,9 @@ def request(asked: Mapping[str, Any], *, model: str) -> Sent:
         if chosen.startswith("="):
             mode["allowedFunctionNames"] = [chosen[1:]]
         body["toolConfig"] = {"functionCallingConfig": mode}
-    path = model if "/" in model else f"models/{model}"
-    path = f"/{quote(path, safe='/')}:streamGenerateContent?alt=sse"
+    whole = "/" in model and not {".", "..", ""} & set(model.split("/"))
+    path = quote(model, safe="/") if whole else f"models/{quote(model, safe='')}"
+    path = f"/{path}:streamGenerateContent?alt=sse"
     return Sent(path=path, body=body, ignored=read.ignored(asked, _KNOWN))
 
 

@@ -63,6 +63,16 @@ def sentence(status: int, data: bytes) -> str:
     return f"{plain} It says: {said}" if said else plain
 
 
+def too_long(headers: Mapping[str, str], data: bytes) -> str:
+    """How long it asks to be left alone, where that is longer than anybody looks at a screen."""
+    asked = asked_wait(headers, error_object(data))
+    if asked is None or asked <= LONGEST_WAIT:
+        return ""
+    minutes = round(asked / 60)
+    spell = f"{round(asked)} seconds" if asked < 120 else f"{minutes:,} minutes"
+    return f" It asks to wait {spell}."
+
+
 def wait(status: int, headers: Mapping[str, str], data: bytes, attempt: int) -> float | None:
     """Seconds to wait before trying again; None: do not."""
     error = error_object(data)
