@@ -1,34 +1,31 @@
-"""What does it cost a program to read a prompt? `python -m bench.sdk`
+"""What does it cost a program to read a prompt? `python -m bench.sdk [--peers PYTHON]`
 
-Warm reads, reads with a rendering, eight threads at once, and `import sdk`; against a stand-in for
-the hub on loopback. The floor, in the same run, is a plain method that looks into two dictionaries.
-Everything is the best of several short rounds, since other programs share the machine.
+Warm reads, handles, renderings, eight threads, herds, starts, faults, releases and `import sdk`,
+against a fake hub on loopback. The floor, in the same run, is a plain method that looks into two
+dictionaries; `--peers` is the Python of an environment with other SDKs (see `bench.sdk_peers`).
+Single reads are the best of many short rounds, since other programs share the machine.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import sdk
+from bench import sdk_cases, sdk_peers
+from tests.contract.fake_hub import KEY, FakeHub
 
-RESULTS = Path(__file__).parent / "results" / "sdk.json"
+RESULTS = Path(__file__).parent / "results"
 NAME = "support/triage"
-RECORD = {
-    "name": NAME, "id": "p_1", "version": 7, "commit": "c" * 40, "hash": "h", "label": "production",
-    "labels": ["production"],
-    "document": {"template": "jinja", "messages": [
-        {"role": "user", "content": "Sort this ticket: {{ text }}. " + "Be kind. " * 200},
-    ]},
-}  # fmt: skip
-BARS = {"warm_get_ns": 300, "import_ms": 30}
+TEXT = "Sort this ticket: {{ text }}. " + "Be kind. " * 200
+PROMPT_SDKS = ("langfuse", "langsmith", "mlflow")
 
 
 class Floor:
@@ -41,21 +38,6 @@ class Floor:
         return self.rows[label][name]
 
 
-class Answers(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
-
-    def do_GET(self) -> None:
-        body = json.dumps(RECORD).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
 def best_ns(calls: dict[str, Callable[[], object]], rounds: int = 150) -> dict[str, float]:
     """Nanoseconds per call in the best round, the loop itself taken off.
 
@@ -64,89 +46,134 @@ def best_ns(calls: dict[str, Callable[[], object]], rounds: int = 150) -> dict[s
     turns = range(4_000)
     best = dict.fromkeys(["", *calls], float("inf"))
     for _ in range(rounds):
-        for name, call in {"": None, **calls}.items():
+        for name, call in {"": lambda: None, **calls}.items():
             began = time.perf_counter_ns()
-            if call is None:
-                for _ in turns:
-                    pass
-            else:
-                for _ in turns:
-                    call()
+            for _ in turns:
+                call()
             best[name] = min(best[name], time.perf_counter_ns() - began)
     return {name: (best[name] - best[""]) / len(turns) for name in calls}
 
 
-def threads_per_second(count: int, seconds: float = 1.5) -> float:
-    """Reads per second of `count` threads together."""
-    done = [0] * count
-    ends = time.monotonic() + seconds
-
-    def read(at: int) -> None:
-        get, turns = sdk.get_prompt, range(2000)
-        while time.monotonic() < ends:
-            for _ in turns:
-                get(NAME)
-            done[at] += 2000
-
-    threads = [threading.Thread(target=read, args=(at,)) for at in range(count)]
-    began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(done) / (time.monotonic() - began)
+_IMPORT = """
+import time
+def memory():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+before, began = memory(), time.perf_counter()
+{statement}
+took = (time.perf_counter() - began) * 1e3
+print(took, memory() - before)
+"""
 
 
-def import_ms(what: str, rounds: int = 15) -> float:
-    """Milliseconds of an import in a new interpreter, the best of several."""
-    code = (
-        "import time; began = time.perf_counter(); "
-        f"import {what}; print((time.perf_counter() - began) * 1e3)"
+def importing(python: str, statement: str, rounds: int = 9) -> dict[str, float]:
+    """Milliseconds and MB of an import in a new interpreter, the best of several."""
+    found: list[tuple[float, ...]] = []
+    for _ in range(rounds):
+        done = subprocess.run(
+            [python, "-c", _IMPORT.replace("{statement}", statement)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found.append(tuple(float(one) for one in done.stdout.split()[-2:]))
+    return {"import_ms": min(one[0] for one in found), "import_mb": min(one[1] for one in found)}
+
+
+def ours() -> dict[str, Any]:
+    hub = FakeHub()
+    hub.release(NAME, TEXT, 7)
+    reader = sdk.configure(hub.url, KEY, snapshot=None, boot_wait=20)
+    prompt = sdk.get_prompt(NAME)
+    reader.wait_ready()
+    handle, floor = reader.prompt(NAME), Floor(prompt)
+    figures: dict[str, Any] = best_ns(
+        {
+            "floor_ns": lambda: floor.get(NAME),
+            "get_ns": lambda: sdk.get_prompt(NAME),
+            "get_of_a_hub_ns": lambda: reader.get_prompt(NAME),
+            "handle_ns": lambda: handle.current,
+            "get_and_render_ns": lambda: sdk.get_prompt(NAME).text(text="a fall"),
+        }
     )
-    runs = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
-        for _ in range(rounds)
-    ]
-    return min(float(run) for run in runs)
+    figures["reads_per_second_8_threads"] = sdk_peers.threads_per_second(
+        lambda: sdk.get_prompt(NAME)
+    )
+    sdk.close(1)
+    hub.stop()
+    figures |= importing(sys.executable, "import sdk")
+    for case in (sdk_cases.herd, sdk_cases.starts, sdk_cases.releases, sdk_cases.faults):
+        figures |= case()
+    return figures
+
+
+def peer(python: str, name: str) -> dict[str, Any]:
+    """What `bench.sdk_peers` finds in the other environment."""
+    try:
+        found = importing(python, sdk_peers.IMPORTS[name], 5)
+        done = subprocess.run(
+            [python, sdk_peers.__file__, name], capture_output=True, text=True, timeout=300,
+            check=False,
+        )  # fmt: skip
+    except subprocess.SubprocessError as error:
+        return {"error": f"{type(error).__name__}"}
+    line = next((one for one in done.stdout.split("\n") if one.startswith("FOUND ")), "")
+    if not line:
+        return {**found, "error": done.stderr.strip().split("\n")[-1][:200]}
+    return found | json.loads(line.removeprefix("FOUND "))
+
+
+def bars(own: dict[str, Any], peers: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
+    """Measure, bar, found, met."""
+    rows: list[tuple[str, str, str, bool]] = []
+
+    def add(what: str, value: float, most: float, unit: str = "", less: bool = True) -> None:
+        met = value <= most if less else value >= most
+        sign = "≤" if less else "≥"
+        rows.append((what, f"{sign} {most:.4g} {unit}".strip(), f"{value:.4g} {unit}".strip(), met))
+
+    def best(what: str, names: tuple[str, ...] = PROMPT_SDKS, pick: Any = min) -> float | None:
+        found = [peers[one][what] for one in names if what in peers.get(one, {})]
+        return pick(found) if found else None
+
+    add("warm get", own["get_ns"], 2 * own["floor_ns"], "ns")
+    add("handle", own["handle_ns"], own["floor_ns"] / 4, "ns")
+    if get := best("get_ns"):
+        add("warm get, beside the best prompt SDK", own["get_ns"], get / 10, "ns")
+    if render := best("get_and_render_ns"):
+        add("get and render", own["get_and_render_ns"], render / 5, "ns")
+    if threads := best("reads_per_second_8_threads", pick=max):
+        add("8 threads", own["reads_per_second_8_threads"], threads * 10, "/s", less=False)
+    if served := peers.get("launchdarkly", {}).get("served_ms"):
+        add("release → served, p50", own["served_ms"]["p50"], served["p50"], "ms")
+        add("release → served, p99", own["served_ms"]["p99"], served["p50"] * 4, "ms")
+    add("calls of 100 cold callers", own["calls_of_100_cold_callers"], 1)
+    add("calls of 1,000 cold prompts", own["calls_of_1000_cold_prompts"], 1)
+    add("1,000 cold prompts", own["ms_of_1000_cold_prompts"], 50, "ms")
+    for mood in ("refuse", "hang"):
+        add(f"boot, {mood}, table on disk", own[f"ms_boot_{mood}_snapshot"], 20, "ms")
+        add(f"boot, {mood}, nothing: past boot_wait",
+            own[f"ms_past_boot_wait_{mood}_nothing"], 50, "ms")  # fmt: skip
+    longest = {k: v for k, v in own["longest_read_ms"].items() if k != "none"}
+    add("longest 20 reads, 12 faults", max(longest.values()), 1, "ms")
+    add("… the same without a fault", own["longest_read_ms"]["none"], 1, "ms")
+    if took := best("import_ms"):
+        add("import", own["import_ms"], took / 10, "ms")
+        add("memory of the import", own["import_mb"], (best("import_mb") or 0) / 4, "MB")
+    return rows
 
 
 def main() -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    hub = sdk.configure(f"http://127.0.0.1:{server.server_address[1]}", "", refresh=3600)
-    prompt = sdk.get_prompt(NAME)
-    floor = Floor(prompt)
-
-    def render() -> str:
-        return sdk.get_prompt(NAME).text(text="a fall")
-
-    figures = best_ns(
-        {
-            "floor_ns": lambda: floor.get(NAME),
-            "warm_get_ns": lambda: sdk.get_prompt(NAME),
-            "warm_get_of_a_hub_ns": lambda: hub.get_prompt(NAME),
-            "get_and_render_ns": render,
-        }
-    )
-    figures |= {
-        "reads_per_second_1_thread": threads_per_second(1),
-        "reads_per_second_8_threads": threads_per_second(8),
-        "import_ms": import_ms("sdk"),
-        "import_httpx_ms": import_ms("httpx", 5),
-    }
-    figures["warm_get_to_floor"] = figures["warm_get_ns"] / figures["floor_ns"]
-    hub.close()
-    server.shutdown()
-    server.server_close()
-    result = {
-        "python": platform.python_version(),
-        "figures": {name: round(value, 2) for name, value in figures.items()},
-        "bars": {name: {"at_most": bar, "met": figures[name] <= bar} for name, bar in BARS.items()},
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result, indent=2))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--peers", default="", help="Python of an environment with other SDKs")
+    given = parser.parse_args()
+    own = ours()
+    peers = {name: peer(given.peers, name) for name in sdk_peers.IMPORTS} if given.peers else {}
+    table = bars(own, peers)
+    result = {"python": platform.python_version(), "ours": own, "peers": peers, "bars": table}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "sdk.json").write_text(json.dumps(result, indent=2) + "\n")
+    lines = ["| measure | bar | found | |", "| --- | ---: | ---: | --- |"]
+    lines += [f"| {a} | {b} | {c} | {'met' if met else 'missed'} |" for a, b, c, met in table]
+    (RESULTS / "sdk.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":
