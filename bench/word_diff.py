@@ -66,11 +66,12 @@ def pairs() -> dict[str, tuple[str, str]]:
 
 
 def timed_ms(work: Callable[[], object], rounds: int) -> list[float]:
+    """Of the processor's time: nothing is waited for."""
     took: list[float] = []
     for _ in range(rounds):
-        begun = time.perf_counter()
+        begun = time.process_time()
         work()
-        took.append((time.perf_counter() - begun) * 1000)
+        took.append((time.process_time() - begun) * 1000)
     return took
 
 

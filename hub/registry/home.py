@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from hub.db import now
 from hub.people.models import Account, ApiKey, Member
@@ -82,16 +83,16 @@ async def read(
 
 async def released(db: AsyncSession, workspace_id: int) -> list[Release]:
     """The last releases, one line for all that moved in the same step."""
-    query = (
-        select(LabelMove, Prompt.name)
-        .join(
-            Prompt,
-            (Prompt.workspace_id == LabelMove.workspace_id) & (Prompt.id == LabelMove.prompt_id),
-        )
+    # Found before they are joined: else every move there ever was would be.
+    latest = (
+        select(LabelMove)
         .where(LabelMove.workspace_id == workspace_id)
         .order_by(LabelMove.id.desc())
         .limit(60)
     )
+    moves = aliased(LabelMove, latest.subquery())
+    same = (Prompt.workspace_id == moves.workspace_id) & (Prompt.id == moves.prompt_id)
+    query = select(moves, Prompt.name).join(Prompt, same).order_by(moves.id.desc())
     found: dict[tuple[str, str], Release] = {}
     for move, name in (await db.execute(query)).all():
         key = (move.commit, move.label)
