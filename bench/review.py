@@ -255,9 +255,8 @@ def main() -> None:
         print(f"\n{name:32}      p50      p95      cpu   beside")
         for what, one in result[name].items():
             beside = one.get("difflib", one.get("times the floor"))
-            print(
-                f"{what:32} {one['p50']:8.1f} {one['p95']:8.1f} {one.get('cpu', 0):8.1f} {beside:8.1f}"
-            )
+            figures = one["p50"], one["p95"], one.get("cpu", one["p50"]), beside
+            print(f"{what:32}", *(f"{figure:8.1f}" for figure in figures))
     print("\nover a bar:", ", ".join(sorted(slow)) or "nothing")
     print("over it by what the processor did:", ", ".join(result["over a bar by cpu"]) or "nothing")
 
