@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hub.app import create_app
 from hub.people.rules import Rule
 from hub.registry import catalog
@@ -158,9 +160,10 @@ def told(
     data: Path, story: Callable[[Story], Awaitable[None]] = tell, **more: Any
 ) -> Generator[Server]:
     """The cast, what they did, and the hub that serves it; `data` holds an empty, migrated hub."""
-    port = free_port()
-    settings = settings_for(data, public_url="", host="127.0.0.1", port=port, **more)
+    settings = settings_for(data, public_url="", host="127.0.0.1", **more)
     cast = asyncio.run(_told(settings, story))
+    # Only now: telling takes a while, in which somebody else could take the port.
+    settings = msgspec.structs.replace(settings, port=(port := free_port()))
     url = f"http://127.0.0.1:{port}"
     with start(settings) as process:
         wait_until_ready(url, process)
