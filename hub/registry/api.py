@@ -228,7 +228,7 @@ async def move_label(
     move = await labels.move(
         publisher_of(request), workspace, label, named(name), given.version,
         expected=given.expected, actor=actor, reason=given.reason,
-        request_id=request_id(request), despite=given.despite_programs,
+        request_id=request_id(request), despite=given.despite_programs, share=given.share * 100,
     )  # fmt: skip
     return as_json(_released(label, named(name), move))
 

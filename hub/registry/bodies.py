@@ -44,6 +44,8 @@ class MoveLabel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Null takes the label off."""
     expected: Number | UnsetType | None = UNSET
     """Where the label is now, as far as you know (null: nowhere). Left out: wherever it is."""
+    share: Annotated[int, Meta(ge=1, le=100)] = 100
+    """Percent of the readers who get it; the others get what they get now. Apps choose by a key."""
     reason: str = ""
     """Why; kept in the history."""
     despite_programs: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import cast
 
 import msgspec
 
@@ -13,8 +14,29 @@ _LARGEST = 256 * 1024
 """More than `serialise` ever writes: a reason of 10,000 characters, each as an escape of ten."""
 
 
+ALL = 10_000
+"""What shares are of."""
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """The smaller share of a gradual release: a version that some get instead."""
+
+    version: int
+    share: int
+    """Of 10,000; at most half."""
+    first: bool
+    """It is the newcomer; else it is what goes away."""
+    blob: str
+    hash: str
+    commit: str
+
+
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):
-    """What one file says. The version decides; blob and hash find it again after a rewrite."""
+    """What one file says. The version decides; blob and hash find it again after a rewrite.
+
+    In a gradual release the version is that of the larger share: whoever knows nothing of
+    `beside` reads what most get.
+    """
 
     prompt: str
     version: int
@@ -24,6 +46,14 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     at: datetime
     why: str
+    beside: Beside | None = None
+
+    @property
+    def newcomer(self) -> tuple[int, str]:
+        """Version and blob of what was released last."""
+        if self.beside is not None and self.beside.first:
+            return self.beside.version, self.beside.blob
+        return self.version, self.blob
 
 
 def path_of(label: str, name: str) -> str:
@@ -51,7 +81,16 @@ def serialise(pointer: Pointer) -> bytes:
         f"prompt: {_quoted(pointer.prompt)}\nversion: {pointer.version}\n"
         f'blob: "{pointer.blob}"\nhash: "{pointer.hash}"\ncommit: "{pointer.commit}"\n'
         f'by: {_quoted(pointer.by)}\nat: "{at}"\nwhy: {_quoted(pointer.why)}\n'
+        + (_beside(pointer.beside) if pointer.beside else "")
     ).encode()
+
+
+def _beside(one: Beside) -> str:
+    return (
+        f"beside:\n  version: {one.version}\n  share: {one.share}\n"
+        f"  first: {'true' if one.first else 'false'}\n"
+        f'  blob: "{one.blob}"\n  hash: "{one.hash}"\n  commit: "{one.commit}"\n'
+    )
 
 
 def parse(data: bytes) -> Pointer | None:
@@ -71,8 +110,24 @@ def parse(data: bytes) -> Pointer | None:
         prompt=prompt,
         version=int(version),
         at=_instant(tree.get("at")),
+        beside=_read_beside(tree.get("beside")),
         **{key: str(tree.get(key) or "") for key in ("blob", "hash", "commit", "by", "why")},
     )
+
+
+def _read_beside(tree: object) -> Beside | None:
+    """None: there is none, or it cannot be used; then all get the version."""
+    if not isinstance(tree, dict):
+        return None
+    said = {str(key): str(value) for key, value in cast("dict[object, object]", tree).items()}
+    version, share = said.get("version", ""), said.get("share", "")
+    numbers = all(one.isascii() and one.isdigit() and len(one) < 10 for one in (version, share))
+    if not numbers or not 1 <= int(share) <= ALL // 2:
+        return None
+    return Beside(
+        version=int(version), share=int(share), first=said.get("first") == "true",
+        **{key: said.get(key, "") for key in ("blob", "hash", "commit")},
+    )  # fmt: skip
 
 
 def _instant(value: object) -> datetime:

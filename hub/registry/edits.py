@@ -14,7 +14,7 @@ from hub.registry.asks import Ask, Later, NoSuchPrompt, Settled, alive, newest_d
 from hub.registry.commits import Change, Plan
 from hub.registry.document import parse
 from hub.registry.git_terms import DEPLOY, MAIN
-from hub.registry.ledger import Held, Known, Ledger
+from hub.registry.ledger import Aside, Held, Known, Ledger
 from hub.registry.reading import blob_id
 from hub.registry.saves import (
     ANY,
@@ -169,6 +169,20 @@ def pointer_to(ledger: Ledger, known: Known, label: str) -> deploy_file.Pointer:
     return deploy_file.Pointer(
         prompt=known.prompt_id, version=known.number, blob=known.blob, hash=known.hash,
         commit=known.commit_id, by=to.moved_by, at=to.moved_at, why=to.reason,
+        beside=beside_of(ledger, known.prompt_id, to.beside),
+    )  # fmt: skip
+
+
+def beside_of(ledger: Ledger, id: str, aside: Aside | None) -> deploy_file.Beside | None:
+    """What the file says of the smaller share."""
+    if aside is None:
+        return None
+    known = ledger.versions[id, aside.version]
+    if not known.commit_id:
+        raise Later
+    return deploy_file.Beside(
+        version=known.number, share=aside.share, first=aside.first, blob=known.blob,
+        hash=known.hash, commit=known.commit_id,
     )  # fmt: skip
 
 

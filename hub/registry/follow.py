@@ -13,9 +13,9 @@ from base64 import b32encode
 
 import msgspec
 
-from hub.registry import deploy_file, names
+from hub.registry import names
 from hub.registry.commits import Change, Commit
-from hub.registry.ledger import Happened, Held, Known, Ledger, Moved, Pointed
+from hub.registry.ledger import Happened, Held, Known, Ledger
 from hub.registry.reading import Reading, read
 
 
@@ -229,66 +229,3 @@ def _event(ledger: Ledger, commit: Commit, held: Held, kind: str, old: str, new:
 def _stamp(held: Held, commit: Commit) -> None:
     held.changed_at, held.changed_by, held.change = commit.at, commit.author, commit.message
     held.dirty = True
-
-
-def follow_deploy(ledger: Ledger, commit: Commit) -> None:
-    """Bring the labels up to `commit`; the labels and versions it names must be loaded.
-
-    What matters is which prompt a file names, not where under its label the file lies: a rename
-    moves files and no label.
-    """
-    before = {key for key, _ in _pointers(commit, old=True)}
-    after = dict(_pointers(commit, old=False))
-    for key in sorted(before - after.keys()):
-        if key in ledger.labels:
-            _point(ledger, commit, key, None)
-    for key, pointer in sorted(after.items(), key=lambda pair: pair[0]):
-        known = _version_meant(ledger, key[1], pointer)
-        now = ledger.labels.get(key)
-        if known and (now is None or (now.version, now.hash) != (known.number, known.hash)):
-            _point(ledger, commit, key, known)
-
-
-def _pointers(commit: Commit, *, old: bool) -> list[tuple[tuple[str, str], deploy_file.Pointer]]:
-    """Label and prompt id of every deploy file the commit touched, before or after it."""
-    found: list[tuple[tuple[str, str], deploy_file.Pointer]] = []
-    for change in sorted(commit.changes, key=lambda change: change.path):
-        label = deploy_file.label_of(change.path)
-        data = change.old_data if old else change.data
-        pointer = deploy_file.parse(data) if label and data else None
-        if label and pointer:
-            found.append(((label, pointer.prompt), pointer))
-    return found
-
-
-def _version_meant(ledger: Ledger, id: str, pointer: deploy_file.Pointer) -> Known | None:
-    """The version by number; by content if a rewrite upstream has changed the numbers."""
-    known = ledger.versions.get((id, pointer.version))
-    if known and (not pointer.hash or known.hash == pointer.hash):
-        return known
-    same = [v for v in ledger.versions.values() if v.prompt_id == id and v.hash == pointer.hash]
-    return max(same, key=lambda version: version.number, default=None)
-
-
-def _point(ledger: Ledger, commit: Commit, key: tuple[str, str], to: Known | None) -> None:
-    label, id = key
-    now = ledger.labels.pop(key, None)
-    held = ledger.prompts.get(id)
-    ledger.moves.append(
-        Moved(
-            prompt_id=id, name=held.name if held else "", label=label,
-            old=now.version if now else None, new=to.number if to else None, commit=commit,
-        )
-    )  # fmt: skip
-    ledger.touched_labels.add(key)
-    if to is not None:
-        ledger.labels[key] = Pointed(
-            version=to.number, hash=to.hash, moved_at=commit.at, moved_by=commit.author,
-            reason=commit.message,
-        )  # fmt: skip
-
-
-def deploy_pointers(commit: Commit) -> list[deploy_file.Pointer]:
-    """Everything a deploy commit names, before and after: what to load before following it."""
-    pairs = [*_pointers(commit, old=True), *_pointers(commit, old=False)]
-    return [pointer for _, pointer in pairs]

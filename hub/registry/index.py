@@ -18,13 +18,8 @@ from hub.errors import Conflict
 from hub.outbox import Event
 from hub.registry import feed, ledger_rows, search
 from hub.registry.commits import Commit
-from hub.registry.follow import (
-    declared_ids,
-    deploy_pointers,
-    follow_deploy,
-    follow_main,
-    prompt_changes,
-)
+from hub.registry.follow import declared_ids, follow_main, prompt_changes
+from hub.registry.follow_labels import deploy_pointers, follow_deploy
 from hub.registry.git_terms import DEPLOY, MAIN, REFS
 from hub.registry.ledger import Ledger
 from hub.registry.models import (
@@ -86,8 +81,9 @@ def load_for(db: Connection, ledger: Ledger, ref: str, commits: Iterable[Commit]
     ids = {pointer.prompt for pointer in pointers}
     ledger.load_prompts(db, (), ids)
     ledger.load_labels(db, ids)
-    ledger.load_versions(db, {(p.prompt, p.version) for p in pointers})
-    ledger.load_versions_by_hash(db, {(p.prompt, p.hash) for p in pointers if p.hash})
+    named = [(p.prompt, one) for p in pointers for one in (p, p.beside) if one]
+    ledger.load_versions(db, {(id, one.version) for id, one in named})
+    ledger.load_versions_by_hash(db, {(id, one.hash) for id, one in named if one.hash})
 
 
 def follow(ledger: Ledger, ref: str, commit: Commit) -> None:

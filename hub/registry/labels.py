@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, Need, WorkspaceRef, require
+from hub.registry.deploy_file import ALL
 from hub.registry.models import LabelMove, Prompt, Version
 from hub.registry.publish import Publisher
 from hub.registry.releases import LabelMoved, Move, Release
@@ -85,16 +86,17 @@ async def move(
     publisher: Publisher, workspace: WorkspaceRef, label: str, name: str, version: int | None, *,
     expected: int | UnsetType | None = UNSET, actor: Actor, reason: str,
     request_id: str | None = None, at: datetime | None = None, broke_glass: str = "",
-    despite: str = "",
+    despite: str = "", share: int = ALL,
 ) -> LabelMove:  # fmt: skip
     """Point `label` of the prompt at `version`; None takes it off. `expected` None: not set yet.
 
+    `share`, of 10,000: so much get it, the others what they get now.
     A label that is there already moves nowhere: old and new are the same, and no commit is made.
 
     Raises:
         LabelMoved: it is not at `expected`.
     """
-    one = Move(label, name, version, expected)
+    one = Move(label, name, version, expected, share)
     (made,) = await move_many(
         publisher, workspace, [one], actor=actor, reason=reason, request_id=request_id, at=at,
         broke_glass=broke_glass, despite=despite,

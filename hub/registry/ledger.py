@@ -67,6 +67,17 @@ class Known(msgspec.Struct, kw_only=True):
         return self.commit if isinstance(self.commit, str) else self.commit.id
 
 
+class Aside(msgspec.Struct, frozen=True, kw_only=True):
+    """The smaller share of a gradual release."""
+
+    version: int
+    hash: str
+    share: int
+    """Of 10,000; at most half."""
+    first: bool
+    """It is the newcomer."""
+
+
 class Pointed(msgspec.Struct, kw_only=True):
     """Where a label points."""
 
@@ -75,6 +86,7 @@ class Pointed(msgspec.Struct, kw_only=True):
     moved_at: datetime
     moved_by: str
     reason: str
+    beside: Aside | None = None
 
 
 class Happened(msgspec.Struct, kw_only=True):
@@ -96,6 +108,7 @@ class Moved(msgspec.Struct, kw_only=True):
     old: int | None
     new: int | None
     commit: Commit
+    beside: Aside | None = None
 
 
 class Ledger:
@@ -184,14 +197,16 @@ class Ledger:
         for part in _parts(ids):
             query = select(
                 Label.label, Label.prompt_id, Label.version, Label.hash, Label.moved_at,
-                Label.moved_by, Label.reason,
+                Label.moved_by, Label.reason, Label.beside,
             ).where(Label.workspace_id == self.workspace_id, Label.prompt_id.in_(part))  # fmt: skip
-            for label, id, version, digest, at, by, reason in db.execute(query):
+            for label, id, version, digest, at, by, reason, beside in db.execute(query):
+                aside = msgspec.convert(beside, Aside | None)
                 pointed = Pointed(
-                    version=version, hash=digest, moved_at=at, moved_by=by, reason=reason
-                )
+                    version=version, hash=digest, moved_at=at, moved_by=by, reason=reason,
+                    beside=aside,
+                )  # fmt: skip
                 self.labels.setdefault((label, id), pointed)
-                wanted.add((id, version))
+                wanted |= {(id, version), (id, aside.version if aside else version)}
         self.load_versions(db, wanted)
 
     def load_versions(self, db: Connection, wanted: Iterable[tuple[str, int]]) -> None:

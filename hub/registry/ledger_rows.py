@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Insert, Table, Update, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.db import Base, now
 from hub.outbox import Event
 from hub.registry import search
-from hub.registry.ledger import Happened, Held, Known, Ledger, Moved
+from hub.registry.ledger import Aside, Happened, Held, Known, Ledger, Moved
 from hub.registry.models import Content, Label, LabelMove, OldName, Prompt, PromptEvent, Version
 from hub.registry.reading import read
 from hub.registry.review.follow_proposals import BROKE_GLASS, proposal_of
@@ -168,6 +169,7 @@ def _write_labels(db: Connection, ledger: Ledger) -> None:
             "old": one.old, "new": one.new, "commit": one.commit.id, "author": one.commit.author,
             "reason": one.commit.message, "at": one.commit.at,
             "proposal": proposal_of(one.commit), "broke_glass": BROKE_GLASS in one.commit.trailers,
+            "beside": _json(one.beside),
         }
         for one in ledger.moves
     ]  # fmt: skip
@@ -179,9 +181,13 @@ def _write_labels(db: Connection, ledger: Ledger) -> None:
         if to is None:
             db.execute(delete(_LABELS).where(*(_LABELS.c[name] == key[name] for name in key)))
         else:
-            values = {name: getattr(to, name) for name in to.__struct_fields__}
+            values = msgspec.structs.asdict(to) | {"beside": _json(to.beside)}
             set_.append(key | values)
     upsert(db, Label, set_)
+
+
+def _json(beside: Aside | None) -> dict[str, Any] | None:
+    return msgspec.to_builtins(beside)
 
 
 def _write_search(db: Connection, ledger: Ledger) -> None:

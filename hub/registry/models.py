@@ -139,6 +139,8 @@ class Label(Base):
     moved_at: Mapped[datetime]
     moved_by: Mapped[str] = mapped_column(String(120))
     reason: Mapped[str] = mapped_column(Text)
+    beside: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """In a gradual release, the version of the smaller share: `ledger.Aside` as JSON."""
 
 
 class LabelMove(Base):
@@ -165,6 +167,8 @@ class LabelMove(Base):
     """The proposal that released it, if one did."""
     broke_glass: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Somebody set the rules aside for it; shown in red for ever."""
+    beside: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """As `Label.beside`, from this move on."""
 
 
 class IndexedRef(Base):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from hub.registry import bodies
 
@@ -19,6 +20,8 @@ class OneMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Null takes the label off."""
     expected: bodies.Number | UnsetType | None = UNSET
     """Where the label is now, as far as you know (null: nowhere). Left out: wherever it is."""
+    share: Annotated[int, Meta(ge=1, le=100)] = 100
+    """Percent of the readers who get it; the others get what they get now. Apps choose by a key."""
 
 
 class MoveLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

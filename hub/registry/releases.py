@@ -14,9 +14,10 @@ from hub.errors import Conflict, Invalid, NotFound
 from hub.registry import deploy_file, names
 from hub.registry.asks import Ask, Later, Settled, alive, whole_second
 from hub.registry.commits import Change, Plan
-from hub.registry.edits import label_gone
+from hub.registry.deploy_file import ALL
+from hub.registry.edits import beside_of, label_gone
 from hub.registry.git_terms import DEPLOY
-from hub.registry.ledger import Held, Known, Ledger
+from hub.registry.ledger import Aside, Held, Known, Ledger, Pointed
 
 MOST = 1000
 
@@ -29,6 +30,8 @@ class Move(msgspec.Struct, frozen=True):
     version: int | None
     expected: int | UnsetType | None = UNSET
     """Where the person saw it (None: not set). UNSET: wherever it is."""
+    share: int = ALL
+    """Of 10,000: so much of the readers get the version, the others what they get now."""
 
 
 class LabelMoved(Conflict):
@@ -59,11 +62,51 @@ class _Step(msgspec.Struct):
 
     move: Move
     held: Held
-    old: int | None
+    now: Pointed | None
+
+    @property
+    def old(self) -> int | None:
+        return self.now.version if self.now else None
 
     @property
     def same(self) -> bool:
-        return self.move.version == self.old
+        beside = self.now.beside if self.now else None
+        there = msgspec.structs.replace(beside, hash="") if beside else None
+        return self.goal == (self.old, there)
+
+    @property
+    def goal(self) -> tuple[int | None, Aside | None]:
+        """The version of the larger share, and the smaller share if there are two."""
+        version, share = self.move.version, self.move.share
+        if version is None or share == ALL:
+            return version, None
+        rest = self._rest(version)
+        if share > ALL // 2:
+            return version, Aside(version=rest, hash="", share=ALL - share, first=False)
+        return rest, Aside(version=version, hash="", share=share, first=True)
+
+    def _rest(self, version: int) -> int:
+        """What the others get: what everybody got before the newcomer."""
+        if self.now is None:
+            raise Invalid(
+                f"{self.move.label} of {self.move.name} is not set, so there is nothing that the "
+                "others could get. Release it to everybody."
+            )
+        beside, new = self.now.beside, self.now.version
+        rest = new
+        if beside is not None:
+            new, rest = (beside.version, new) if beside.first else (new, beside.version)
+            if version not in (new, rest):
+                raise Conflict(
+                    f"Version {new} of {self.move.name} is being released step by step. Finish "
+                    "that or undo it first."
+                )
+        if version == rest:
+            raise Invalid(
+                f"Version {version} of {self.move.name} is what everybody got before. Release a "
+                "newer one to some, or undo what is under way."
+            )
+        return rest
 
     @property
     def moved_meanwhile(self) -> bool:
@@ -73,6 +116,9 @@ class _Step(msgspec.Struct):
     def said(self) -> str:
         if self.move.version is None:
             return f"Take {self.move.label} off {self.move.name}"
+        if self.move.share != ALL:
+            to = f"{self.move.share / 100:g} % of {self.move.label} of {self.move.name}"
+            return f"Give {to} version {self.move.version}"
         return f"Move {self.move.label} of {self.move.name} to version {self.move.version}"
 
 
@@ -90,7 +136,11 @@ class Release(Ask):
         self.names = {move.name for move in self.moves}
 
     def parts(self) -> tuple[Any, ...]:
-        said = [(one.label, one.name, one.version, str(one.expected)) for one in self.moves]
+        said = [
+            (one.label, one.name, one.version, str(one.expected))
+            + ((one.share,) if one.share != ALL else ())
+            for one in self.moves
+        ]
         glass = (self.broke_glass,) if self.broke_glass else ()
         glass += ("despite", self.despite) if self.despite else ()
         if len(said) == 1:
@@ -123,18 +173,20 @@ class Release(Ask):
 
     def _look(self, ledger: Ledger, move: Move) -> _Step:
         held = alive(ledger, move.name)
-        now = ledger.labels.get((move.label, held.id))
-        return _Step(move, held, now.version if now else None)
+        return _Step(move, held, ledger.labels.get((move.label, held.id)))
 
     def _files(self, ledger: Ledger, step: _Step) -> list[Change]:
         label, held = step.move.label, step.held
         if step.move.version is None:
             return label_gone(ledger, held, label)
-        known = _version(ledger, step)
+        _version(ledger, step, step.move.version)
+        larger, beside = step.goal
+        known = _version(ledger, step, larger)
         at = self.at = whole_second(self.at)
         pointer = deploy_file.Pointer(
             prompt=held.id, version=known.number, blob=known.blob, hash=known.hash,
             commit=known.commit_id, by=self.actor.name, at=at, why=self.message or step.said,
+            beside=beside_of(ledger, held.id, beside),
         )  # fmt: skip
         gone = [
             Change(deploy_file.path_of(label, name), old="-")
@@ -148,7 +200,7 @@ class Release(Ask):
             made = plan.commit if plan and not step.same else None
             return {
                 "label": step.move.label, "name": step.move.name, "id": step.held.id,
-                "old": step.old, "new": step.move.version,
+                "old": step.old, "new": step.goal[0],
                 "commit": made.id if made else "",
                 "author": made.author if made else self.actor.name,
                 "reason": made.message if made else self.message,
@@ -166,13 +218,15 @@ def check(moves: tuple[Move, ...]) -> None:
         raise Invalid(f"Choose at least one prompt to release, and at most {MOST:,} at once.")
     for move in moves:
         names.check_label(move.label)
+        if not 1 <= move.share <= ALL:
+            raise Invalid("A share is more than nothing, and at most all.")
     (label, name), times = Counter((one.label, one.name) for one in moves).most_common(1)[0]
     if times > 1:
         raise Invalid(f"{label} of {name} is asked for {times} times. Choose one version of it.")
 
 
-def _version(ledger: Ledger, step: _Step) -> Known:
-    held, number = step.held, step.move.version or 0
+def _version(ledger: Ledger, step: _Step, number: int | None) -> Known:
+    held, number = step.held, number or 0
     known = ledger.versions.get((held.id, number))
     if known is None:
         raise NotFound(

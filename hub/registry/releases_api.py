@@ -28,7 +28,8 @@ async def move_labels(request: Ask, body: RawBody, actor: Who, workspace: Place)
     given = bodies.decode(body, MoveLabels)
     made = await labels.move_many(
         publisher_of(request), workspace,
-        [Move(one.label, one.name, one.version, one.expected) for one in given.moves],
+        [Move(one.label, one.name, one.version, one.expected, one.share * 100)
+         for one in given.moves],
         actor=actor, reason=given.reason, request_id=request_id(request),
         broke_glass=given.break_glass, despite=given.despite_programs,
     )  # fmt: skip

@@ -49,8 +49,10 @@ class Carrier:
         self._keys = keys
         self._served = served
         self._pictures: dict[int, Picture] = {}
-        self._unsure: set[int] = set()
-        """Workspaces of which something may have changed."""
+        self._doubts: dict[int, int] = {}
+        """How often something may have changed, per workspace."""
+        self._sure: dict[int, int] = {}
+        """How many of these doubts the picture has settled."""
         self._news = asyncio.Event()
         self._writing = asyncio.Event()
         self._queries: dict[tuple[int, bytes], Filter] = {}
@@ -64,8 +66,7 @@ class Carrier:
         picture = self._pictures.get(workspace_id)
         if picture is None:
             picture = self._pictures[workspace_id] = Picture(self._database, workspace_id)
-            self._unsure.add(workspace_id)
-        if workspace_id in self._unsure or not picture.labels.keys() >= set(labels):
+        if self._unsure(workspace_id) or not picture.labels.keys() >= set(labels):
             await self._refresh(picture, labels)
         return picture
 
@@ -83,7 +84,7 @@ class Carrier:
         if filter is None or picture is None:
             return None
         self._served.catch_up()
-        if workspace_id in self._unsure or not picture.labels.keys() >= set(filter.labels):
+        if self._unsure(workspace_id) or not picture.labels.keys() >= set(filter.labels):
             return None
         return self.snapshots.entry(picture, filter)
 
@@ -95,7 +96,7 @@ class Carrier:
         find = partial(_find, workspace_id, name)
         if (data := await self._database.read_at_once(find)) is not None:
             return data
-        if picture is not None and workspace_id not in self._unsure:
+        if picture is not None:
             await self._refresh(picture)  # told of by another process, just now
             if name in picture.texts:
                 return picture.texts[name].data
@@ -111,16 +112,19 @@ class Carrier:
             self._doubt(self._pictures)
 
     def _doubt(self, workspaces: Iterable[int]) -> None:
-        self._unsure.update(workspaces)
+        for one in workspaces:
+            self._doubts[one] = self._doubts.get(one, 0) + 1
         self._news.set()
 
+    def _unsure(self, workspace_id: int) -> bool:
+        """Whether the picture may be older than what somebody was told already."""
+        return self._sure.get(workspace_id) != self._doubts.get(workspace_id, 0)
+
     async def _refresh(self, picture: Picture, labels: Iterable[str] = ()) -> None:
-        self._unsure.discard(picture.workspace_id)
-        try:
-            changed = await picture.refresh(labels)
-        except BaseException:
-            self._doubt([picture.workspace_id])
-            raise
+        workspace_id = picture.workspace_id
+        settles = self._doubts.get(workspace_id, 0)  # those that come meanwhile are not settled
+        changed = await picture.refresh(labels)
+        self._sure[workspace_id] = max(settles, self._sure.get(workspace_id, 0))
         if changed:
             self.streams.tell(picture.workspace_id)
         if picture.unwritten:
@@ -131,12 +135,13 @@ class Carrier:
         while True:
             await self._news.wait()
             self._news.clear()
-            concerned = self._unsure & self.streams.workspaces()
+            concerned = [one for one in self.streams.workspaces() if self._unsure(one)]
             try:
                 await asyncio.gather(*(self._refresh_streamed(one) for one in concerned))
             except Exception:
                 log.exception("what apps are told could not be read; trying again")
                 await asyncio.sleep(0.5)
+                self._news.set()
 
     async def _refresh_streamed(self, workspace_id: int) -> None:
         labels = {label for one in self.streams.of(workspace_id) for label in one.filter.labels}

@@ -176,10 +176,9 @@ class Picture:
             self.labels[label] = {}
         for text_ in made.values():
             self.texts[text_.name] = text_
+        self._known |= {key: text_.name for key, text_ in made.items()}
         for row in news.rows:
-            object = made[row.key].name if row.key in made else self._known[row.key]
-            self._known[row.key] = object
-            self.labels[row.label][row.name] = pointers.pointer_of(row, object)
+            self.labels[row.label][row.name] = pointers.pointer_of(row, self._known)
         self.touched |= news.fresh
         self.unwritten |= {k: text for k, text in made.items() if k not in (self._written or ())}
         if news.state != self.state:

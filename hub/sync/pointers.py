@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy import Connection, Select, and_, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
+from hub.registry.deploy_file import ALL
 from hub.registry.feed import LATEST, Place, Published, names_of
 from hub.registry.models import Content, Label, Prompt, Version
 from hub.registry.snippets import Snippets, may_include, texts_for
@@ -24,7 +25,7 @@ _PART = 5000
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A version that a label of a prompt points at."""
+    """A version that a label of a prompt points at; of two, the one of the larger share."""
 
     label: str
     name: str
@@ -34,6 +35,11 @@ class Row(msgspec.Struct, frozen=True):
     commit: str
     created_at: Any
     document: bytes
+    beside: Row | None = None
+    share: int = 0
+    """What `beside` has, of 10,000."""
+    first: bool = False
+    """`beside` is the newcomer."""
 
     @property
     def place(self) -> Place:
@@ -79,7 +85,7 @@ def object_of(document: bytes, snippets: Snippets) -> bytes:
 
 def rows_under(db: Connection, workspace_id: int, label: str) -> list[Row]:
     """Everything the label points at."""
-    return list(_rows(db, _query(workspace_id, label), label))
+    return list(_rows(db, workspace_id, _query(workspace_id, label), label))
 
 
 def rows_at(db: Connection, workspace_id: int, places: Iterable[Place]) -> list[Row]:
@@ -88,19 +94,43 @@ def rows_at(db: Connection, workspace_id: int, places: Iterable[Place]) -> list[
     for label, names in names_of(places).items():
         for start in range(0, len(names), _PART):
             part = Prompt.name.in_(names[start : start + _PART])
-            found += _rows(db, _query(workspace_id, label).where(part), label)
+            found += _rows(db, workspace_id, _query(workspace_id, label).where(part), label)
     return found
 
 
-def _rows(db: Connection, query: Select[*tuple[Any, ...]], label: str) -> Iterator[Row]:
-    for name, id, number, digest, commit, created_at, document in db.execute(query):
-        yield Row(label, name, id, number, digest, commit, created_at, bytes(document))
+def _rows(
+    db: Connection, workspace_id: int, query: Select[*tuple[Any, ...]], label: str
+) -> Iterator[Row]:
+    for name, id, number, digest, commit, created_at, document, beside in db.execute(query):
+        row = Row(label, name, id, number, digest, commit, created_at, bytes(document))
+        yield _with_beside(db, workspace_id, row, beside) if beside else row
+
+
+def _with_beside(db: Connection, workspace_id: int, row: Row, beside: dict[str, Any]) -> Row:
+    """Gradual releases are few: each is looked up by itself."""
+    content = and_(Content.workspace_id == Version.workspace_id, Content.hash == Version.hash)
+    query = (
+        select(Version.hash, Version.commit, Version.created_at, Content.document)
+        .join(Content, content)
+        .where(
+            Version.workspace_id == workspace_id, Version.prompt_id == row.id,
+            Version.number == beside["version"],
+        )
+    )  # fmt: skip
+    found = db.execute(query).first()
+    if found is None:
+        return row
+    digest, commit, created_at, document = found
+    other = Row(
+        row.label, row.name, row.id, beside["version"], digest, commit, created_at, bytes(document)
+    )
+    return msgspec.structs.replace(row, beside=other, share=beside["share"], first=beside["first"])
 
 
 def _query(workspace_id: int, label: str) -> Select[*tuple[Any, ...]]:
     query: Select[*tuple[Any, ...]] = select(
         Prompt.name, Prompt.id, Version.number, Version.hash, Version.commit, Version.created_at,
-        Content.document,
+        Content.document, (null() if label == LATEST else Label.beside).label("beside"),
     )  # fmt: skip
     if label == LATEST:
         query, number = query.select_from(Prompt), Prompt.head
@@ -119,12 +149,25 @@ def _query(workspace_id: int, label: str) -> Select[*tuple[Any, ...]]:
     return query.join(Version, version).join(Content, content).where(*living)
 
 
-def pointer_of(row: Row, object: str) -> Pointer:
-    said = {
-        "label": row.label, "name": row.name, "id": row.id, "version": row.version,
-        "hash": row.hash, "commit": row.commit, "object": object,
+def pointer_of(row: Row, objects: Mapping[tuple[str, int], str]) -> Pointer:
+    """`objects`: the names of the versions' objects."""
+    most: dict[str, Any] = _version(row, objects)
+    said: dict[str, Any] = {"label": row.label, "name": row.name, "id": row.id} | most
+    names: tuple[str, ...] = (most["object"],)
+    if row.beside is not None:
+        some = _version(row.beside, objects)
+        some["share"] = row.share
+        most["share"] = ALL - row.share
+        said["split"] = [some, most] if row.first else [most, some]
+        names = tuple(dict.fromkeys((*names, some["object"])))
+    return Pointer(row.place, msgspec.json.encode(said), names)
+
+
+def _version(row: Row, objects: Mapping[tuple[str, int], str]) -> dict[str, Any]:
+    return {
+        "version": row.version, "hash": row.hash, "commit": row.commit,
+        "object": objects[row.key],
     }  # fmt: skip
-    return Pointer(row.place, msgspec.json.encode(said), (object,))
 
 
 # ── objects ─────────────────────────────────────────────────────────────────────────────────────
@@ -137,7 +180,8 @@ async def texts_of(
 
     What was published before is not made again: those with snippets are slow to make.
     """
-    wanted = {row.key: row for row in rows if row.key not in known}
+    every = [one for row in rows for one in (row, row.beside) if one is not None]
+    wanted = {row.key: row for row in every if row.key not in known}
     found: dict[tuple[str, int], Text] = {}
     slow = [row for row in wanted.values() if may_include(row.document)]
     if slow:

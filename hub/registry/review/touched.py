@@ -23,7 +23,10 @@ class Unreadable(HubError):
 
 
 class Placed(msgspec.Struct):
-    """A label of one prompt: where it points before and after, and under which names."""
+    """A label of one prompt: where it points before and after, and under which names.
+
+    In a gradual release that is the newcomer: the rest is what was there already.
+    """
 
     label: str
     prompt_id: str
@@ -79,6 +82,6 @@ def _place(placed: dict[tuple[str, str], Placed], change: Change) -> None:
         one = placed.setdefault(key, Placed(label, pointer.prompt))
         one.names.add(name)
         if after:
-            one.new, one.blob = pointer.version, pointer.blob
+            one.new, one.blob = pointer.newcomer
         else:
-            one.old = pointer.version
+            one.old = pointer.newcomer[0]
