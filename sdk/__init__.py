@@ -29,7 +29,7 @@ from sdk.errors import (
     VariableError,
 )
 from sdk.prompt import Prompt
-from sdk.shelf import Handle
+from sdk.shelf import Handle, Shelf
 from sdk.states import Event, Status
 
 __all__ = [
@@ -59,6 +59,9 @@ __all__ = [
 
 _hub: Hub | None = None
 _lock = threading.Lock()
+_nothing = Shelf(False, lambda pin, name: False)
+_shelf = _nothing
+"""The hub's, or an empty one as long as there is none: so a read need not ask which."""
 
 
 def configure(
@@ -88,8 +91,9 @@ def configure(
 
 def use(hub: Hub | None) -> Hub | None:
     """Have `get_prompt` read from this hub, or from none yet; returns the one of before."""
-    global _hub
+    global _hub, _shelf
     old, _hub = _hub, hub
+    _shelf = _nothing if hub is None else hub.shelf
     return old
 
 
@@ -104,18 +108,16 @@ def get_prompt(
     label: str = "production",
     version: int | None = None,
     default: Default = None,
-    *,
     key: object = None,
 ) -> Prompt:
     """The prompt as released under `label`, or exactly `version`; see `Hub.get_prompt`."""
-    hub = _hub or _default()
     try:  # one call less than by the hub's own method, which is half of a warm read
-        prompt = hub.shelf.rows[label if version is None else version][name]
+        prompt = _shelf.rows[label if version is None else version][name]
     except KeyError:
-        return hub.get_prompt(name, label, version, default, key=key)
+        return (_hub or _default()).get_prompt(name, label, version, default, key)
     if key is not None:
         prompt = prompt.for_key(key)
-    prompt.tally()
+    next(prompt.tally)
     return prompt
 
 
@@ -124,7 +126,6 @@ async def aget_prompt(
     label: str = "production",
     version: int | None = None,
     default: Default = None,
-    *,
     key: object = None,
 ) -> Prompt:
     """`get_prompt` for event loops; awaits only on the first read of a prompt."""

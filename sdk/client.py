@@ -108,8 +108,7 @@ class Hub:
         label: str = "production",
         version: int | None = None,
         default: Default = None,
-        *,
-        key: object = None,
+        key: object = None,  # not by keyword alone, which would make every call slower
     ) -> Prompt:
         """The prompt as it is released under `label`, or exactly `version`.
 
@@ -134,7 +133,7 @@ class Hub:
             prompt = self._settle(said, pin, name, default)
         if key is not None:
             prompt = prompt.for_key(key)
-        prompt.tally()
+        next(prompt.tally)
         return prompt
 
     async def aget_prompt(
@@ -143,8 +142,7 @@ class Hub:
         label: str = "production",
         version: int | None = None,
         default: Default = None,
-        *,
-        key: object = None,
+        key: object = None,  # not by keyword alone, which would make every call slower
     ) -> Prompt:
         """`get_prompt` for event loops; it awaits only when the prompt was never read before."""
         pin = label if version is None else version
@@ -157,7 +155,7 @@ class Hub:
             prompt = self._settle(said, pin, name, default)
         if key is not None:
             prompt = prompt.for_key(key)
-        prompt.tally()
+        next(prompt.tally)
         return prompt
 
     def prompt(self, name: str, label: str = "production", default: Default = None) -> Handle:

@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from hashlib import sha256
 from json import dumps, loads
 from typing import NamedTuple
 
@@ -35,6 +34,8 @@ class Disk:
 
     def __init__(self, folder: str, who: Who, key: str, warn: Callable[[str], None]) -> None:
         """`folder`: `auto` for the user's cache."""
+        from hashlib import sha256
+
         place = os.path.join("~", ".cache", "prompthub") if folder == "auto" else folder
         self.folder = os.path.expanduser(place)
         self._warn, self._off = warn, False
@@ -45,6 +46,8 @@ class Disk:
 
     def load(self) -> Kept | None:
         """What was kept, if it is whole and of this hub, key, labels and names."""
+        from hashlib import sha256
+
         try:
             with open(self.path, "rb") as file:
                 about, _, body = file.read().partition(b"\n")
@@ -72,6 +75,8 @@ class Disk:
             )
 
     def _write(self, table: Table) -> None:
+        from hashlib import sha256
+
         os.makedirs(self.folder, 0o700, exist_ok=True)
         body = written(table)
         head = {"format": FORMAT, "of": self._of, "sha256": sha256(body).hexdigest(),

@@ -9,7 +9,10 @@ from typing import Any, cast
 
 def frozen(value: Any) -> Any:
     """The same data, through and through read-only."""
-    if isinstance(value, Mapping):
+    kind = type(value)
+    if kind is str or kind is int or value is None or kind is bool or kind is float:
+        return value
+    if kind is dict or isinstance(value, Mapping):
         items = cast("Mapping[str, Any]", value).items()
         return MappingProxyType({key: frozen(one) for key, one in items})
     if isinstance(value, (list, tuple)):
@@ -26,3 +29,9 @@ def thawed(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [thawed(one) for one in cast("list[Any]", value)]
     return value
+
+
+def flat(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A message without lists and dictionaries as a plain one, which is quick to copy."""
+    bare = not any(isinstance(value, (tuple, Mapping)) for value in message.values())
+    return dict(message) if bare else message

@@ -96,7 +96,7 @@ class Loader:
         if reply.status != 200:
             return self._failed(refusal(reply), waiting(reply))
         try:
-            table = document(reply.body)
+            table = document(reply.body, gently=self.confirmed)
         except BadDocument as error:
             return self._failed(f"the hub's answer could not be used: {error}")
         behind = table.epoch == self.table.epoch and table.revision < self.table.revision

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from time import monotonic
 
@@ -19,24 +19,9 @@ class Life:
         self.stale = False
 
 
-class Counter:
-    """Counts calls of `add`, which is C and so is interrupted by no other thread."""
-
-    __slots__ = ("_last", "add")
-
-    def __init__(self) -> None:
-        self.add: Callable[[], int] = count().__next__
-        self._last = -1
-
-    def since(self) -> int:
-        """Calls since the last time this was asked; to be asked by one thread only."""
-        now = self.add()
-        calls, self._last = now - self._last - 1, now
-        return calls
-
-
 class Notes:
-    """What is counted of a prompt in use.
+    """What is counted of a prompt in use, by `next(notes.reads)`: that is C, and so is interrupted
+    by no other thread.
 
     Attributes:
         names: what it uses, if that is all it takes to fill it in.
@@ -44,19 +29,26 @@ class Notes:
         passed: other names of variables that were passed.
     """
 
-    __slots__ = ("errors", "names", "passed", "reads", "renders", "whole")
+    __slots__ = ("_told", "errors", "names", "passed", "reads", "renders", "whole")
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self.reads, self.renders, self.errors = Counter(), Counter(), Counter()
+        self.reads, self.renders, self.errors = count(), count(), count()
+        self._told = (-1, -1, -1)
         self.names = names
         self.whole = False
-        self.passed: dict[str, None] = {}
+        self.passed: tuple[str, ...] = ()
 
     def rendered(self, given: Mapping[str, object]) -> None:
-        self.renders.add()
+        next(self.renders)
         for name in given:
             if name not in self.passed and len(self.passed) < MOST_NAMES:
-                self.passed = {**self.passed, name: None}
+                self.passed = (*self.passed, name)
+
+    def since(self) -> tuple[int, int, int]:
+        """Reads, renderings and errors since the last time; to be asked by one thread only."""
+        now = next(self.reads), next(self.renders), next(self.errors)
+        was, self._told = self._told, now
+        return now[0] - was[0] - 1, now[1] - was[1] - 1, now[2] - was[2] - 1
 
     def variables(self) -> list[str]:
         """Every name that was passed."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from time import monotonic
 from typing import Any, cast
 
 from sdk.errors import MissingVariables, PromptHubError, TemplateError
 from sdk.flat import BETWEEN, Flat, flatten
-from sdk.frozen import frozen, thawed
+from sdk.frozen import flat, frozen, thawed
 from sdk.notes import Life, Notes
 from sdk.request import body_of, parameters
 from sdk.template import Kind, Text, compile_text
 from sdk.variables import by_name, check_kind, needed, required, turns
 
 Record = Mapping[str, Any]
+_NEW = Life()
+"""Of prompts that belong to no hub."""
 
 
 class Prompt:
@@ -52,8 +55,8 @@ class Prompt:
     source: str
     notes: Notes
     life: Life
-    tally: Callable[[], int]
-    """Called once for each read."""
+    tally: count[int]
+    """Taken from once for each read."""
 
     def __init__(self, record: Record, source: str, texts: tuple[Text | None, ...]) -> None:
         """Use `from_record`; `record` is frozen."""
@@ -72,14 +75,14 @@ class Prompt:
         put(self, "_record", record)
         put(self, "_document", document)
         put(self, "_texts", texts)
-        put(self, "_plan", tuple(zip(map(_flat, document["messages"]), texts, strict=True)))
+        put(self, "_plan", tuple(zip(map(flat, document["messages"]), texts, strict=True)))
         put(self, "_declared", declared)
         put(self, "_needed", needed(texts, declared))
         put(self, "_flat", flatten(texts, declared))
         put(self, "_shares", ())
-        put(self, "life", Life())
+        put(self, "life", _NEW)
         put(self, "notes", Notes(self._flat.names if self._flat else ()))
-        put(self, "tally", self.notes.reads.add)
+        put(self, "tally", self.notes.reads)
 
     @classmethod
     def from_record(cls, record: Record, source: str = "hub") -> Prompt:
@@ -114,7 +117,7 @@ class Prompt:
         put(copy, "source", source)
         put(copy, "life", life or self.life)
         put(copy, "notes", Notes(self.notes.names))
-        put(copy, "tally", copy.notes.reads.add)
+        put(copy, "tally", copy.notes.reads)
         if self._shares:
             shares = [
                 (upto, copy if one is self else one.with_source(source, life))
@@ -129,6 +132,12 @@ class Prompt:
         mine = tuple((upto, copy if one is self else one) for upto, one in shares)
         object.__setattr__(copy, "_shares", mine)
         return copy
+
+    def belonging_to(self, life: Life) -> Prompt:
+        """Itself, told whose it is; for one that nobody has been given yet."""
+        for one in (self, *(other for _, other in self._shares)):
+            object.__setattr__(one, "life", life)
+        return self
 
     def _copy(self) -> Prompt:
         copy = object.__new__(Prompt)
@@ -236,7 +245,7 @@ class Prompt:
         try:
             made = self._fill(variables)
         except PromptHubError:
-            self.notes.errors.add()
+            next(self.notes.errors)
             raise
         self.notes.rendered(variables)
         return made
@@ -261,7 +270,7 @@ class Prompt:
         flat: Flat | None = self._flat
         if flat is not None and (made := flat.text(variables)) is not None:
             notes: Notes = self.notes
-            notes.renders.add()
+            next(notes.renders)
             notes.whole = True
             return made
         return BETWEEN.join([str(message.get("content")) for message in self.fill(variables)])
@@ -289,9 +298,3 @@ class Prompt:
             else:
                 check_kind(f"{self.name} v{self.version}", name, variable, values[name])
         return values
-
-
-def _flat(message: Record) -> Record:
-    """A message without lists and dictionaries as a plain one, which is quick to copy."""
-    bare = not any(isinstance(value, (tuple, Mapping)) for value in message.values())
-    return dict(message) if bare else message

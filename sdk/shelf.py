@@ -41,12 +41,7 @@ class Handle:
 
     def __init__(self, name: str, label: str, get: Callable[[str, str], Prompt]) -> None:
         self.name, self.label, self._get = name, label, get
-
-    def __getattr__(self, name: str) -> Prompt:
-        # Only while `current` is not set: before the first read, after a deletion or a fork.
-        if name != "current":
-            raise AttributeError(name)
-        return self._get(self.name, self.label)
+        self.forget()
 
     def __repr__(self) -> str:
         return f"<Handle {self.name} {self.label}>"
@@ -54,17 +49,34 @@ class Handle:
     def follow(self, rows: Rows) -> None:
         """Point at what is in the table now."""
         prompt = rows.get(self.label, {}).get(self.name)
-        if prompt is not None:
-            self.current = prompt
-        else:
+        if prompt is None:
             self.forget()
+        else:
+            self.current = prompt
+            _become(self, Handle)
 
     def forget(self) -> None:
-        """Ask again at the next look."""
+        """Ask again at the next look: before the first read, after a deletion or a fork."""
+        _become(self, _Asking)
         try:
             del self.current
         except AttributeError:
             return
+
+
+def _become(handle: Handle, kind: type[Handle]) -> None:
+    object.__setattr__(handle, "__class__", kind)
+
+
+class _Asking(Handle):
+    """A handle without `current`; a class of its own, since `__getattr__` slows every look."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Prompt:
+        if name != "current":
+            raise AttributeError(name)
+        return self._get(self.name, self.label)
 
 
 class Shelf:
@@ -166,7 +178,7 @@ class Shelf:
         return self._made(table, pointer, source, life)
 
     def _made(self, table: Table, pointer: Pointer, source: str, life: Life) -> Prompt:
-        return self.note(prompt_of(table, pointer, source).with_source(source, life))
+        return self.note(prompt_of(table, pointer, source).belonging_to(life))
 
     def note(self, prompt: Prompt) -> Prompt:
         """Remember it for the report."""
@@ -202,8 +214,7 @@ class Shelf:
         self.lock = threading.Lock()
         self.rows, self._aside = {}, rows
         for one in self.used:  # the parent reports what was counted so far
-            for counter in (one.notes.reads, one.notes.renders, one.notes.errors):
-                counter.since()
+            one.notes.since()
         for handle in list(self._handles):
             handle.forget()
 

@@ -36,7 +36,7 @@ class Usage:
                 return
             used = Used(name[:200], label[:36], 0, "default", Notes(()))
             used = self._defaults.setdefault((label, name), used)
-        used.notes.reads.add()
+        next(used.notes.reads)
 
     def report(self, status: Status) -> bytes:
         """What happened since the last report, as the hub wants it."""
@@ -68,8 +68,8 @@ class Usage:
             used, self._shelf.used = self._shelf.used, []
         for one in [*used, *self._defaults.values()]:
             notes = one.notes
-            reads, renders = notes.reads.since(), notes.renders.since()
-            errors, is_served = notes.errors.since(), id(notes) in served
+            reads, renders, errors = notes.since()
+            is_served = id(notes) in served
             if one.source != "default" and (is_served or reads or renders):
                 kept.append(one)
             by_handle = is_served and (one.label, one.name) in held

@@ -87,17 +87,17 @@ _decode = JSONDecoder().raw_decode
 _space = re.compile(r"[ \t\n\r]*").match
 
 
-def document(body: bytes) -> Table:
+def document(body: bytes, gently: bool = False) -> Table:
     """The table in a snapshot or a lock file; every object's hash is checked.
 
-    Reads piece by piece: reading 20 MB at once would hold up the program's other threads.
+    `gently`: let other threads have their turn often; 20 MB at once would hold them up.
 
     Raises:
         BadDocument: it is not a whole, valid document of a schema we know.
     """
     try:
         text = body.decode()
-        found = _document(text)
+        found = _document(text, _BREATH if gently else 0)
     except (ValueError, IndexError, TypeError, RecursionError) as error:
         if isinstance(error, BadDocument):
             raise
@@ -120,7 +120,7 @@ def _where(found: Mapping[str, Any]) -> tuple[str, int]:
     return epoch, revision
 
 
-def _document(text: str) -> dict[str, Any]:
+def _document(text: str, breath: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     pointers: dict[tuple[str, str], Pointer] = {}
     objects: dict[str, str] = {}
@@ -139,10 +139,10 @@ def _document(text: str) -> dict[str, Any]:
     def member(name: str, at: int) -> int:
         if name == "pointers":
             found[name] = pointers
-            return _each(text, at, "[]", pointer)
+            return _each(text, at, "[]", pointer, breath)
         if name == "objects":
             found[name] = objects
-            return _each(text, at, "{}", an_object)
+            return _each(text, at, "{}", an_object, breath)
         found[name], end = _decode(text, at)
         return end
 
@@ -157,7 +157,7 @@ def _skip(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _each(text: str, at: int, kind: str, take: Callable[[str, int], int]) -> int:
+def _each(text: str, at: int, kind: str, take: Callable[[str, int], int], breath: int = 0) -> int:
     """Go through a list or an object; `take` reads one value and says where it ended."""
     if text[at] != kind[0]:
         raise BadDocument("it has another shape than expected")
@@ -173,7 +173,7 @@ def _each(text: str, at: int, kind: str, take: Callable[[str, int], int]) -> int
             at = _skip(text, at + 1)
         at = _skip(text, take(name, at))
         taken += 1
-        if not taken % _BREATH:
+        if breath and not taken % breath:
             sleep(0)
         if text[at] == ",":
             at = _skip(text, at + 1)

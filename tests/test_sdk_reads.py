@@ -310,11 +310,12 @@ def test_two_hubs_share_nothing(stand_in, connect):
 
 @pytest.fixture
 def fresh_module(monkeypatch):
-    monkeypatch.setattr(sdk, "_hub", None)
+    before = sdk.use(None)
     for name in ("PROMPTHUB_URL", "PROMPTHUB_KEY"):
         monkeypatch.delenv(name, raising=False)
     yield monkeypatch
     sdk.close(5)
+    sdk.use(before)
 
 
 def test_the_module_reads_the_environment(fresh_module, stand_in):

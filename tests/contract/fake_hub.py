@@ -185,6 +185,17 @@ class FakeHub:
                 "objects": {d: self.objects[d] for d in sorted(needed)}, "of_the_future": [1],
             }  # fmt: skip
 
+    _made: tuple[Any, str, str] = (None, "", "")
+
+    def made(self, labels: list[str], names: list[str]) -> tuple[str, str]:
+        """The document's text and its tag, made once for a revision."""
+        key = (self.epoch, self.revision, labels, names)
+        if self._made[0] != key:
+            body = json.dumps(self.document(labels, names))
+            digest = hashlib.sha256(body.encode()).hexdigest()
+            self._made = (key, body, f'"{digest[:20]}"')
+        return self._made[1:]
+
 
 def objects_of(pointer: dict[str, Any]) -> list[str]:
     return [pointer["object"], *(one["object"] for one in pointer.get("split", []))]
@@ -256,10 +267,8 @@ class Handler(BaseHTTPRequestHandler):
     # ── routes ──────────────────────────────────────────────────────────────────────────────────
 
     def on_snapshot(self) -> None:
-        labels = self.query.get("label", ["production"])
-        document = self.hub.document(labels, self.query.get("name", []))
-        body = json.dumps(document)
-        etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:20]}"'
+        body, etag = self.hub.made(self.query.get("label", ["production"]),
+                                   self.query.get("name", []))  # fmt: skip
         if self.headers.get("If-None-Match") == etag:
             self.answer(304, "", "", ETag=etag)
             return
@@ -305,10 +314,11 @@ class Handler(BaseHTTPRequestHandler):
                     here, epoch = hub.revision, hub.epoch
                 if hub._wake.is_set():
                     return
-                self.write(":\n\n")
                 if here != place:
                     self.say_all(news, epoch, here)
                     place = here
+                else:
+                    self.write(":\n\n")
         finally:
             hub.streams.remove(self)
 
@@ -341,19 +351,21 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def say_all(self, places: list[tuple[str, str]], epoch: str, revision: int) -> None:
+        said: list[str] = []
         for label, name in places:
             pointer = self.hub.pointers.get((label, name))
             if pointer is None:
-                self.say("delete", label=label, name=name)
+                said.append(event_of("delete", label=label, name=name))
                 continue
             texts = {d: self.hub.objects[d] for d in objects_of(pointer)}
             inline = {d: t for d, t in texts.items() if len(t.encode()) <= self.hub.inline}
-            self.say("put", **pointer, objects=inline, of_the_future={"x": 1})
-        self.say("commit", f"{epoch}:{revision}", epoch=epoch, revision=revision)
+            said.append(event_of("put", **pointer, objects=inline, of_the_future={"x": 1}))
+        place = f"{epoch}:{revision}"
+        said.append(event_of("commit", place, epoch=epoch, revision=revision))
+        self.write("".join(said))
 
-    def say(self, event: str, at: str = "", **data: Any) -> None:
-        place = f"id: {at}\n" if at else ""
-        self.write(f"{place}event: {event}\ndata: {json.dumps(data)}\n\n")
+    def say(self, event: str, **data: Any) -> None:
+        self.write(event_of(event, **data))
 
     def write(self, text: str) -> None:
         raw = text.encode()
@@ -374,6 +386,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(raw)
+
+
+def event_of(event: str, at: str = "", **data: Any) -> str:
+    place = f"id: {at}\n" if at else ""
+    return f"{place}event: {event}\ndata: {json.dumps(data)}\n\n"
 
 
 def problem(title: str, detail: str) -> str:
