@@ -280,6 +280,31 @@ async def test_a_column_becomes_my_draft(ana, acme, triage, hub, cast):
     assert (refused.status_code, "You have a draft" in refused.text) == (409, True)
 
 
+async def test_an_answer_that_has_a_shape_is_held_against_it(ana, acme, hub, cast):
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    shape = {"name": "person", "schema": schema}
+    document = DOCUMENT | {"responseFormat": "json_schema", "jsonSchema": shape}
+    await versions.save(
+        hub.state.publisher, cast.workspace, "support/triage", from_json(document), base=None,
+        actor=_actor(cast), message="1st",
+    )  # fmt: skip
+    said = {
+        '{"age": 7}': "fits its shape",
+        '{"age": "old"}': "does not fit its shape: age: &#39;old&#39; is not of type",
+        "seven": "does not fit its shape: it is not JSON",
+    }
+    for complaint, verdict in said.items():
+        page = await over(ana, await run(ana, form(acme, "echo") | {"v.complaint": complaint}))
+        assert verdict in page, page
+
+
+async def test_a_shape_that_never_ends_to_be_checked_is_given_up(hub):
+    """A regular expression with nested repeats takes for ever on the wrong text."""
+    schema = {"type": "string", "pattern": "^(a+)+$"}
+    misfit = await hub.state.playground.renderer.misfit(schema, '"' + "a" * 60 + '!"')
+    assert misfit == "to check it took too long"
+
+
 async def test_new_seeds_are_other_seeds(ana, acme, triage, fake):
     address = await run(ana, form(acme, "echo") | {"seed": ["7"]})
     await over(ana, address)

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from hub.db import Database, now
 from hub.errors import HubError
-from hub.playground import kept
+from hub.playground import kept, shape
 from hub.playground.calls import Call, Endpoint, Route
 from hub.playground.models import Grid, Run
 from hub.playground.options import Options
@@ -190,10 +190,14 @@ class Live:
                 kept.replay(call, found)
                 return
         await perform(call, endpoint, request)
+        schema = shape.schema_of(request)
+        if schema is not None and call.state == "done" and not call.tool_calls:
+            misfit = await self.renderer.misfit(schema, call.output)
+            call.remark(f"does not fit its shape: {misfit}" if misfit else "fits its shape")
 
     async def _keep(self, grid: LiveGrid) -> None:
         """Write down what changed, until everything is over."""
-        written: dict[Place, tuple[str, int]] = {}
+        written: dict[Place, tuple[int, int]] = {}
         pending: set[asyncio.Task[None]] = set(grid.tasks.values())
         while pending:
             _, pending = await asyncio.wait(pending, timeout=KEEP_EVERY)
@@ -211,10 +215,10 @@ class Live:
         grid.changed()
 
     async def _save(
-        self, grid: LiveGrid, written: dict[Place, tuple[str, int]], *, ended: bool = False
+        self, grid: LiveGrid, written: dict[Place, tuple[int, int]], *, ended: bool = False
     ) -> bool:
         marks = {
-            place: (call.state, len(call.output) + len(call.reasoning))
+            place: (call.stage, len(call.output) + len(call.reasoning))
             for place, call in grid.calls.items()
         }
         fresh = [place for place in marks if written.get(place) != marks[place]]

@@ -58,6 +58,14 @@ class Renderer:
             raise NotRendered(answer["error"])
         return cast("dict[str, Any]", answer["request"])
 
+    async def misfit(self, schema: dict[str, Any], answer: str) -> str:
+        """Why an answer does not have the shape it was asked for; empty: it has."""
+        line = msgspec.json.encode({"schema": schema, "answer": answer}) + b"\n"
+        try:
+            return str((await self._ask(line))["misfit"])
+        except NotRendered:
+            return "to check it took too long"
+
     async def stop(self) -> None:
         while not self._idle.empty():
             await _end(self._idle.get_nowait())

@@ -1,8 +1,10 @@
 """The process that renders users' templates: no secrets, no files, little memory, killable.
 
 Started by `hub.playground.render` as `python -m hub.playground.render_worker`. One JSON line in
-(`{"document", "snippets", "values"}`), one out (`{"request"}` or `{"error"}`); it ends when its
-standard input does. The template language is allow-listed already; this is the third wall.
+(`{"document", "snippets", "values"}`), one out (`{"request"}` or `{"error"}`); or `{"schema",
+"answer"}` in, and `{"misfit"}` out: whether an answer has its shape is a question of users' regular
+expressions, too. It ends when its standard input does. The template language is allow-listed
+already; this is the third wall.
 """
 
 from __future__ import annotations
@@ -43,6 +45,27 @@ def render(document: Json, snippets: dict[str, str], values: Json) -> Json:
             "error": "A variable's name, a value or the answer shape of this prompt cannot be "
             "used. Check them in Write."
         }
+
+
+def misfit(schema: Json, answer: str) -> Json:
+    """`{"misfit"}`: why the answer does not have that shape; empty: it has."""
+    import jsonschema
+    from referencing import Registry
+
+    try:
+        tree = json.loads(answer)
+    except ValueError:
+        return {"misfit": "it is not JSON"}
+    try:
+        # A registry of its own: what the schema points at is never fetched.
+        held = jsonschema.Draft202012Validator(schema, registry=Registry())
+        first = next(iter(sorted(held.iter_errors(tree), key=lambda one: one.path)), None)
+    except Exception as error:  # a schema may be wrong in any way
+        return {"misfit": f"the schema cannot be used ({type(error).__name__})"}
+    if first is None:
+        return {"misfit": ""}
+    where = ".".join(map(str, first.absolute_path))
+    return {"misfit": f"{where}: {first.message}"[:300] if where else first.message[:300]}
 
 
 def _sentence(text: str) -> str:
@@ -96,6 +119,10 @@ def _warm() -> None:
         document = {"template": "jinja", "messages": [{"role": "user", "content": text}]}
         for given in (values, values | {"a": ["1"]}, {}):
             json.dumps(render(document, {"s/x@1": "é {{ b }}"}, given))
+    inner = {"a": {"pattern": "^x", "enum": ["x"]}}
+    shape: Json = {"type": "object", "properties": inner, "required": ["b"]}
+    for answer in ('{"a": "y"}', "{", '{"a": "x", "b": 1}'):
+        misfit(shape | {"additionalProperties": False}, answer)
 
 
 def main() -> None:
@@ -107,7 +134,8 @@ def main() -> None:
     for line in sys.stdin:
         _allow_seconds()
         asked = json.loads(line)
-        out.write(json.dumps(render(**asked)) + "\n")
+        told = misfit(**asked) if "schema" in asked else render(**asked)
+        out.write(json.dumps(told) + "\n")
         out.flush()
 
 
