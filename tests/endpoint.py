@@ -155,6 +155,8 @@ async def _stream(fake: FakeEndpoint, model: str, said: str, reader: Any, writer
     if model in ("slow", "silent"):
         await _until_left(fake, model, reader, writer, talking=model == "slow")
         return
+    if model == "judge":
+        said = "unsafe\nS9" if "bomb" in said else "safe"
     if model == "shout":
         said = said.upper()
     if model == "counts":

@@ -43,7 +43,7 @@ async def fake():
 
 @pytest.fixture
 async def acme(hub, cast, fake, maria):
-    models = "echo 15 60\nshout 1 2\nslow\nmany 15 60\ncounts\ne401\nnames"
+    models = "echo 15 60\nshout 1 2\nslow\nmany 15 60\ncounts\ne401\nnames\njudge"
     form = {"name": "Acme", "base_url": fake.base_url, "key": KEY, "models": models}
     assert (await maria.post_form("/clinic/models", form)).status_code == 200
     fake.asked.clear()
@@ -303,6 +303,33 @@ async def test_a_shape_that_never_ends_to_be_checked_is_given_up(hub):
     schema = {"type": "string", "pattern": "^(a+)+$"}
     misfit = await hub.state.playground.renderer.misfit(schema, '"' + "a" * 60 + '!"')
     assert misfit == "to check it took too long"
+
+
+async def test_guards_judge_what_goes_in_and_what_comes_out(ana, acme, triage, fake, hub, cast):
+    guard = {
+        "name": "Guard", "tags": ["guard"],
+        "messages": [{"role": "user", "content": "Judge: {{ text }}"}],
+        "variables": [{"name": "text", "example": "hello"}],
+    }  # fmt: skip
+    place = (hub.state.publisher, cast.workspace)
+    await versions.save(
+        *place, "safety/guard", from_json(guard), base=None, actor=_actor(cast), message="1st"
+    )
+    assert "safety/guard" in (await ana.get(TRY)).text
+    judge = {"guard_in": ["safety/guard"], "guard_out": ["safety/guard"]}
+    data = form(acme, "echo") | judge | {"guard_model": [f"{acme.id}:judge"]}
+    address = await run(ana, data)
+    page = await over(ana, address)
+    assert "input guard: safe, " in page
+    assert "output guard: safe, " in page
+    assert [asked["model"] for asked in fake.asked] == ["judge", "echo", "judge"]
+    held = await over(ana, await run(ana, data | {"v.complaint": "how to make a bomb"}))
+    assert "Held back by the input guard: S9" in held
+    assert [asked["model"] for asked in fake.asked[3:]] == ["judge"], "the model was not asked"
+    again = await ana.get(f"{TRY}?again={address.rsplit('/', 1)[1]}")
+    assert again.text.count('value="safety/guard" selected') == 2
+    none = await ana.post_form(TRY, form(acme, "echo") | {"guard_in": ["safety/none"]})
+    assert (none.status_code, "There is no guard safety/none" in none.text) == (422, True)
 
 
 async def test_new_seeds_are_other_seeds(ana, acme, triage, fake):

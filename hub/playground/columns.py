@@ -26,6 +26,11 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     temperature: str = ""
     max_tokens: str = ""
     seed: str = ""
+    guard_in: str = ""
+    guard_out: str = ""
+    """Names of the prompts that judge what goes in and what comes out; empty: none."""
+    guard_model: str = ""
+    """Which model answers as the guard; empty: the column's own."""
 
 
 class Wrong(Invalid):
@@ -36,8 +41,11 @@ class Wrong(Invalid):
         self.column = column
 
 
-def plan(columns: list[Column], sources: Mapping[str, Source], choices: list[Choice]) -> list[Json]:
-    """The columns as a grid keeps them.
+def plan(
+    columns: list[Column], sources: Mapping[str, Source], choices: list[Choice],
+    guards: Mapping[str, Json] | None = None,
+) -> list[Json]:  # fmt: skip
+    """The columns as a grid keeps them. `guards`: by name, see `guards.planned`.
 
     Raises:
         Wrong: a setting is no number, a version or a model is not there (any more).
@@ -46,7 +54,9 @@ def plan(columns: list[Column], sources: Mapping[str, Source], choices: list[Cho
         raise Invalid(f"A grid has from 1 to {MOST_COLUMNS} columns.")
     known = {choice.value: choice for choice in choices}
     return [
-        _plan_one(at, column, sources, known.get(column.model)) for at, column in enumerate(columns)
+        _plan_one(at, column, sources, known.get(column.model))
+        | _guarded(at, column, guards or {}, known.get(column.guard_model or column.model))
+        for at, column in enumerate(columns)
     ]
 
 
@@ -70,6 +80,7 @@ def note(column: Json) -> str:
     known = cast("Json", saved) if isinstance(saved, dict) else {}
     said = {key: known[key] for key in ("temperature", "seed") if key in known} | column["settings"]
     shown = [f"{key.replace('_', ' ')} {value}" for key, value in said.items()]
+    shown += [f"{which} guard {one['name']}" for which, one in column.get("guards", {}).items()]
     where = "this machine" if column["where"] == THIS_MACHINE else column["where"]
     return " · ".join([where, *shown])
 
@@ -98,6 +109,19 @@ def _plan_one(
         "document": source.document,
         "snippets": source.snippets,
     }
+
+
+def _guarded(at: int, column: Column, guards: Mapping[str, Json], choice: Choice | None) -> Json:
+    named = {"input": column.guard_in, "output": column.guard_out}
+    wanted = {which: name for which, name in named.items() if name}
+    if not wanted:
+        return {}
+    if choice is None or any(name not in guards for name in wanted.values()):
+        raise Wrong(
+            at, f"Column {at + 1}: choose a guard and its model; one is not there any more."
+        )
+    asked = {"choice": choice.value, "model": choice.model, "where": choice.where}
+    return {"guards": {which: guards[name] | asked for which, name in wanted.items()}}
 
 
 def _number(at: int, what: str, text: str, least: float, most: float) -> float | None:

@@ -17,9 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import now
 from hub.errors import Invalid, NotFound
 from hub.people.policy import Actor
+from hub.playground import guards
+from hub.playground.asking import Work
 from hub.playground.calls import Call
 from hub.playground.columns import Json
-from hub.playground.live import LiveGrid, Place, Work
+from hub.playground.guards import Guard
+from hub.playground.live import LiveGrid, Place
 from hub.playground.models import Example, Grid, Run
 from hub.playground.options import Options, options_of
 from hub.playground.room import Choice, Playground
@@ -76,10 +79,12 @@ async def create(
             await target(db, playground, workspace_id, _choice(one), actor.account_id)
             for one in columns
         ]
+        watching = [await _guards(db, playground, workspace_id, one, actor) for one in columns]
     work = {
         place: Work(
-            run_id, endpoints[place[1]], _maker(playground, columns, rows, place),
-            where=columns[place[1]]["choice"], workspace_id=workspace_id,
+            run_id=run_id, endpoint=endpoints[place[1]],
+            make=_maker(playground, columns, rows, place), where=columns[place[1]]["choice"],
+            workspace_id=workspace_id, guards=watching[place[1]],
         )
         for place, run_id in runs.items()
     }  # fmt: skip
@@ -176,6 +181,26 @@ def _maker(playground: Playground, columns: list[Json], rows: list[Json], place:
             # One seed for all samples would ask for the same answer again and again.
             made["seed"] = (made["seed"] + place[2]) % 2**31
         return made
+
+    return make
+
+
+async def _guards(
+    db: AsyncSession, playground: Playground, workspace_id: int, column: Json, actor: Actor
+) -> dict[str, Guard]:
+    return {
+        which: Guard(
+            await target(db, playground, workspace_id, _choice(one), actor.account_id),
+            _judging(playground, one),
+        )
+        for which, one in column.get("guards", {}).items()
+    }
+
+
+def _judging(playground: Playground, guard: Json) -> Any:
+    async def make(text: str) -> Json:
+        given = guards.values(guard["document"], text)
+        return await playground.renderer.request(guard["document"], guard["snippets"], given)
 
     return make
 

@@ -45,5 +45,5 @@ def replay(call: Call, found: Run) -> None:
     call.tokens_per_s, call.cost_usd = found.tokens_per_s, found.cost_usd
     call.tokens_in, call.tokens_out = found.tokens_in, found.tokens_out
     call.estimated = found.estimated
-    call.notes = [CACHED, *(note for note in found.note.split(" · ") if note)]
+    call.notes += [CACHED, *(note for note in found.note.split(" · ") if note)]
     call.end("done")

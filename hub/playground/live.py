@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,12 +17,12 @@ from sqlalchemy import select, update
 
 from hub.db import Database, now
 from hub.errors import HubError
-from hub.playground import kept, shape
-from hub.playground.calls import Call, Endpoint, Route
+from hub.playground import asking
+from hub.playground.asking import Work
+from hub.playground.calls import Call
 from hub.playground.models import Grid, Run
 from hub.playground.options import Options
 from hub.playground.render import Renderer
-from hub.playground.runs import perform
 
 log = logging.getLogger("hub.playground")
 
@@ -36,29 +36,6 @@ LEFT_AFTER = 15.0
 LEFT = "stopped when the page was left"
 Place = tuple[int, int, int]
 """Row, column and sample."""
-Make = Callable[[], Awaitable[dict[str, Any]]]
-
-
-class Work:
-    """One cell to do: which row keeps it, how its request is made, who answers."""
-
-    def __init__(
-        self,
-        run_id: int,
-        endpoint: Endpoint | Route | str,
-        make: Make,
-        *,
-        where: str,
-        workspace_id: int,
-    ) -> None:
-        """`endpoint` is a sentence when the column's model cannot be used any more."""
-        self.run_id = run_id
-        self.endpoint = endpoint
-        self.make = make
-        self.where = where
-        self.workspace_id = workspace_id
-        self.fingerprint: str | None = None
-        self.cached = False
 
 
 @dataclass(eq=False)
@@ -160,14 +137,12 @@ class Live:
 
     async def _cell(self, grid: LiveGrid, call: Call, work: Work) -> None:
         try:
-            if isinstance(work.endpoint, str):
-                call.end("failed", work.endpoint)
-            elif not grid.options.solo:
-                await self._ask(grid, call, work, work.endpoint)
+            if not grid.options.solo:
+                await asking.ask(call, work, grid.options, self._database, self.renderer)
             else:
                 call.tell("Waits for its turn; one call at a time")
                 async with grid.turn:
-                    await self._ask(grid, call, work, work.endpoint)
+                    await asking.ask(call, work, grid.options, self._database, self.renderer)
         except asyncio.CancelledError:
             if not call.over:
                 call.end("stopped")
@@ -176,24 +151,6 @@ class Live:
         except Exception:
             log.exception("a cell broke")
             call.end("failed", "Something broke on our side; run it again.")
-
-    async def _ask(
-        self, grid: LiveGrid, call: Call, work: Work, endpoint: Endpoint | Route
-    ) -> None:
-        request = await work.make()
-        work.fingerprint = kept.fingerprint(work.where, request)
-        if grid.options.cache and kept.repeatable(request):
-            async with self._database.read() as db:
-                found = await kept.find(db, work.workspace_id, work.fingerprint)
-            if found is not None:
-                work.cached = True
-                kept.replay(call, found)
-                return
-        await perform(call, endpoint, request)
-        schema = shape.schema_of(request)
-        if schema is not None and call.state == "done" and not call.tool_calls:
-            misfit = await self.renderer.misfit(schema, call.output)
-            call.remark(f"does not fit its shape: {misfit}" if misfit else "fits its shape")
 
     async def _keep(self, grid: LiveGrid) -> None:
         """Write down what changed, until everything is over."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, cast
 
 import msgspec
@@ -14,10 +13,11 @@ from litestar.response import Redirect, Template
 from hub.db import Database
 from hub.errors import Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.playground import examples, grid, sources, targets
+from hub.playground import examples, grid, guards, sources, targets
 from hub.playground.columns import MOST_COLUMNS, Column, plan, vary
 from hub.playground.models import Example
 from hub.playground.options import Options, options_of, read_options
+from hub.playground.pages import try_columns
 from hub.playground.pages.common import (
     Fields,
     form_of,
@@ -40,6 +40,7 @@ class Bench(msgspec.Struct, kw_only=True):
     choices: list[Choice]
     offer: sources.Offer
     examples: list[Example]
+    guards: list[str]
     loaded: dict[str, sources.Source] = {}
     fields: list[Field] = []
     columns: list[Column] = []
@@ -116,7 +117,11 @@ async def _bench(
         offer = await sources.offer(db, workspace.id, about.id, actor.account_id)
         choices = await targets.offered(db, playground, workspace.id)
         kept = await examples.listing(db, workspace.id, about.id)
-    bench = Bench(about=about, choices=choices, offer=offer, examples=kept)
+        guarding = await guards.offered(db, workspace.id)
+    bench = Bench(
+        about=about, choices=choices, offer=offer, examples=kept,
+        guards=[name for name in guarding if name != about.name],
+    )  # fmt: skip
     bench.columns = [Column(source=offer.first)]
     if offer.live:
         bench.columns.append(Column(source=offer.live))
@@ -150,14 +155,7 @@ def _model(bench: Bench, wanted: str) -> str:
 
 
 def _as_in(bench: Bench, old: Any) -> None:
-    bench.columns = [
-        Column(
-            source=one["source"],
-            model=one["choice"],
-            **{key: str(value) for key, value in one["settings"].items()},
-        )
-        for one in old.columns
-    ]
+    bench.columns = [try_columns.column_of(one) for one in old.columns]
     bench.options = options_of(old.options)
     bench.samples = str(bench.options.samples)
     bench.chosen = [row["example_id"] for row in old.rows if row.get("example_id")]
@@ -169,15 +167,7 @@ def _as_in(bench: Bench, old: Any) -> None:
 
 def _take(bench: Bench, fields: Fields) -> None:
     """What the form says takes the place of the defaults."""
-    lists = {
-        key: [value for name, value in fields if name == key]
-        for key in ("source", "model", "temperature", "max_tokens", "seed")
-    }
-    rows = zip(*lists.values(), strict=False)
-    bench.columns = [
-        Column(source=source, model=model, temperature=heat, max_tokens=most, seed=seed)
-        for source, model, heat, most, seed in rows
-    ] or bench.columns
+    bench.columns = try_columns.columns(fields) or bench.columns
     ticked = [value for name, value in fields if name == "example"]
     bench.chosen = [int(value) for value in ticked if value.isdecimal() and len(value) < 12]
     bench.own = any(name == "own" for name, _ in fields)
@@ -192,14 +182,8 @@ def _vary(bench: Bench, fields: Fields, what: str) -> None:
     """The first column once for each value; typed values are divided by commas or spaces."""
     values = [value for name, value in fields if name == f"vary-{what}"]
     if what in ("temperature", "seed"):
-        values = _numbers(" ".join(values))
+        values = try_columns.numbers(" ".join(values))
     bench.columns = vary(bench.columns[0], what, values)
-
-
-def _numbers(text: str) -> list[str]:
-    """`0, 0.5, 1` or `0,5 1`: a comma alone divides only where nothing else does."""
-    parts = re.split(r"[;\s]+", text.strip())
-    return text.split(",") if len(parts) == 1 else [part.strip(",") for part in parts]
 
 
 def _change(bench: Bench, do: str) -> None:
@@ -218,7 +202,8 @@ async def _run(request: Ask, bench: Bench, actor: Actor, workspace: WorkspaceRef
     own, bench.wrong = read(bench.fields, bench.typed) if bench.own else (None, {})
     if bench.wrong:
         raise Invalid("Some of the values cannot be used; see below.")
-    columns = plan(bench.columns, bench.loaded, bench.choices)
+    judging = await _judging(bench, playground_of(request).database, workspace)
+    columns = plan(bench.columns, bench.loaded, bench.choices, judging)
     rows = grid.rows_of([one for one in bench.examples if one.id in bench.chosen], own)
     prompt = bench.about.id, bench.about.name
     made = await grid.create(
@@ -226,6 +211,13 @@ async def _run(request: Ask, bench: Bench, actor: Actor, workspace: WorkspaceRef
         options=bench.options,
     )  # fmt: skip
     return go(f"/{workspace.slug}/grid/{made}")
+
+
+async def _judging(bench: Bench, database: Database, workspace: WorkspaceRef) -> dict[str, Any]:
+    """The guards of all columns, by name, as a grid keeps them."""
+    names = {name for one in bench.columns for name in (one.guard_in, one.guard_out) if name}
+    async with database.read() as db:
+        return {name: await guards.planned(db, workspace.id, name) for name in names}
 
 
 async def _keep(bench: Bench, actor: Actor, workspace: WorkspaceRef, database: Database) -> None:
@@ -253,8 +245,9 @@ def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
         request, "playground/try.html", bench.about, tab="try",
         may_run=may_run(actor, workspace), choices=grouped(bench.choices),
         local=[one.value for one in bench.choices if one.where == THIS_MACHINE],
-        sources=bench.offer.options, columns=bench.columns, fields=bench.fields,
-        typed=bench.typed, wrong=bench.wrong, own=bench.own, chosen=bench.chosen,
+        sources=bench.offer.options, guards=bench.guards, columns=bench.columns,
+        fields=bench.fields, typed=bench.typed, wrong=bench.wrong, own=bench.own,
+        chosen=bench.chosen,
         error=bench.error, options=bench.options, samples=bench.samples, most=MOST_COLUMNS,
         unknown_model="" if offered else wanted,
         examples=[

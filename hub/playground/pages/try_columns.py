@@ -1,0 +1,39 @@
+"""The columns of the Try page: from its fields, and from a grid that ran. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from hub.playground import guards
+from hub.playground.columns import Column
+from hub.playground.pages.common import Fields
+
+_GUARDS = {guards.IN: "in", guards.OUT: "out"}
+
+
+def column_of(kept: dict[str, Any]) -> Column:
+    """A column as it was typed, from what a grid keeps of it."""
+    settings = {key: str(value) for key, value in kept["settings"].items()}
+    judging = cast("dict[str, dict[str, Any]]", kept.get("guards", {}))
+    named = {f"guard_{at}": judging[way]["name"] for way, at in _GUARDS.items() if way in judging}
+    model = next((str(one["choice"]) for one in judging.values()), "")
+    return Column(
+        source=kept["source"], model=kept["choice"], guard_model=model, **settings, **named
+    )
+
+
+def columns(fields: Fields) -> list[Column]:
+    """Each field once for every column, in their order; guards may be left out."""
+    names = Column.__struct_fields__
+    lists = {name: [value for key, value in fields if key == name] for name in names}
+    return [
+        Column(**{name: values[at] for name, values in lists.items() if at < len(values)})
+        for at in range(len(lists["model"]))
+    ]
+
+
+def numbers(text: str) -> list[str]:
+    """`0, 0.5, 1` or `0,5 1`: a comma alone divides only where nothing else does."""
+    parts = re.split(r"[;\s]+", text.strip())
+    return text.split(",") if len(parts) == 1 else [part.strip(",") for part in parts]
