@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--budget", type=int, default=None, help="bytes of memory for models")
     given = parser.parse_args()
-    token = "" if given.socket else sys.stdin.buffer.readline().decode().strip()
+    token = "" if given.socket else _line_from_parent()
     if not given.socket and not token:
         parser.error("Without a key this engine would be open to everybody who reaches it.")
     threading.Thread(target=_follow_parent, daemon=True).start()
@@ -59,9 +59,19 @@ def _build(future: Future[Engine], places: list[Path], threads: int, budget: int
         os._exit(3)
 
 
+def _line_from_parent() -> str:
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    return line.decode().strip()
+
+
 def _follow_parent() -> None:
-    """The parent holds the other end of stdin; when it is gone, however it died, so are we."""
-    while sys.stdin.buffer.read(4096):
+    """The parent holds the other end of stdin; when it is gone, however it died, so are we.
+
+    Not through `sys.stdin`: a thread that waits in there breaks the interpreter's own end.
+    """
+    while os.read(0, 4096):
         pass
     os._exit(0)
 

@@ -142,9 +142,11 @@ class Engine:
         if self._http is None:
             return {}
         try:
-            return (await self._http.get("/health", timeout=5)).json()
+            told = (await self._http.get("/health", timeout=5)).json()
         except (httpx.HTTPError, ValueError):
             return {}
+        # On a port it may be somebody else who answers.
+        return told if self._child is not None and told.get("pid") == self._child.pid else {}
 
     def client(self, timeout: float | None = None) -> httpx.AsyncClient:
         """An HTTP client on the socket; call `address()` first."""
@@ -272,6 +274,8 @@ class Engine:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
         await child.wait()
+        if child.stdin is not None:
+            child.stdin.close()
 
     def _why(self, reason: str) -> str:
         last = f" It said: {self.said[-1]}" if self.said else ""
