@@ -206,11 +206,15 @@ async def test_each_language_is_tested_line_by_line(hub, maria, vendors, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_wrong_key_is_said_in_every_language(maria, vendors, kind):
-    form = {"name": "Acme", "kind": kind, "base_url": vendors.address(kind), "key": "wrong"}
+async def test_a_wrong_key_is_said_in_every_language_and_never_repeated(maria, vendors, kind):
+    """The vendor quotes the key in its refusal; neither the test nor the Models page does."""
+    form = {"name": "Acme", "kind": kind, "base_url": vendors.address(kind), "key": "sk-wrong"}
     page = (await maria.post_form("/clinic/models", form)).text
+    listed = (await maria.get("/clinic/models")).text
     assert "does not accept the key" in page
-    assert "does not work" in (await maria.get("/clinic/models")).text
+    assert "bad key" in page
+    assert "does not work" in listed
+    assert "sk-wrong" not in page + listed
 
 
 async def test_stopping_is_tried_on_an_answer_that_goes_on(hub, maria, fake):

@@ -102,7 +102,7 @@ async def _serve(vendors: Vendors, reader: Any, writer: Any) -> None:
     _, kind, *path = first.split(" ")[1].split("/")
     name, value = HEADS[kind]
     if headers.get(name) != value:
-        await _plain(writer, 401, _error(kind, "authentication_error", f"bad key {KEY}", 401))
+        await _plain(writer, 401, _error(kind, "auth", f"bad key {headers.get(name)}", 401))
     elif first.startswith("GET"):
         await _plain(writer, 200, json.dumps(_models(kind)))
     else:

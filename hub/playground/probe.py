@@ -107,7 +107,9 @@ async def ask_models(endpoint: Endpoint) -> tuple[list[Line], list[Listed]]:
     if listed:
         return [reached, Line(True, f"Names {len(listed)} model{'s' * (len(listed) != 1)}")], listed
     if response.status_code in (401, 403):
-        return [reached, Line(False, refusals.sentence(response.status_code, data))], []
+        said = refusals.sentence(response.status_code, data)
+        # Some endpoints repeat the key they refuse; this line is kept and shown to everybody.
+        return [reached, Line(False, said.replace(endpoint.key or "\0", "…"))], []
     return [reached, Line(None, "Does not name its models; type them in yourself")], []
 
 
