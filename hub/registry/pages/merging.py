@@ -87,17 +87,28 @@ async def merge(
     except NeedsResolving as needed:
         return go(f"{here}/resolve", needed.sentence, kind="error")
     except BroughtTogether as moved:
-        return go(here, moved.sentence, kind="error")
+        if not (data.get("reason") or data.get("broke_glass")):
+            return go(here, moved.sentence, kind="error")
+        # The sheet shows what it would do now, and keeps the words: they may be urgent.
+        typed = {name: value for name, value in data.items() if name != "digest"}
+        return await _again(request, database, workspace, number, moved, typed)
     except HubError as refused:
-        async with database.read() as db:
-            view = await record.get(db, workspace.id, number)
-            return await _sheet(
-                request, db, workspace, view, refused=refused, typed=data,
-                may_insist=may_insist(refused),
-            )  # fmt: skip
+        return await _again(request, database, workspace, number, refused, dict(data))
     async with database.read() as db:
         moved = await moved_by(db, workspace.id, number) if done.moves else ""
     return go(here, said(done), undo=f"/{workspace.slug}/put-back/{moved}" if moved else None)
+
+
+async def _again(
+    request: Ask, database: Database, workspace: WorkspaceRef, number: int, refused: HubError,
+    typed: dict[str, str],
+) -> Template:  # fmt: skip
+    async with database.read() as db:
+        view = await record.get(db, workspace.id, number)
+        return await _sheet(
+            request, db, workspace, view, refused=refused, typed=typed,
+            may_insist=may_insist(refused),
+        )  # fmt: skip
 
 
 def said(done: Merged) -> str:
