@@ -24,7 +24,7 @@ from sdk.errands import Errands
 from sdk.flow import Failed
 from sdk.line import Ended, Line
 from sdk.loading import NEVER, Loader, chance
-from sdk.table import BadDocument
+from sdk.table import SCHEMA, BadDocument
 from sdk.transport import Transport
 from sdk.wire import Batch, Event, place_of, stream_question
 
@@ -159,6 +159,8 @@ class Feed(Loader):
     def _event(self, event: Event) -> None:
         if event.kind in ("put", "delete"):
             self._batch.take(event)
+        elif event.kind == "hello" and event.data.get("schema") != SCHEMA:
+            raise BadDocument(f"its schema is {event.data.get('schema')!r:.20}")
         elif event.kind == "commit":
             self._commit(*place_of(event.data))
         elif event.kind in ("resync", "goodbye"):

@@ -6,6 +6,7 @@ does not answer; after that they are told at once what is at hand.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
@@ -47,9 +48,9 @@ class Finding:
         self._ask: Callable[[Key], Said | Answer | Prompt] = keeper.ask
         self._boot_wait, self._miss = boot_wait, miss
         self._patience_ends: float | None = None
-        self._known_whole = False
         self._misses: dict[Place, tuple[Gone, float]] = {}
-        self._begun = self._known_whole = False
+        self._beginning = threading.Lock()
+        self._begun = self._known_whole = self._offline = False
         self.expired = False
         """Whether what there is was called too old to be served."""
 
@@ -57,21 +58,22 @@ class Finding:
         """Once in a process, before its first read: the disk, then the thread."""
         if self._begun:
             return
-        with self._shelf.lock:
+        with self._beginning:
             if self._begun:
                 return
+            if not self._feed.confirmed:
+                self._from_disk()
+            with self._shelf.lock:
+                self._feed.start()
             self._begun = True
-        if not self._feed.confirmed:
-            self._from_disk()
-        with self._shelf.lock:
-            self._feed.start()
 
     def stay_offline(self, ask: Callable[[Key], Said | Prompt]) -> None:
         """For tests: no disk and no thread; `ask` answers for what the document does not tell."""
-        self._begun, self._ask = True, ask
+        self._begun, self._offline, self._ask = True, True, ask
 
     def after_fork(self) -> None:
-        self._begun = False
+        self._beginning = threading.Lock()
+        self._begun = self._offline
         self._patience_ends = None
 
     def find(self, pin: Pin, name: str) -> Said | Wait:

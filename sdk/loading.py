@@ -47,6 +47,8 @@ class Loader:
 
     def begin(self) -> None:
         """Everything that a forked child cannot share with its parent."""
+        if self.state not in ("boot", "closed"):
+            self.state = "polling"
         self.first = Answer()
         self._transport = Transport(self._who.url)
         self._etag = ""

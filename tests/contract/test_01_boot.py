@@ -141,6 +141,14 @@ def test_06_it_starts_from_the_disk(connect, fake, wire, tmp_path, mood):
     assert client.get("a/b")["source"] in ("poll", "stream")
 
 
+def test_06_those_who_come_while_the_disk_is_read_wait_for_it(connect, fake, tmp_path):
+    for number in range(300):
+        fake.release(f"many/p{number}", "x" * 2000 + str(number))
+    kept(connect, fake, tmp_path)
+    client = connect(snapshot=str(tmp_path), boot_wait=0)
+    assert set(client.many("many/p7", count=50)) == {1}
+
+
 def lock_file(folder: Path, fake: FakeHub) -> str:
     path = folder / "prompts.lock.json"
     document = fake.document(["production"], [])
