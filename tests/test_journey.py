@@ -182,12 +182,12 @@ def try_draft_and_live(page: Any) -> None:
     page.wait_for_url(re.compile("/grid/"))
     # A short answer of the built-in model may arrive in one piece on a quick machine.
     page.wait_for_function(
-        "() => pieces['answer-0-0'] > 0 && pieces['answer-0-1'] > 2", timeout=60_000
+        "() => pieces['answer-0-0-0'] > 0 && pieces['answer-0-1-0'] > 2", timeout=60_000
     )
-    page.locator("#cell-0-0[data-state=done]").wait_for()
-    assert "local" in page.locator("#cell-0-0 .cell-foot").inner_text()
+    page.locator("#cell-0-0-0[data-state=done]").wait_for()
+    assert "local" in page.locator("#cell-0-0-0 .cell-foot").inner_text()
     press(page, "Escape")
-    page.locator("#cell-0-1[data-state=stopped]").wait_for()
+    page.locator("#cell-0-1-0[data-state=stopped]").wait_for()
 
 
 def save(page: Any) -> None:
