@@ -3,10 +3,13 @@
 import hashlib
 import json
 
+import httpx
 import pytest
 
-from hub.registry import deploy_file, index
+from hub.people.accounts import OPERATOR
+from hub.registry import deploy_file, index, versions
 from tests.listening import Team, beside, listening
+from tests.test_delivery_usage import seen
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +137,6 @@ def test_git_alone_brings_it_back(team, server):
 
 
 def test_a_rename_takes_the_shares_along(team, server):
-    from hub.people.accounts import OPERATOR
-    from hub.registry import versions
-
     two_versions(team, "shares/here")
     give(team, "shares/here", 2, 30)
 
@@ -166,3 +166,43 @@ def test_the_file_says_it_and_older_readers_read_the_larger_share(team, server):
     for wrong in (b"share: 9000", b"share: 0", b"share: x", b"share: 3000000000000"):
         assert deploy_file.parse(data.replace(b"share: 3000", wrong)).beside is None
     assert json.dumps(shares(pointer)) == "[[2, 3000], [1, 7000]]"
+
+
+def signed_in(server, who="ben"):
+    """Somebody's browser; over plain http, so that it carries its cookies by hand."""
+    session = f"__Host-session={server.cast.cookies[who]}"
+    page = httpx.get(f"{server.url}/clinic/prompts", headers={"Cookie": session})
+    token = page.headers["set-cookie"].partition("__Host-csrf=")[2].partition(";")[0]
+    headers = {"Cookie": f"{session}; __Host-csrf={token}", "x-csrftoken": token}
+    return httpx.Client(base_url=server.url, headers=headers, timeout=30)
+
+
+def post(client, path, **form):
+    return client.post(path, data={"_csrf_token": client.headers["x-csrftoken"], **form})
+
+
+def test_people_begin_watch_and_finish_it_on_the_pages(team, server):
+    name = "shares/pages"
+    two_versions(team, name)
+    path = f"/clinic/release/production/{name}"
+    form = {"version": "2", "expected": "1", "reason": "Careful"}
+    with signed_in(server) as ben:
+        assert "10 % first" in ben.get(f"{path}?version=2").text
+        assert post(ben, path, **form, share="101").status_code == 422
+        later = {"when": "later", "due": "2099-01-01T10:00", "offset": "0"}
+        assert post(ben, path, **form, share="10", **later).status_code == 422
+        assert post(ben, path, **form, share="10").status_code == 303
+        page = seen(ben.get(f"/clinic/prompts/{name}"))
+        assert "In production, v2 goes to 10 % and v1 to the others" in page
+        assert "Give v2 to all" in page
+        assert "v2 to 10 %, v1 to the others" in seen(ben.get(f"/clinic/history/{name}"))
+        assert post(ben, path, **form | {"reason": "More"}, share="75").status_code == 303
+        assert shares(team.table().pointers["production", name]) == [(2, 7500), (1, 2500)]
+        assert "75 % first" in ben.get(f"{path}?version=2").text
+        done = post(ben, path, version="1", expected="2", reason="Worse than it looked")
+        assert done.status_code == 303
+        pointer = team.table().pointers["production", name]
+        assert (pointer["version"], shares(pointer)) == (1, [])
+        assert "goes to" not in seen(ben.get(f"/clinic/prompts/{name}"))
+    with signed_in(server, "carla") as carla:
+        assert "10 % first" not in carla.get(f"{path}?version=2").text

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Invalid, NotFound
 from hub.registry import names
+from hub.registry.ledger import Steps, steps_of
 from hub.registry.listing import Item, Listing, find, label_order
 from hub.registry.models import Label, OldName, Prompt
 from hub.registry.record import LATEST, VersionView, look_up, record
@@ -34,6 +35,12 @@ class LabelAt(msgspec.Struct, frozen=True, kw_only=True):
     moved_at: datetime
     moved_by: str
     reason: str
+    beside: dict[str, Any] | None = None
+
+    @property
+    def steps(self) -> Steps | None:
+        """Set while only some get a new version."""
+        return steps_of(self.beside, self.version)
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +93,7 @@ _ABOUT = (
     "changed_by", "change", "deleted_at", "problem",
 )  # fmt: skip
 _ABOUT_COLUMNS = [getattr(Prompt, name) for name in _ABOUT]
-_LABEL = ("label", "version", "hash", "moved_at", "moved_by", "reason")
+_LABEL = ("label", "version", "hash", "moved_at", "moved_by", "reason", "beside")
 _LABEL_COLUMNS = [getattr(Label, name) for name in _LABEL]
 
 

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.registry.ledger import Steps, steps_of
 from hub.registry.listing import label_order
 from hub.registry.models import Label, LabelMove, PromptEvent, Version
 
@@ -40,6 +41,8 @@ class LabelLine(msgspec.Struct, frozen=True, kw_only=True):
     proposal: int | None
     """By which it moved."""
     broke_glass: bool
+    steps: Steps | None = None
+    """Only some got a new version."""
     kind: str = "label"
 
 
@@ -97,7 +100,7 @@ async def timeline(db: AsyncSession, workspace_id: int, prompt_id: str) -> list[
             LabelLine(
                 label=move.label, old=move.old, new=move.new, commit=move.commit,
                 author=move.author, message=move.reason, at=move.at, proposal=move.proposal,
-                broke_glass=move.broke_glass,
+                broke_glass=move.broke_glass, steps=steps_of(move.beside, move.new),
             )
         )  # fmt: skip
     for event in await db.scalars(

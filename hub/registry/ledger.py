@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, tuple_
 
 from hub.registry.commits import Commit
+from hub.registry.deploy_file import ALL
 from hub.registry.models import Content, Label, OldName, Prompt, Version
 from hub.registry.reading import Reading
 from hub.registry.review.follow_proposals import HeldProposal, Landed, Offered
@@ -76,6 +77,26 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
     """Of 10,000; at most half."""
     first: bool
     """It is the newcomer."""
+
+    def words(self, larger: int) -> Steps:
+        """As people see it; `larger`: the version of the larger share."""
+        mine, rest = self.share / 100, (ALL - self.share) / 100
+        if self.first:
+            return Steps(new=self.version, old=larger, percent=f"{mine:g}")
+        return Steps(new=larger, old=self.version, percent=f"{rest:g}")
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """A release step by step: so many percent get the new version, the others the old one."""
+
+    new: int
+    old: int
+    percent: str
+
+
+def steps_of(beside: dict[str, Any] | None, larger: int | None) -> Steps | None:
+    """The same from a table's `beside`."""
+    return msgspec.convert(beside, Aside).words(larger) if beside and larger else None
 
 
 class Pointed(msgspec.Struct, kw_only=True):

@@ -76,6 +76,8 @@ async def last_release(
     moves = list(await db.scalars(query.order_by(LabelMove.id.desc()).limit(2)))
     if not moves or moves[0].old is None or moves[0].new is None:
         return None
+    if moves[0].beside or moves[0].old == moves[0].new:  # step by step: undone where it stands
+        return None
     if len(moves) > 1 and (moves[1].old, moves[1].new) == (moves[0].new, moves[0].old):
         return None
     return moves[0]

@@ -17,6 +17,7 @@ from hub.errors import HubError, Invalid
 from hub.people import rules, rules_store
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import labels, released, releasing, scheduled
+from hub.registry.deploy_file import ALL
 from hub.registry.form import whole
 from hub.registry.labels import Move
 from hub.registry.names import check_label
@@ -31,7 +32,9 @@ from hub.web import Ask, Form, go
 
 LIVE = "production"
 NO_WHY = "Say why, in a sentence that you would want to read in a year."
-EMPTY = {"reason": "", "new_name": "", "due": "", "offset": "", "broke_glass": "", "despite": ""}
+EMPTY = dict.fromkeys(
+    ("reason", "new_name", "due", "offset", "broke_glass", "despite", "share"), ""
+)
 
 
 @get("/{slug:str}/release/{label:str}/{name:path}", needs=Need.RELEASE, name="release")
@@ -96,10 +99,12 @@ async def release(
         version, expected = _number(data.get("version")), _number(data.get("expected"))
         if not typed["reason"]:
             raise Invalid(NO_WHY)
-        move = Move(label, named(name), version, expected)
+        move = Move(label, named(name), version, expected, _share(typed["share"]))
         if data.get("action") == "propose":
             return await _propose(request, move, typed["reason"])
         if data.get("when") == "later":
+            if move.share != ALL:
+                raise Invalid("A release to some begins now. Choose everybody to schedule it.")
             return await _later(database, workspace, actor, move, typed)
         return await _now(request, workspace, actor, move, typed)
     except HubError as refused:
@@ -125,10 +130,13 @@ async def _now(
         request.app.state.publisher, workspace, [move], actor=actor, reason=typed["reason"],
         broke_glass=typed["broke_glass"], despite=typed["despite"],
     )  # fmt: skip
+    said = f"Version {made.new} is in {made.label} now"
+    said += f", instead of {made.old}." if made.old and made.old != made.new else "."
+    if move.share != ALL:
+        said = f"Version {move.version} goes to {move.share // 100} % in {made.label} now."
     return go(
         f"/{workspace.slug}/prompts/{move.name}",
-        f"Version {made.new} is in {made.label} now"
-        + (f", instead of {made.old}." if made.old else "."),
+        said,
         undo=f"/{workspace.slug}/put-back/{made.commit}/{move.name}" if made.commit else None,
     )
 
@@ -143,6 +151,15 @@ async def _later(
         f"/{workspace.slug}/prompts/{move.name}",
         f"Version {move.version} goes into {move.label} on {when}.",
     )
+
+
+def _share(text: str) -> int:
+    """Percent as the sheet has it; nothing: everybody."""
+    if not text:
+        return ALL
+    if (percent := whole(text)) is None or not 1 <= percent <= 100:
+        raise Invalid("Choose how many get it: 1 to 100 percent.")
+    return percent * 100
 
 
 def _number(text: str | None) -> int | None:
