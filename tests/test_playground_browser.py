@@ -93,7 +93,7 @@ def acme(hub, open_page, fake):
         page.locator("#f-name").fill("Acme")
         page.locator("#f-base_url").fill(fake.base_url)
         page.locator("#f-key").fill(KEY)
-        page.locator("#f-models").fill("echo 1 2\nslow")
+        page.locator("#f-models").fill("echo 1 2\nslow\nshout 2 3")
         page.get_by_role("button", name="Add and test").click()
         page.get_by_text("Says how many tokens it took").wait_for()
     page.context.close()

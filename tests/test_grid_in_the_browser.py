@@ -1,0 +1,88 @@
+"""A grid by keyboard alone, votes and ratings, and how its pages read; with Ana, in Chromium."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.test_playground_browser import acme, fake, hub, open_page
+
+pytestmark = pytest.mark.browser
+__all__ = ["acme", "fake", "hub", "open_page"]
+
+
+def run(page: Any, hub: Any, *ticks: str, models: tuple[str, ...] = ("echo", "shout")) -> str:
+    """Choose the models by varying the first column, tick what is wanted, run."""
+    page.goto(f"{hub.url}/clinic/try/support/triage")
+    page.get_by_text("Vary one thing").click()
+    for model in models:
+        page.locator(".vary").get_by_label(model, exact=True).check()
+    page.get_by_role("button", name="A column for each model").click()
+    page.locator("select[name=model]").nth(1).wait_for()
+    for tick in ticks:
+        page.get_by_label(tick).check()
+    page.locator("#v-complaint").fill("my arm hurts")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/grid/*")
+    page.get_by_role("button", name="Run again").wait_for()
+    return page.url
+
+
+def test_compare_focus_and_ask_again_by_key(hub: Any, open_page: Any, acme: Any):
+    page = open_page("ana")
+    first = run(page, hub)
+    page.keyboard.press("d")
+    page.wait_for_url("**base=1")
+    assert page.locator("ins").first.inner_text() == "MY ARM HURTS"
+    page.keyboard.press("d")
+    page.wait_for_url(first)
+    page.locator(".sheet td").nth(1).locator("a").focus()
+    page.keyboard.press("f")
+    page.wait_for_url("**only=2")
+    assert page.locator(".sheet thead th").count() == 2
+    page.keyboard.press("f")
+    page.wait_for_url(first)
+    page.keyboard.press("r")
+    page.wait_for_url(lambda url: url != first)
+    page.get_by_role("button", name="Run again").wait_for()
+
+
+def test_a_blind_vote_and_a_rating_by_key(hub: Any, open_page: Any, acme: Any):
+    page = open_page("ana")
+    run(page, hub, "Hide whose answers they are until I have voted")
+    assert "shout" not in page.locator("main").inner_text()
+    page.keyboard.press("1")
+    page.get_by_text("chosen 1 of 1 times").wait_for()
+    page.get_by_role("link", name="Rate…").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_label("Not rated").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Short and right")
+    page.get_by_role("dialog").get_by_role("button", name="Keep").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("rated 4 of 5").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_pages_are_accessible_and_never_wider_than_the_screen(
+    hub: Any, open_page: Any, acme: Any, width: int, scheme: str
+):
+    page = open_page("ana", viewport={"width": width, "height": 844}, color_scheme=scheme)
+    done = run(page, hub)
+    answer = page.locator(".cell-foot a").first.get_attribute("href")
+    blind = run(page, hub, "Hide whose answers they are until I have voted")
+    tries = f"{hub.url}/clinic/try/support/triage"
+    for url in (done, f"{done}?base=1", f"{done}?only=2", hub.url + answer, blind, tries):
+        page.goto(url)
+        if url == tries:
+            page.get_by_text("Vary one thing").click()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), url
+        found = Axe().run(page).response["violations"]
+        bad = [(one["id"], one["nodes"][0]["target"]) for one in found
+               if one["impact"] in ("serious", "critical")]  # fmt: skip
+        assert bad == [], url
