@@ -81,7 +81,9 @@ def types(asked: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="prompthub", description="Prompts for builds.")
+    parser = argparse.ArgumentParser(
+        prog="prompthub", description="Prompts for builds.", formatter_class=_Help
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = _command(commands, "pull", pull, "Write what labels point at to a lock file.")
     one.add_argument("-o", "--output", default=LOCK, help=f"Default: {LOCK}.")
@@ -97,8 +99,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Help(argparse.HelpFormatter):
+    """As the other commands write it."""
+
+    def add_usage(
+        self, usage: str | None, actions: Any, groups: Any, prefix: str | None = None
+    ) -> None:
+        super().add_usage(usage, actions, groups, prefix or "Usage: ")
+
+
 def _command(commands: Any, name: str, run: object, says: str) -> argparse.ArgumentParser:
-    one: argparse.ArgumentParser = commands.add_parser(name, help=says, description=says)
+    one: argparse.ArgumentParser = commands.add_parser(
+        name, help=says, description=says, formatter_class=_Help
+    )
     one.set_defaults(run=run)
     one.add_argument("--label", dest="labels", action="append", metavar="LABEL",
                      help="May be repeated. Default: production, or as in the file.")  # fmt: skip

@@ -18,6 +18,8 @@ from sdk.wire import Who, document, object_question, snapshot_question
 NEVER = float("inf")
 LARGEST = 512 * 1024 * 1024
 SNAPSHOT_S = 60.0
+OBJECT_S = 2.0
+"""No longer: other changes wait meanwhile, and the document has the text too."""
 OLDER_TIMES = 3
 """So often a hub must say that it is at an older revision before it is believed: one of several
 nodes may only be behind."""
@@ -172,7 +174,7 @@ class Loader:
         """A text that was too large to come along."""
         try:
             question = object_question(self._who, self._key(), digest)
-            reply = self._transport.get(question, LARGEST)
+            reply = self._transport.get(question, LARGEST, wait=OBJECT_S)
         except Exception as error:
             raise BadDocument(no_answer(error)) from None
         if reply.status != 200:

@@ -36,10 +36,13 @@ class Transport:
         self._closed = False
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
-    def get(self, ask: Ask, largest: int = LARGEST, whole: float = WHOLE_S) -> Reply:
+    def get(
+        self, ask: Ask, largest: int = LARGEST, whole: float = WHOLE_S, wait: float = WAIT_S
+    ) -> Reply:
         """Ask, and read the whole answer. Raises what the HTTP library raises."""
         ends = monotonic() + whole
-        more = {"trace": self._note}
+        limits = {"connect": CONNECT_S, "read": wait, "write": wait, "pool": wait}
+        more = {"trace": self._note, "timeout": limits}
         with self._open().stream(
             "GET", ask.url, headers=dict(ask.headers), extensions=more
         ) as response:
