@@ -26,12 +26,14 @@ Flash = Callable[[Tensor, Tensor, Tensor, float | None, int | None], Tensor]
 
 
 @dataclass
-class _Recorded:
-    graph: Any
+class Recorded:
+    """A step whose tensors stay where they are; `graph.replay()` brings new `logits`."""
+
     ids: Tensor
     at: Tensor
     places: Tensor
     logits: Tensor
+    graph: Any = None
 
 
 class Graphs:
@@ -39,10 +41,15 @@ class Graphs:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._made: dict[tuple[int, int], _Recorded] = {}
+        self._made: dict[tuple[int, int], Recorded] = {}
         self._pool: Any = None
         self._flash = True
         self.usable = True
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Slots and width of each recording."""
+        return list(self._made)
 
     def forget(self) -> None:
         self._made.clear()
@@ -66,7 +73,7 @@ class Graphs:
         made.graph.replay()
         return made.logits[[slot for slot, _ in singles]].clone()
 
-    def _fill(self, made: _Recorded, singles: Sequence[Work], size: int) -> None:
+    def _fill(self, made: Recorded, singles: Sequence[Work], size: int) -> None:
         """Slots without a stream write into the last one, which belongs to nobody."""
         slots = self._slots
         ids, at = [0] * size, [0] * size
@@ -74,49 +81,53 @@ class Graphs:
         for slot, tokens in singles:
             ids[slot], at[slot] = tokens[0], slots.lengths[slot]
             places[slot] = slot * slots.tokens + at[slot]
-        both = torch.tensor([ids, at, places], pin_memory=True)
+        both = torch.tensor([ids, at, places], pin_memory=slots.device.type == "cuda")
         for held, new in zip((made.ids, made.at, made.places), both, strict=True):
             held.copy_(new, non_blocking=True)
 
-    def _record(self, size: int, width: int) -> _Recorded:
+    def _record(self, size: int, width: int) -> Recorded:
+        made = self._made[size, width] = self.blank(size)
         flash = _flash(self._slots, size, width) if self._flash else None
         try:
-            return self._recorded(size, width, flash)
+            self.capture(made, width, flash)
         except (RuntimeError, TypeError, ValueError):
             if flash is None:
                 raise
             self._flash = False
-            return self._recorded(size, width, None)
+            self.capture(made, width, None)
+        return made
 
-    def _recorded(self, size: int, width: int, flash: Any) -> _Recorded:
+    def blank(self, size: int) -> Recorded:
+        """Tensors for a step of so many slots, none of which has a stream yet."""
         slots = self._slots
-        device = slots.device
-        ids = torch.zeros(size, dtype=torch.long, device=device)
-        at = torch.zeros(size, dtype=torch.long, device=device)
-        places = torch.full((size,), (slots.rows - 1) * slots.tokens, device=device)
+        zeros = torch.zeros(size, dtype=torch.long, device=slots.device)
+        places = torch.full_like(zeros, (slots.rows - 1) * slots.tokens)
+        return Recorded(zeros, zeros.clone(), places, torch.empty(0))
 
-        def forward() -> Tensor:
-            slots.places = places
-            used = None if flash is None else flash(at)
-            step = Step(0, at, None, size, width, (), flash=used)
-            return slots.model(
-                input_ids=ids[None], position_ids=at[None], past_key_values=slots.cache,
-                attention_mask=NO_MASK, use_cache=True, step=step,
-            ).logits[0]  # fmt: skip
+    def forward(self, made: Recorded, width: int, flash: Any) -> Tensor:
+        slots = self._slots
+        slots.places = made.places
+        used = None if flash is None else flash(made.at)
+        step = Step(0, made.at, None, len(made.at), width, (), flash=used)
+        return slots.model(
+            input_ids=made.ids[None], position_ids=made.at[None], past_key_values=slots.cache,
+            attention_mask=NO_MASK, use_cache=True, step=step,
+        ).logits[0]  # fmt: skip
 
+    def capture(self, made: Recorded, width: int, flash: Any) -> None:
+        device = self._slots.device
         aside = torch.cuda.Stream(device)
         aside.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(aside):
             for _ in range(2):
-                forward()
+                self.forward(made, width, flash)
         torch.cuda.current_stream(device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         # Another model may be loading meanwhile, on a thread of its own.
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            logits = forward()
+            made.logits = self.forward(made, width, flash)
         self._pool = self._pool or graph.pool()
-        made = self._made[size, width] = _Recorded(graph, ids, at, places, logits)
-        return made
+        made.graph = graph
 
 
 def _flash(slots: Slots, size: int, width: int) -> Callable[[Tensor], Flash] | None:

@@ -94,7 +94,7 @@ class Slots:
         self.lengths: dict[int, int] = {}
         self._kept: dict[int, list[int]] = {}
         """The tokens in each slot, also after it was freed: others may begin the same way."""
-        self._graphs = Graphs(self) if self.device.type == "cuda" else None
+        self.graphs = Graphs(self) if self.device.type == "cuda" else None
         self.step_was: Step | None = None
 
     def room(self) -> int:
@@ -140,8 +140,8 @@ class Slots:
         pieces = [one for one in work if len(one[1]) > 1]
         needed = max(self.lengths[slot] + len(ids) for slot, ids in work)
         self._make_room(0, needed)
-        if not pieces and self._graphs is not None:
-            logits = self._graphs.run(singles)
+        if not pieces and self.graphs is not None:
+            logits = self.graphs.run(singles)
             order = {slot: index for index, (slot, _) in enumerate(singles)}
             found = None if logits is None else logits[[order[slot] for slot, _ in work]]
         else:
@@ -213,7 +213,7 @@ class Slots:
         Growing moves the memory that graphs point at, so with graphs it grows by doubling; and
         there is one more slot that belongs to nobody, where they write for slots without a stream.
         """
-        if self._graphs is None:
+        if self.graphs is None:
             return max(self.rows, rows), max(self.tokens, _rounded(tokens))
         rows = (1 << (rows - 1).bit_length()) + 1 if rows else 0
         return max(self.rows, rows), max(self.tokens, 1 << (_rounded(tokens) - 1).bit_length())
@@ -222,8 +222,8 @@ class Slots:
         rows, tokens = self._planned(rows, tokens)
         if (rows, tokens) == (self.rows, self.tokens):
             return
-        if self._graphs is not None:
-            self._graphs.forget()
+        if self.graphs is not None:
+            self.graphs.forget()
         for layer in self._layers:
             layer.resize(rows, tokens)
         self.rows, self.tokens = rows, tokens
@@ -249,8 +249,8 @@ class Slots:
             layer.keys = layer.values = None
         self.rows = self.tokens = 0
         self._kept.clear()
-        if self._graphs is not None:
-            self._graphs.forget()
+        if self.graphs is not None:
+            self.graphs.forget()
 
 
 def _rounded(tokens: int) -> int:
