@@ -155,6 +155,11 @@ async def _stream(fake: FakeEndpoint, model: str, said: str, reader: Any, writer
     if model in ("slow", "silent"):
         await _until_left(fake, model, reader, writer, talking=model == "slow")
         return
+    if model == "thinks":
+        await _chunk(writer, _thought("As the model thinks I am"))
+        await asyncio.sleep(0.2)
+        await _chunk(writer, _thought(", I think on"))
+        await asyncio.sleep(0.2)
     if model == "judge":
         said = "unsafe\nS9" if "bomb" in said else "safe"
     if model == "shout":
@@ -192,6 +197,11 @@ async def _until_left(
 def _delta(text: str, finish: str | None = None) -> str:
     choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
     return f"data: {json.dumps({'choices': [choice]}, ensure_ascii=False)}\n\n"
+
+
+def _thought(text: str) -> str:
+    choice = {"index": 0, "delta": {"reasoning_content": text}, "finish_reason": None}
+    return f"data: {json.dumps({'choices': [choice]})}\n\n"
 
 
 async def _chunk(writer: Any, text: str, *, last: bool = False) -> None:

@@ -43,7 +43,7 @@ async def fake():
 
 @pytest.fixture
 async def acme(hub, cast, fake, maria):
-    models = "echo 15 60\nshout 1 2\nslow\nmany 15 60\ncounts\ne401\nnames\njudge"
+    models = "echo 15 60\nshout 1 2\nslow\nmany 15 60\ncounts\ne401\nnames\njudge\nthinks"
     form = {"name": "Acme", "base_url": fake.base_url, "key": KEY, "models": models}
     assert (await maria.post_form("/clinic/models", form)).status_code == 200
     fake.asked.clear()
@@ -168,6 +168,16 @@ async def test_votes_are_blind_until_they_are_cast(ana, ben, carla, acme, triage
     assert "shout" in (await ben.get(address)).text
     assert (await carla.post_form(f"{address}/vote", {"choice": "show"})).status_code == 403
     assert (await ben.post_form(f"{address}/vote", {"choice": "9:0"})).status_code in (409, 422)
+
+
+async def test_what_a_model_thinks_is_hidden_with_its_name(ana, acme, triage):
+    blind = await run(ana, form(acme, "thinks", "echo", blind="yes"))
+    assert "I think on" not in (await ana.get(f"{blind}/events")).text
+    assert "I think on" not in (await ana.get(blind)).text
+    seen = await run(ana, form(acme, "thinks", "echo"))
+    assert "I think on" in (await ana.get(f"{seen}/events")).text
+    await ana.post_form(f"{blind}/vote", {"choice": "show"})
+    assert "I think on" in (await ana.get(blind)).text
 
 
 async def test_an_answer_is_rated_and_becomes_what_is_expected(ana, carla, acme, triage, hub):

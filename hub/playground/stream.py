@@ -28,12 +28,17 @@ Names = Callable[[Place], str | None]
 """`row-column-sample` as the page has it; None: the page does not show it."""
 
 
-async def watch(grid: LiveGrid, draw: Draw, names: Names, end: Callable[[], str]) -> Pieces:
-    """The stream; `end` draws what changes when the grid is over."""
+async def watch(
+    grid: LiveGrid, draw: Draw, names: Names, end: Callable[[], str], *, thoughts: bool
+) -> Pieces:
+    """The stream; `end` draws what changes when the grid is over.
+
+    `thoughts`: whether what models think may be seen; it gives away which one it is.
+    """
     shown: dict[Place, Shown] = {}
     while True:
         moment = grid.moment
-        parts = _missing(grid, shown, draw, names)
+        parts = _missing(grid, shown, draw, names, thoughts=thoughts)
         if parts:
             yield event("".join(parts))
         if grid.over:
@@ -67,7 +72,9 @@ def partial(target: str, swap: str, html: str) -> str:
     return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
 
 
-def _missing(grid: LiveGrid, shown: dict[Place, Shown], draw: Draw, names: Names) -> list[str]:
+def _missing(
+    grid: LiveGrid, shown: dict[Place, Shown], draw: Draw, names: Names, *, thoughts: bool
+) -> list[str]:
     """Stacks in which more than text has changed, whole; of the others the new text."""
     parts: list[str] = []
     changed: dict[tuple[int, int], None] = {}
@@ -83,7 +90,7 @@ def _missing(grid: LiveGrid, shown: dict[Place, Shown], draw: Draw, names: Names
         parts += [
             partial(f"#{what}-{name}", "beforeend", str(escape(text[seen:])))
             for what, text, seen in (
-                ("thought", call.reasoning, thought), ("answer", call.output, length),
+                ("thought", call.reasoning if thoughts else "", thought), ("answer", call.output, length),
             )
             if len(text) > seen
         ]  # fmt: skip

@@ -84,7 +84,7 @@ async def _pieces(request: Ask, seen: Seen) -> Pieces:
             yield piece
         return
     with playground_of(request).live.watching(seen.live):
-        async for piece in watch(seen.live, draw, seen.name, end):
+        async for piece in watch(seen.live, draw, seen.name, end, thoughts=not seen.look.hidden):
             yield piece
 
 
