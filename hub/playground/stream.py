@@ -90,7 +90,8 @@ def _missing(
         parts += [
             partial(f"#{what}-{name}", "beforeend", str(escape(text[seen:])))
             for what, text, seen in (
-                ("thought", call.reasoning if thoughts else "", thought), ("answer", call.output, length),
+                ("thought", call.reasoning if thoughts else "", thought),
+                ("answer", call.output, length),
             )
             if len(text) > seen
         ]  # fmt: skip
