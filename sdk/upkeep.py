@@ -64,6 +64,9 @@ class Upkeep:
     def last(self, timeout: float) -> None:
         """At the end: tell what was not told yet, if there is time."""
         if timeout > 0 and not self._feed.closed:
+            if self._usage is not None and self._reaches():
+                body = self._usage.report(self._status())
+                self._feed.call(lambda transport: self._send(transport, body))
             if self._disk is not None and self._save_at != NEVER:
                 self._save_now(self._disk)
             self._feed.errands.finish(timeout / 2)
@@ -86,9 +89,13 @@ class Upkeep:
             self._report_at = now + self._timing.report * (0.8 + 0.4 * chance())
             self._reported_at = now
             body = self._usage.report(self._status())
-            if self._feed.confirmed and self._feed.state not in ("refused", "stale"):
+            if self._reaches():
                 self._feed.call(lambda transport: self._send(transport, body))
         return self._report_at
+
+    def _reaches(self) -> bool:
+        """Whether the hub has answered of late."""
+        return self._feed.confirmed and self._feed.state in ("live", "polling", "retry")
 
     def _send(self, transport: Transport, body: bytes) -> None:
         ask = Ask(f"{self._who.url}/api/v1/usage", headers(self._who, self._key()))

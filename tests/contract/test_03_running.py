@@ -419,6 +419,15 @@ def test_40_a_handle_and_a_default_are_told_of(fake, make):
     assert (fake.reports[-1]["app"], fake.reports[-1]["environment"]) == ("triage-bot", "staging")
 
 
+def test_40_what_is_left_is_told_at_the_end(fake, make):
+    hub = make(timing=QUICK._replace(report=60, report_soon=60))
+    for _ in range(7):
+        hub.get_prompt("a/b")
+    assert not fake.reports
+    hub.close(3)
+    assert sum(one["calls"] for one in fake.reports[-1]["prompts"]) == 7
+
+
 @pytest.mark.parametrize("trouble", ["none", "refused", "garble"])
 def test_41_the_key_is_nowhere(fake, make, wire, tmp_path, caplog, trouble):
     caplog.set_level(logging.DEBUG)
