@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from hub.db import Database
-from hub.migrate import SEARCH, change, tables, upgrade
+from hub.migrate import SEARCH, change, config, head, tables, upgrade
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -23,6 +24,10 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def names(connection: Connection) -> set[str]:
     return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def test_the_end_is_read_off_the_files_as_alembic_reads_it():
+    assert head() == set(ScriptDirectory.from_config(config()).get_heads())
 
 
 async def test_up_down_and_up_again_without_drift(empty_url: str):
