@@ -151,9 +151,9 @@ def bars(own: dict[str, Any], peers: dict[str, Any]) -> list[tuple[str, str, str
         add(f"boot, {mood}, table on disk", own[f"ms_boot_{mood}_snapshot"], 20, "ms")
         add(f"boot, {mood}, nothing: past boot_wait",
             own[f"ms_past_boot_wait_{mood}_nothing"], 50, "ms")  # fmt: skip
-    longest = {k: v for k, v in own["longest_read_ms"].items() if k != "none"}
-    add("longest 20 reads, 12 faults", max(longest.values()), 1, "ms")
-    add("… the same without a fault", own["longest_read_ms"]["none"], 1, "ms")
+    longest = {k: v for k, v in own["longest_block_ms"].items() if k != "none"}
+    add("longest block of 20 reads, 12 faults", max(longest.values()), 1, "ms")
+    add("… the same without a fault", own["longest_block_ms"]["none"], 1, "ms")
     if took := best("import_ms"):
         add("import", own["import_ms"], took / 10, "ms")
         add("memory of the import", own["import_mb"], (best("import_mb") or 0) / 4, "MB")
