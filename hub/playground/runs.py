@@ -104,6 +104,8 @@ async def _tries(
     if sent.ignored:
         call.remark(f"ignored: {', '.join(refusals.shown(name) for name in sent.ignored)}")
     body, attempt, changes = sent.body, 0, 0
+    if endpoint.local and endpoint.owner is not None:
+        body = body | {"user": str(endpoint.owner)}  # the engine is fair between people
     while True:
         attempt += 1
         if endpoint.slots.held:
