@@ -85,7 +85,8 @@ class Feed(Loader):
         self._transport.cut()
         self.first.give(Failed("this connection to the hub was closed"))
         for thread in (self._thread, line.thread if line else None):
-            if thread is not None and thread is not threading.current_thread():
+            # One that is only being started cannot be joined; it sees that it is closed.
+            if thread is not None and thread.is_alive() and thread != threading.current_thread():
                 thread.join(max(0.0, ends - monotonic()))
         self.errands.finish(max(0.0, ends - monotonic()))
 

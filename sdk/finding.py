@@ -90,15 +90,19 @@ class Finding:
             if isinstance(said, Answer):
                 return said.said or Wait(said, self._keeper.patience(), False)
             return said
+        known = feed.confirmed
         try:
             prompt = self._shelf.find(pin, name)
         except (TemplateError, BadDocument) as error:
             return Failed(f"this SDK cannot use it: {error}")
         if prompt is not None:
             return Fresh(prompt, "")
-        if feed.confirmed:
+        if known:
             return self._too_old() if self.expired else self._gone(str(pin), name)
-        return feed.first.said or Wait(feed.first, self._patience(), True)
+        said = feed.first.said
+        if feed.confirmed or feed.one_by_one:  # since the look
+            return self.find(pin, name)
+        return said or Wait(feed.first, self._patience(), True)
 
     def after(self, wait: Wait, said: Said | None, pin: Pin, name: str) -> Said | Wait:
         """What a reader is told who has waited."""

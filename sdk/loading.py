@@ -131,8 +131,9 @@ class Loader:
             self._poll_at = monotonic() + self._refresh * (0.8 + 0.4 * chance())
 
     def _serve(self, table: Table, source: str, places: list[Place] | None) -> None:
-        self.table, self.confirmed = table, True
+        self.table = table
         failed = self._shelf.take(table, self._who.labels, source, self.life)
+        self.confirmed = True  # only now: whoever reads this finds the rows that it speaks of
         for sentence in failed:
             self.error = f"kept the version of before: {sentence}"
         self._heard()

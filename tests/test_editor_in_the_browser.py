@@ -64,7 +64,10 @@ class Desk:
         elif path.startswith("/static/") and file.is_file():
             kind = MIME.get(Path(path).suffix, "text/plain")
             route.fulfill(body=file.read_bytes(), headers={"Content-Type": kind})
+        elif path.endswith("/notices/stream"):  # the bell of the frame: nothing rings
+            route.fulfill(body=": quiet\n\n", headers={"Content-Type": "text/event-stream"})
         else:
+            self.heard.append(f"nothing is at {path}")
             route.fulfill(status=404, body="")
 
     def take(self, route: Any) -> None:
