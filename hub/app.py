@@ -62,6 +62,7 @@ from hub.sync.carrier import Carrier
 from hub.sync.delivery import Served
 from hub.sync.described import PATHS
 from hub.sync.doors import Doors
+from hub.sync.git_http import GitDoor
 
 log = logging.getLogger("hub")
 
@@ -156,7 +157,8 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
             )
         )
         await stack.enter_async_context(state.carrier.leaving())
-        behind = doors.around(state.served.before(cast(App, app)))
+        git_door = GitDoor(state.publisher, state.key_table)
+        behind = git_door.around(doors.around(state.served.before(cast(App, app))))
         yield Behind(behind, lambda scope: state.served.answer(scope) or doors.quick(scope))
 
 

@@ -13,6 +13,7 @@ from hub.front import Front
 from hub.people.gate import check_routes, needed
 from hub.people.policy import MAY, Need
 from hub.settings import Settings
+from hub.sync import git_http
 from tests.cast import BASE, Browser, Cast
 
 PUBLIC = {
@@ -67,6 +68,14 @@ async def test_the_public_routes_are_the_reviewed_ones(hub: Front):
     public = {f"{method} {path}" for method, path, need in all_routes(hub.litestar)
               if need is Need.PUBLIC}  # fmt: skip
     assert public == PUBLIC
+
+
+def test_the_routes_before_the_framework_say_it_too():
+    """What git asks for; who has no key, or another workspace's, is met in `test_git_clone`."""
+    assert git_http.NEEDS == {
+        ("GET", "/info/refs"): Need.READ,
+        ("POST", "/git-upload-pack"): Need.READ,
+    }
 
 
 def test_the_app_does_not_start_with_a_route_that_forgot():

@@ -5,10 +5,12 @@ It inherits nothing, and may be started ahead: it loads while its input is being
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -72,7 +74,22 @@ class Gits:
             raise GitFailed(command[0], -1, str(error)) from error
 
 
-def _clean_git() -> list[str]:
+async def stream(
+    words: Command, *, settings: Sequence[tuple[str, str]] = (),
+    given: Mapping[str, str] | None = None,
+) -> asyncio.subprocess.Process:  # fmt: skip
+    """A git whose input and output go on while we do other things. It has a group of its own, so
+    that what it starts can be ended with it. `settings` and `given` (its environment) are ours.
+    """
+    told = [word for pair in settings for word in ("-c", "=".join(pair))]
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        *_clean_git(given or {}), *told, *words, stdin=pipe, stdout=pipe, stderr=pipe,
+        start_new_session=True, limit=1 << 18,
+    )  # fmt: skip
+
+
+def _clean_git(given: Mapping[str, str] | None = None) -> list[str]:
     """Start git with nothing inherited: a stray GIT_DIR or hook setting must not reach it.
 
     Memory is kept rather than given back: fast-import frees and asks for a zlib's worth per
@@ -82,5 +99,6 @@ def _clean_git() -> list[str]:
     return [
         "/usr/bin/env", "-i", f"PATH={Path(git).parent}:{os.defpath}", "LC_ALL=C",
         "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0",
-        "GIT_OPTIONAL_LOCKS=0", "MALLOC_TRIM_THRESHOLD_=134217728", "MALLOC_TOP_PAD_=4194304", git,
+        "GIT_OPTIONAL_LOCKS=0", "MALLOC_TRIM_THRESHOLD_=134217728", "MALLOC_TOP_PAD_=4194304",
+        *("=".join(pair) for pair in (given or {}).items()), git,
     ]  # fmt: skip

@@ -1,0 +1,249 @@
+"""`git clone https://hub/<workspace>.git`: git's smart HTTP, before the web framework.
+
+    GET  /<workspace>.git/info/refs?service=git-upload-pack
+    POST /<workspace>.git/git-upload-pack
+
+An API key, an app's or a person's own, is the password of HTTP Basic, with any user name. `main`
+and `deploy` are shown, nothing else; docs/git.md says what that means for whoever clones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+import re
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import cast
+
+from litestar.types import Message, Receive, Scope, Send
+
+from hub.errors import HubError, Invalid, NotFound, Unavailable, Unknown
+from hub.people.keys import KeyGrant, KeyTable
+from hub.people.policy import Need, require
+from hub.registry.git_terms import DEPLOY, MAIN
+from hub.registry.gits import stream
+from hub.registry.publish import Publisher
+from hub.sync import git_serving as serving
+from hub.sync.git_serving import ClientGone, Places
+
+log = logging.getLogger("hub")
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+PATH = re.compile(r"/([a-z0-9][a-z0-9-]*)\.git(/.*)?", re.ASCII)
+REFS, FETCH, PUSH = "/info/refs", "/git-upload-pack", "/git-receive-pack"
+NEEDS: Mapping[tuple[str, str], Need] = {("GET", REFS): Need.READ, ("POST", FETCH): Need.READ}
+"""What each route needs, as the routes of the framework declare it."""
+SHOWN = (MAIN, DEPLOY)
+LARGEST_ASK = 32 << 20
+"""Bytes of a fetch's request: a list of commits that the clone has."""
+SEND_A_KEY = (
+    "Give an API key as the password; any user name will do. You make one on your account page."
+)
+NO_SUCH_KEY = "This API key is unknown or was revoked. Make another on your account page."
+NO_SUCH_PLACE = "There is no such workspace, or this key is not for it."
+NO_PUSH = (
+    "This hub takes no pushes. Save or propose the change in the browser, or with "
+    "`prompthub propose`."
+)
+_VERSION = re.compile(rb"version=[012]", re.ASCII)
+_FRESH: Headers = [
+    (b"cache-control", b"no-cache, max-age=0, must-revalidate"), (b"pragma", b"no-cache"),
+    (b"expires", b"Fri, 01 Jan 1980 00:00:00 GMT"),
+]  # fmt: skip
+SETTINGS = (
+    ("safe.directory", "*"),  # whose folder it is has been settled by whom the hub runs as
+    ("transfer.hideRefs", "refs"),
+    *(("transfer.hideRefs", f"!{ref}") for ref in SHOWN),
+    ("uploadpack.allowFilter", "true"),
+    # A partial clone asks for contents by id. In version 2 anybody may; so in the older ones.
+    ("uploadpack.allowAnySHA1InWant", "true"),
+    ("uploadpackfilter.allow", "false"),
+    ("uploadpackfilter.blob:none.allow", "true"),
+    ("uploadpackfilter.blob:limit.allow", "true"),
+    ("uploadpackfilter.tree.allow", "true"),
+    ("pack.threads", "1"),  # the hub answers others meanwhile
+    ("core.hooksPath", "/dev/null"),
+)
+"""Given with each start, so that no change of a repository's own file can undo them."""
+
+
+class GitDoor:
+    """See the top of the file."""
+
+    def __init__(self, publisher: Publisher, keys: KeyTable, places: Places | None = None) -> None:
+        self._publisher = publisher
+        self._keys = keys
+        self._places = places or Places()
+
+    def around(self, app: App) -> App:
+        """`app`, behind these routes."""
+
+        async def door(scope: Scope, receive: Receive, send: Send) -> None:
+            found = PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+            if found is None:
+                await app(scope, receive, send)
+                return
+            begun = False
+
+            async def out(message: Message) -> None:
+                nonlocal begun
+                begun = True
+                await send(message)
+
+            try:
+                await self._answer(scope, receive, out, found[1], found[2] or "")
+            except ClientGone:
+                pass
+            except Exception as error:
+                if begun:
+                    raise  # the server hangs up, so that nobody takes half for the whole
+                await _refuse(send, *_told(error, scope["path"]))
+
+        return door
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, slug: str, rest: str
+    ) -> None:
+        grant = await self._admit(scope, slug)
+        service = scope["query_string"].decode("latin-1").partition("&")[0]
+        if rest == PUSH or (rest == REFS and service == "service=git-receive-pack"):
+            raise Invalid(NO_PUSH)
+        need = NEEDS.get((cast("dict[str, str]", scope)["method"], rest))
+        if need is None or (rest == REFS and service != "service=git-upload-pack"):
+            raise NotFound(NO_SUCH_PLACE)
+        require(grant.actor, need, grant.workspace.id)
+        path = (await self._publisher.ensure(grant.workspace)).path
+        async with self._places.one():
+            await _fetch(path, scope, receive, send, advertise=rest == REFS)
+
+    async def _admit(self, scope: Scope, slug: str) -> KeyGrant:
+        """Who has no key learns nothing, not even which workspaces there are."""
+        token = _password(scope)
+        if not token:
+            raise Unknown(SEND_A_KEY)
+        if (grant := await self._keys.find(token)) is None:
+            raise Unknown(NO_SUCH_KEY)
+        if grant.workspace.slug != slug:
+            raise NotFound(NO_SUCH_PLACE)
+        return grant
+
+
+async def _fetch(
+    path: Path, scope: Scope, receive: Receive, send: Send, *, advertise: bool
+) -> None:
+    """Hand the request to `git upload-pack`, and what it says to the client."""
+    version = _header(scope, b"git-protocol")
+    given = {}
+    if _VERSION.fullmatch(version):
+        given["GIT_PROTOCOL"] = version.decode()
+    more = ("--http-backend-info-refs",) if advertise else ()
+    words = ("upload-pack", "--stateless-rpc", "--strict", *more, str(path))
+    zipped = _header(scope, b"content-encoding") in {b"gzip", b"x-gzip"}
+    kind = b"advertisement" if advertise else b"result"
+    headers = [(b"content-type", b"application/x-git-upload-pack-%s" % kind), *_FRESH]
+    asked = serving.body(receive, zipped=zipped, most=LARGEST_ASK)
+    first = b""
+    if advertise and version != b"version=2":
+        first = b"001e# service=git-upload-pack\n0000"
+    async with serving.ended(await stream(words, settings=SETTINGS, given=given)) as child:
+        await _carry(child, asked, receive, _Answer(send, headers, first))
+
+
+class _Answer:
+    """An answer that begins once there is something to say: until then it can be a refusal."""
+
+    def __init__(self, send: Send, headers: Headers, first: bytes = b"") -> None:
+        self._send, self._headers, self._first = send, headers, first
+        self.begun = False
+
+    async def say(self, data: bytes, *, more: bool = True) -> None:
+        if not self.begun:
+            self.begun = True
+            await self._send(_start(200, self._headers))
+            data = self._first + data
+        message: Message = {"type": "http.response.body", "body": data, "more_body": more}
+        async with asyncio.timeout(serving.LONGEST_SILENCE):
+            await self._send(message)
+
+
+async def _carry(
+    child: Process, asked: AsyncIterator[bytes], receive: Receive, answer: _Answer
+) -> None:
+    """Both ways at once, until the child has ended or the client has."""
+    complaints = asyncio.create_task(serving.said(child))
+
+    async def hear() -> None:
+        await serving.feed(child, asked)
+        await serving.wait_for_end(receive)
+        raise ClientGone
+
+    async def speak() -> None:
+        assert child.stdout
+        while part := await child.stdout.read(serving.PART):
+            await answer.say(part)
+
+    hearing, speaking = asyncio.create_task(hear()), asyncio.create_task(speak())
+    try:
+        await asyncio.wait({hearing, speaking}, return_when=asyncio.FIRST_COMPLETED)
+        if hearing.done() and not speaking.done():
+            hearing.result()
+        await speaking
+        code = await child.wait()
+        if not answer.begun:
+            log.error("git upload-pack ended with %s: %s", code, await complaints)
+            raise Unavailable("The workspace's git repository could not be read. Try again.")
+        await answer.say(b"", more=False)
+    finally:
+        for task in (hearing, speaking, complaints):
+            task.cancel()
+        await asyncio.gather(hearing, speaking, complaints, return_exceptions=True)
+
+
+# ── HTTP ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    return next((value for name, value in scope["headers"] if name == wanted), b"")
+
+
+def _password(scope: Scope) -> str:
+    kind, _, packed = _header(scope, b"authorization").partition(b" ")
+    if kind.lower() != b"basic":
+        return ""
+    try:
+        pair = base64.b64decode(packed.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return pair.partition(":")[2].strip()
+
+
+def _told(error: Exception, path: str) -> tuple[int, str]:
+    if isinstance(error, HubError):
+        return error.status, error.sentence
+    log.error("git could not be answered at %s", path, exc_info=error)
+    return 503, "The hub could not answer this just now. Try again."
+
+
+def _start(status: int, headers: Headers) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+async def _refuse(send: Send, status: int, sentence: str) -> None:
+    """In plain text, which git shows to whoever called it."""
+    data = f"{sentence}\n".encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"),
+        (b"content-length", b"%d" % len(data)),
+    ]  # fmt: skip
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="Prompt Hub", charset="UTF-8"'))
+    if status == 503:
+        headers.append((b"retry-after", b"10"))
+    await send(_start(status, headers))
+    await send({"type": "http.response.body", "body": data, "more_body": False})

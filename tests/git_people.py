@@ -1,0 +1,97 @@
+"""Stock git in people's hands, against a running hub."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from hub.db import Database
+from hub.people import own_keys
+from hub.people.accounts import OPERATOR
+from hub.people.models import Account
+from hub.registry.document import Document, Message, to_json
+from tests.serving import Server
+
+T = TypeVar("T")
+API = "/api/v1"
+CLEAN = {
+    "PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "HOME": "/nonexistent",
+    "GIT_AUTHOR_NAME": "Ana", "GIT_AUTHOR_EMAIL": "ana@example.org",
+    "GIT_COMMITTER_NAME": "Ana", "GIT_COMMITTER_EMAIL": "ana@example.org",
+}  # fmt: skip
+
+
+def address(server: Server, key: str, slug: str = "clinic") -> str:
+    return server.url.replace("http://", f"http://anybody:{key}@") + f"/{slug}.git"
+
+
+def basic(key: str, user: str = "anybody") -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{key}".encode()).decode()}
+
+
+def git(where: Path, *words: str, ok: bool = True, **more: Any) -> str:
+    """What git says, both ways; `ok`: whether it is to go well."""
+    env = CLEAN | more.pop("env", {})
+    done = subprocess.run(
+        ["git", *words], cwd=where, env=env, capture_output=True, timeout=60, check=False, **more
+    )
+    said = (done.stdout + done.stderr).decode("utf-8", "replace")
+    assert (done.returncode == 0) == ok, said
+    return said
+
+
+def clone(server: Server, where: Path, *more: str, key: str | None = None) -> Path:
+    git(where, "clone", "-q", *more, address(server, key or server.cast.read_key), "copy")
+    return where / "copy"
+
+
+def save(server: Server, name: str, text: str, base: str | None = None) -> dict[str, Any]:
+    """A version, by an app."""
+    document = to_json(Document(messages=(Message(role="system", content=text),)))
+    answer = httpx.post(
+        f"{server.url}{API}/versions/{name}", headers=server.headers("write"),
+        json={"document": document, "base": base, "message": "Say it better"},
+    )  # fmt: skip
+    assert answer.status_code in {200, 201}, answer.text
+    return answer.json()
+
+
+def beside(server: Server, doing: Callable[[Database], Awaitable[T]]) -> T:
+    """Do something in the running hub's database."""
+
+    async def work() -> T:
+        database = Database(server.settings.database, guest=True)
+        try:
+            return await doing(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(work())
+
+
+def own_key(server: Server, who: str, scope: str = "write", name: str = "laptop") -> str:
+    async def make(database: Database) -> str:
+        async with database.write() as db:
+            account = await db.get_one(Account, server.cast.account_ids[who])
+            made = await own_keys.create(
+                db, server.cast.workspace, name, scope, account=account, actor=OPERATOR
+            )
+        return made.token
+
+    return beside(server, make)
+
+
+def children(server: Server) -> list[str]:
+    """Gits of that hub, whoever is their parent."""
+    found = subprocess.run(
+        ["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return [line for line in found if str(server.data) in line and "git" in line.split()[1]]
