@@ -170,6 +170,27 @@ async def test_one_address_that_is_refused_for_good_does_not_stop_the_others(
     assert (anas.mailed_at, anas.mail_after) == (None, None)  # given up
 
 
+@pytest.mark.parametrize(
+    ("address", "reached"),
+    [("ana@klinik-süd.example", "ana@xn--klinik-sd-x9a.example"), ("ána@x.org", ""),
+     (f"ana@{'ö' * 70}.org", "")],
+)  # fmt: skip
+async def test_an_address_beyond_ascii_does_not_hold_up_the_others(
+    database: Database, people: Cast, server: MailServer, mailer: Mailer, address: str, reached: str
+):
+    async with database.write() as db:
+        announce(
+            db, "glass.broken", workspace_id=people.workspace.id, subject="x", number=None,
+            by=NAMES["maria"], account_id=people.account_ids["maria"], reason="!",
+        )  # fmt: skip
+        anas = update(Account).where(Account.id == people.account_ids["ana"])
+        await db.execute(anas.values(email=address))
+    await merged(database, people, 1)
+    await mailer.send_due()
+    assert set(server.whom) == {"ben@example.org", *([reached] if reached else [])}
+    assert all(one.mail_after is None for one in await notices(database)), "nothing waits"
+
+
 @pytest.mark.parametrize("answer", ["451 later", "452 full"])
 async def test_a_server_that_says_later_is_asked_again_after_a_while(
     database: Database, people: Cast, server: MailServer, mailer: Mailer, answer: str

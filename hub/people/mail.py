@@ -131,7 +131,7 @@ def write(letter: Letter, mail_from: Address) -> EmailMessage:
     typed: the e-mail package refuses line ends in a header, and there are none left."""
     message = EmailMessage(policy=UNFOLDED)
     message["From"] = mail_from
-    message["To"] = Address(_line(letter.name), addr_spec=letter.email)
+    message["To"] = Address(_line(letter.name), addr_spec=on_the_wire(letter.email))
     message["Subject"] = _line(letter.subject)[:LONGEST_SUBJECT]
     message["Date"] = format_datetime(now())
     message["Message-ID"] = make_msgid(domain=mail_from.domain)
@@ -140,6 +140,16 @@ def write(letter: Letter, mail_from: Address) -> EmailMessage:
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(f"{letter.text}\n\n--\nNo more of these letters: {letter.opt_out}\n")
     return message
+
+
+def on_the_wire(email: str) -> str:
+    """An address with its domain as every mail server knows it.
+
+    >>> on_the_wire("ana@klinik-süd.example")
+    'ana@xn--klinik-sd-x9a.example'
+    """
+    user, _, domain = email.rpartition("@")
+    return f"{user}@{domain.encode('idna').decode()}"
 
 
 def _line(text: str) -> str:
@@ -209,14 +219,14 @@ class Counter:
             NoPost: the connection is gone, or hangs.
         """
         try:
-            message = write(letter, self._from)
+            message = write(letter, self._from).as_bytes()
         except (MessageError, ValueError, IndexError) as error:
             raise Refused(f"the letter cannot be written: {error}", again=False) from None
         try:
             async with asyncio.timeout(3 * self._patience):
                 # Not `send_message`: it would fold the headers anew.
                 await self._client.sendmail(
-                    self._from.addr_spec, [letter.email], message.as_bytes()
+                    self._from.addr_spec, [on_the_wire(letter.email)], message
                 )
         except aiosmtplib.SMTPRecipientsRefused as error:
             codes = [one.code for one in error.recipients]
@@ -227,7 +237,8 @@ class Counter:
             if error.code == 421:
                 raise NoPost(_why(error)) from None
             raise Refused(_why(error), again=error.code < 500) from None
-        except aiosmtplib.SMTPException as error:
+        except (aiosmtplib.SMTPException, ValueError) as error:
+            # ValueError: no address that SMTP can say. The letters behind it must not wait for it.
             raise Refused(_why(error), again=False) from None
 
 
