@@ -96,7 +96,8 @@ def test_a_program_may_be_a_rename_or_a_version_number_behind(team, ana, server)
 @pytest.mark.parametrize(
     "wrong",
     [
-        b"", b"{", b"[]", b"null", b"\xff", b'{"app":""}',
+        b"", b"{", b"[]", b"null", b"\xff", b'{"app":""}', b'{"app":"\xff","instance":"i"}',
+        b'{"app":"a","instance":"i","x":' + b"[" * 90_000 + b"]" * 90_000 + b"}",
         b'{"app":"a","instance":"../x","prompts":[]}',
         b'{"app":"a","instance":"i","prompts":[{"name":"a"}]}',
         b'{"app":"a","instance":"i","prompts":[{"name":"a","version":-1}]}',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -61,6 +62,22 @@ async def test_a_revoked_key_stops_at_once_and_frees_its_name(hub: Front, maria:
     assert table.peek(token) is None
     assert await table.find(token) is None
     assert (await made_by(maria, "ci")) != token
+
+
+async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(
+    hub: Front, cast: Cast, monkeypatch: pytest.MonkeyPatch
+):
+    table = KeyTable(hub.state.database)
+    read = keys._read
+
+    async def overtaken(*args: Any) -> keys.KeyGrant | None:
+        grant = await read(*args)
+        table.on_event(keys.REVOKED, grant.key_id if grant else "", {})
+        return grant
+
+    monkeypatch.setattr(keys, "_read", overtaken)
+    assert await table.find(cast.read_key)
+    assert table.peek(cast.read_key) is None, "the next request asks the database"
 
 
 async def test_a_key_revoked_by_another_process_stops_within_a_second(hub: Front, cast: Cast):

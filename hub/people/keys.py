@@ -174,6 +174,8 @@ class KeyTable:
         self._database = database
         self._grants: dict[bytes, KeyGrant] = {}
         self._used: dict[str, float] = {}
+        self._forgotten = 0
+        """How often a key was forgotten: what was read before that must not be kept after it."""
 
     def peek(self, token: str) -> KeyGrant | None:
         """The grant of a key met before; None says nothing."""
@@ -188,11 +190,12 @@ class KeyTable:
             return grant
         if (key_id := id_of(token)) is None:
             return None
+        forgotten = self._forgotten
         async with self._database.read() as db:
             grant = await _read(db, key_id, digest(token))
         if grant is not None:
             self._used[key_id] = time()
-            if grant.owner is None:
+            if grant.owner is None and forgotten == self._forgotten:
                 if len(self._grants) >= KEPT:
                     self._grants.clear()
                 self._grants[digest(token)] = grant
@@ -200,6 +203,7 @@ class KeyTable:
 
     def forget(self, key_id: str) -> None:
         """Ask the database again when this key is next presented."""
+        self._forgotten += 1
         for known in [d for d, grant in self._grants.items() if grant.key_id == key_id]:
             del self._grants[known]
 

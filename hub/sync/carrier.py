@@ -17,6 +17,8 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
+from litestar.types import Receive
+
 from hub.db import Database
 from hub.people.keys import REVOKED, KeyGrant, KeyTable
 from hub.registry import feed
@@ -25,7 +27,7 @@ from hub.sync.delivery import Served
 from hub.sync.filters import Filter
 from hub.sync.picture import Picture
 from hub.sync.snapshot import Snapshots
-from hub.sync.stream import Streams
+from hub.sync.stream import Stream, Streams
 from hub.sync.usage import Inbox
 
 log = logging.getLogger("hub")
@@ -34,7 +36,7 @@ QUICK, SLOW = 0.005, 0.25
 """Seconds between two looks at SQLite, while apps listen and while none does."""
 TIDY_EVERY = 3600.0
 KEYS_EVERY = 60.0
-MOST_QUERIES = 10_000
+MOST_QUERIES, LONGEST_QUERY = 10_000, 2_000
 _CHANGES = ("version.", "prompt.", "label.", "index.")
 
 
@@ -70,8 +72,18 @@ class Carrier:
             await self._refresh(picture, labels)
         return picture
 
+    async def serve(self, stream: Stream, asked: str | None, receive: Receive) -> None:
+        """A stream, until it ends; a key that was revoked while it opened is sent away, too."""
+
+        async def admitted() -> bool:
+            return await self._keys.find(stream.token) is not None
+
+        await self.streams.serve(stream, asked, receive, admitted)
+
     def remember(self, grant: KeyGrant, query: bytes, filter: Filter) -> None:
         """What a query string means, for `at_hand`."""
+        if len(query) > LONGEST_QUERY:
+            return
         if len(self._queries) >= MOST_QUERIES:
             self._queries.clear()
         self._queries[grant.workspace.id, query] = filter

@@ -136,7 +136,7 @@ class Doors:
         last = _header(scope, b"last-event-id")
         picture = await self._carrier.picture(grant.workspace.id, filter.labels)
         stream = Stream(picture, filter, grant, token, send)
-        await self._carrier.streams.serve(stream, last.decode("latin-1") or since, receive)
+        await self._carrier.serve(stream, last.decode("latin-1") or since, receive)
 
     async def _object(self, scope: Scope, receive: Receive, send: Send) -> None:
         grant, _ = await self._admit(scope)

@@ -17,6 +17,8 @@ from hub.sync.picture import Picture
 from hub.sync.pointers import Pointer, Text
 
 MOST_BYTES = 256 * 1024 * 1024
+MOST_ENTRIES = 2_000
+"""Filters whose snapshots are kept; an app may ask for any combination of names."""
 LEVEL = 4
 """Of gzip: a third of the time of 6, a tenth more bytes."""
 
@@ -67,6 +69,8 @@ class Snapshots:
         if entry is None or not _holds(entry, picture):
             entry = Entry(picture.epoch, picture.last_touched(filter), filter)
             self._entries[key] = entry
+            if len(self._entries) > MOST_ENTRIES:
+                self._entries.popitem(last=False)
         entry.seen = picture.revision
         self._entries.move_to_end(key)
         return entry

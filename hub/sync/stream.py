@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
 
 from litestar.types import Message, Receive, Send
@@ -131,8 +131,15 @@ class Streams:
     def workspaces(self) -> set[int]:
         return set(self._open)
 
-    async def serve(self, stream: Stream, asked: str | None, receive: Receive) -> None:
-        """The whole life of a stream; `asked`: `since` or `Last-Event-ID`."""
+    async def serve(
+        self, stream: Stream, asked: str | None, receive: Receive,
+        admitted: Callable[[], Awaitable[bool]],
+    ) -> None:  # fmt: skip
+        """The whole life of a stream; `asked`: `since` or `Last-Event-ID`.
+
+        `admitted` is asked once the stream can be found by `close_key`: its key may have been
+        revoked just before.
+        """
         stream.opening = await self._first(stream, asked)
         await stream.send(_START)
         self._add(stream)
@@ -140,6 +147,8 @@ class Streams:
             stream.push(stream.news)  # what happened since the gap was read
             if self._closing:
                 self._say_goodbye(stream)
+            elif not await admitted():
+                stream.end(events.goodbye(1000))
             while (await receive())["type"] != "http.disconnect":
                 pass
         except asyncio.CancelledError:

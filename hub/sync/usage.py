@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.db import Base, Database, now
@@ -29,9 +29,12 @@ log = logging.getLogger("hub")
 
 LARGEST = 262_144
 WAITING = 5_000
-"""Reports that may wait to be written; further ones are dropped."""
+WEIGHT_WAITING = 200_000
+"""Reports that may wait to be written, and what they hold (`weight`); others are dropped."""
 EVERY = 1.0
 MOST_CALLERS = 20_000
+MOST_USES = 400_000
+"""Processes of a workspace, and what they use, that are kept; further new ones are left out."""
 MOST_VARIABLES = 200
 
 Word = Annotated[str, Meta(max_length=80)]
@@ -87,11 +90,19 @@ def read(body: bytes, encoding: bytes) -> Report:
         if encoding == b"gzip":
             body = _unpacked(body)
         report = _REPORT.decode(body)
-    except (msgspec.DecodeError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+    except (
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError, zlib.error, EOFError,
+        gzip.BadGzipFile,
+    ) as error:  # fmt: skip
         raise Invalid(f"This is not a report of use: {error}") from None
     if "\0" in msgspec.json.encode(report).decode().replace("\\u0000", "\0"):
         raise Invalid("A report of use holds no NUL characters.")  # Postgres keeps none
     return report
+
+
+def weight(report: Report) -> int:
+    """How much a report holds, about: it waits in memory, and is written under a lock."""
+    return 1 + sum(1 + len(use.variables or ()) // 4 for use in report.prompts)
 
 
 def _unpacked(body: bytes) -> bytes:
@@ -108,12 +119,15 @@ class Inbox:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: deque[tuple[KeyGrant, Report]] = deque()
+        self._weight = 0
         self._come = asyncio.Event()
         self.written = 0
         """Counts what was written, for pages that watch."""
 
     def put(self, grant: KeyGrant, report: Report) -> None:
-        if len(self._waiting) < WAITING:
+        heavier = self._weight + weight(report)
+        if len(self._waiting) < WAITING and heavier <= WEIGHT_WAITING:
+            self._weight = heavier
             self._waiting.append((grant, report))
             self._come.set()
 
@@ -129,6 +143,7 @@ class Inbox:
         self._come.clear()
         reports = list(self._waiting)
         self._waiting.clear()
+        self._weight = 0
         by_workspace: dict[int, dict[str, list[tuple[KeyGrant, Report]]]] = {}
         for grant, report in reports:
             of_workspace = by_workspace.setdefault(grant.workspace.id, {})
@@ -162,7 +177,8 @@ def _write(
                 if id := ids.get(use.name):
                     key = (instance, id, use.label, use.version)
                     uses[key] = _use(workspace_id, key, report, use, uses.get(key))
-    _remember_variables(db, workspace_id, uses)
+    new = _remember_variables(db, workspace_id, uses)
+    _leave_out(db, workspace_id, uses, new)
     _upsert(db, Caller, callers)
     _upsert(db, CallerUse, list(uses.values()))
 
@@ -224,8 +240,9 @@ def _use(
 
 def _remember_variables(
     db: Connection, workspace_id: int, uses: dict[tuple[str, str, str, int], dict[str, Any]]
-) -> None:
-    """What a process has passed once, it can pass."""
+) -> set[tuple[str, str, str, int]]:
+    """What a process has passed once, it can pass. Returns the uses that are not kept yet."""
+    new = set(uses)
     query = select(
         CallerUse.instance, CallerUse.prompt_id, CallerUse.label, CallerUse.version,
         CallerUse.variables,
@@ -236,6 +253,21 @@ def _remember_variables(
     for instance, id, label, version, variables in db.execute(query):
         if use := uses.get((instance, id, label, version)):
             use["variables"] = _both(variables, use["variables"])
+            new.discard((instance, id, label, version))
+    return new
+
+
+def _leave_out(
+    db: Connection, workspace_id: int, uses: dict[tuple[str, str, str, int], dict[str, Any]],
+    new: set[tuple[str, str, str, int]],
+) -> None:  # fmt: skip
+    """Of the new uses, those there is no room for: any program may say any label and number."""
+    if not new:
+        return
+    query = select(func.count()).where(CallerUse.workspace_id == workspace_id)
+    room = max(0, MOST_USES - (db.scalar(query) or 0))
+    for key in sorted(new)[room:]:
+        del uses[key]
 
 
 def _both(first: list[str] | None, second: list[str] | None) -> list[str] | None:
