@@ -191,6 +191,8 @@ def test_people_begin_watch_and_finish_it_on_the_pages(team, server):
         assert post(ben, path, **form, share="101").status_code == 422
         later = {"when": "later", "due": "2099-01-01T10:00", "offset": "0"}
         assert post(ben, path, **form, share="10", **later).status_code == 422
+        offered = post(ben, path, **form, share="10", action="propose")
+        assert (offered.status_code, "goes to everybody" in offered.text) == (422, True)
         assert post(ben, path, **form, share="10").status_code == 303
         page = seen(ben.get(f"/clinic/prompts/{name}"))
         assert "In production, v2 goes to 10 % and v1 to the others" in page

@@ -101,6 +101,8 @@ async def release(
             raise Invalid(NO_WHY)
         move = Move(label, named(name), version, expected, _share(typed["share"]))
         if data.get("action") == "propose":
+            if move.share != ALL:
+                raise Invalid("What is proposed goes to everybody. Choose everybody to propose it.")
             return await _propose(request, move, typed["reason"])
         if data.get("when") == "later":
             if move.share != ALL:
