@@ -7,13 +7,13 @@ import httpx
 import pytest
 
 from hub.playground import runs
-from hub.playground.calls import THIS_MACHINE, Call, Endpoint, Patience
+from hub.playground.calls import LONGEST_ID, THIS_MACHINE, Call, Endpoint, Patience
 from hub.playground.cells import cell_of
 from hub.playground.outbound import Outbound
 from hub.playground.prices import Price
 from hub.playground.runs import perform
 from hub.playground.turns import Turns
-from hub.playground.wire.events import Delta, Note, Timing
+from hub.playground.wire.events import Called, Delta, Note, Timing
 from hub.registry.tokens import estimate
 from hub.settings import Secret
 from tests.endpoint import KEY, FakeEndpoint, running_endpoint
@@ -213,3 +213,12 @@ async def test_the_price_of_an_hour_makes_seconds_money_and_without_it_there_is_
     await perform(free, endpoint_of(fake, outbound, "echo"), request)
     assert free.cost_usd is None
     assert not any("$" in one for one in cell_of(free).figures)
+
+
+def test_what_a_model_asks_of_tools_is_kept_as_far_as_the_answer_is():
+    call = Call(lambda: None)
+    assert runs._take(call, Called("look", "{}", "i" * 10_000))
+    assert not runs._take(call, Called("look", "x" * 3_000_000, "id"))
+    assert [len(one["id"]) for one in call.tool_calls] == [LONGEST_ID]
+    assert len(call.output) == runs.LONGEST_ANSWER
+    assert "1 MiB" in (call.error or "")

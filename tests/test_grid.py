@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from hub.playground import live
-from hub.playground.models import Connection, Example, Run
+from hub.playground.exports import to_csv
+from hub.playground.models import Connection, Example, Grid, Run
 from hub.registry import drafts, labels, versions
 from hub.registry.document import from_json
 from hub.settings import Settings
@@ -274,6 +275,19 @@ async def test_kept_answers_are_taken_only_where_they_are_bound_to_be_the_same(
     assert len(fake.asked) == 4
 
 
+async def test_another_server_behind_the_same_connection_is_asked_anew(
+    ana, acme, triage, fake, hub
+):
+    cold = form(acme, "echo", cache="yes") | {"temperature": ["0"]}
+    await over(ana, await run(ana, cold))
+    async with running_endpoint() as other:
+        async with hub.state.database.write() as db:
+            moved = await db.get(Connection, acme.id)
+            moved.base_url, moved.sealed_key = other.base_url, None
+        page = await over(ana, await run(ana, cold))
+        assert (len(fake.asked), len(other.asked), ">cached<" in page) == (1, 1, False)
+
+
 async def test_a_column_becomes_my_draft(ana, acme, triage, hub, cast):
     data = form(acme, "shout") | {"temperature": ["0.9"], "max_tokens": ["50"]}
     address = await run(ana, data)
@@ -302,6 +316,8 @@ async def test_an_answer_that_has_a_shape_is_held_against_it(ana, acme, hub, cas
         '{"age": 7}': "fits its shape",
         '{"age": "old"}': "does not fit its shape: age: &#39;old&#39; is not of type",
         "seven": "does not fit its shape: it is not JSON",
+        '{"age": NaN}': "does not fit its shape: it is not JSON",
+        "[" * 5000: "does not fit its shape: it is nested too deeply",
     }
     for complaint, verdict in said.items():
         page = await over(ana, await run(ana, form(acme, "echo") | {"v.complaint": complaint}))
@@ -313,6 +329,18 @@ async def test_a_shape_that_never_ends_to_be_checked_is_given_up(hub):
     schema = {"type": "string", "pattern": "^(a+)+$"}
     misfit = await hub.state.playground.renderer.misfit(schema, '"' + "a" * 60 + '!"')
     assert misfit == "to check it took too long"
+
+
+@pytest.mark.parametrize("risky", ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", "\uff1d1"])
+def test_no_cell_of_a_table_begins_like_a_formula(risky):
+    kept = Grid(
+        id=1, rows=[{"name": risky, "variables": {risky: risky}, "expected": risky}],
+        columns=[{"title": risky, "model": risky, "where": risky, "settings": {}}],
+    )  # fmt: skip
+    answer = Run(state="done", output=risky, remark=risky, error=risky)
+    cells = {(0, 0, 0): answer}
+    for line in csv.reader(io.StringIO(to_csv(kept, cells, cells), newline="")):
+        assert not any(cell.startswith(risky) for cell in line), line
 
 
 async def test_guards_judge_what_goes_in_and_what_comes_out(ana, acme, triage, fake, hub, cast):

@@ -127,3 +127,21 @@ async def test_a_worker_holds_no_secret_and_opens_no_file(renderer):
         rows = {line[:26].strip(): line[26:].split()[0] for line in limits}
     assert rows["Max open files"] == "3"
     assert rows["Max address space"] == str(512 * 1024 * 1024)
+
+
+async def test_checking_answers_leaves_a_worker_for_filling_in(renderer):
+    """Hundreds of answers held against a pattern that takes for ever, and somebody else's loop."""
+    endless = {"type": "string", "pattern": "^(a+)+$"}
+    checks = [
+        asyncio.create_task(renderer.misfit(endless, '"' + "a" * 60 + '!"')) for _ in range(8)
+    ]
+    await asyncio.sleep(0.1)
+    since = time.monotonic()
+    looped = await renderer.request(prompt("{% for n in names %}{{ n }}{% endfor %}"), {},
+                                    {"names": ["a", "b"]})  # fmt: skip
+    assert looped["messages"][0]["content"] == "ab"
+    assert not any(check.done() for check in checks[1:]), "it did not wait for them"
+    assert time.monotonic() - since < 8
+    for check in checks:
+        check.cancel()
+    await asyncio.gather(*checks, return_exceptions=True)

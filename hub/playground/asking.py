@@ -28,8 +28,6 @@ class Work(msgspec.Struct, kw_only=True):
     endpoint: Endpoint | Route | str
     """A sentence when the column's model cannot be used any more."""
     make: Make
-    where: str
-    """The model, as a choice names it."""
     workspace_id: int
     guards: Mapping[str, Guard]
     """By `input` and `output`."""
@@ -47,7 +45,7 @@ async def ask(
     request = await work.make()
     if not await _let_in(call, work, request):
         return
-    work.fingerprint = kept.fingerprint(work.where, request)
+    work.fingerprint = kept.fingerprint(work.endpoint, request)
     if not (options.cache and await _replayed(call, work, request, database)):
         await perform(call, work.endpoint, request)
     if call.state != "done":

@@ -29,6 +29,8 @@ from hub.settings import Secret
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 THIS_MACHINE = "This machine"
 MOST_REASONING = 256 * 1024
+LONGEST_ID = 200
+"""Of a tool's call; OpenAI's have thirty characters."""
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -231,7 +233,8 @@ class Call:
 
     def _called(self, event: Called) -> None:
         self._came()
-        self.tool_calls.append({"id": event.id, "name": event.name, "arguments": event.arguments})
+        id = event.id[:LONGEST_ID]
+        self.tool_calls.append({"id": id, "name": event.name, "arguments": event.arguments})
         apart = "\n" if self.output and not self.output.endswith("\n") else ""
         self.output += f"{apart}[calls the tool {event.name} with {event.arguments}]\n"
         self.wait = ""

@@ -26,7 +26,8 @@ _FIGURES = (
     "tokens_out", "cost_usd",
 )  # fmt: skip
 HIDDEN = "Whose answers these are is hidden until you have voted; then they can be taken along."
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
+_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""Some spreadsheets pass over white space, and take the wide signs for the narrow ones."""
 
 Cells = Mapping[Place, Run | Call]
 

@@ -83,8 +83,8 @@ async def create(
     work = {
         place: Work(
             run_id=run_id, endpoint=endpoints[place[1]],
-            make=_maker(playground, columns, rows, place), where=columns[place[1]]["choice"],
-            workspace_id=workspace_id, guards=watching[place[1]],
+            make=_maker(playground, columns, rows, place), workspace_id=workspace_id,
+            guards=watching[place[1]],
         )
         for place, run_id in runs.items()
     }  # fmt: skip

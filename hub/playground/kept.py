@@ -9,15 +9,20 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.playground.calls import Call
+from hub.playground.calls import Call, Endpoint, Route
 from hub.playground.models import Run
 
 CACHED = "cached"
 
 
-def fingerprint(where: str, request: dict[str, Any]) -> str:
-    """SHA-256 of the model (as a choice names it) and of the exact request."""
-    return hashlib.sha256(msgspec.json.encode([where, request], order="sorted")).hexdigest()
+def fingerprint(asked: Endpoint | Route, request: dict[str, Any]) -> str:
+    """SHA-256 of who may answer, by address and model, and of the exact request.
+
+    Not by the name of a choice: a connection may be given another address, an alias other models.
+    """
+    endpoints = asked.endpoints if isinstance(asked, Route) else [asked]
+    who = sorted({(one.kind, one.base_url, one.model) for one in endpoints})
+    return hashlib.sha256(msgspec.json.encode([who, request], order="sorted")).hexdigest()
 
 
 def repeatable(request: dict[str, Any]) -> bool:

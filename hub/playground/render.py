@@ -40,6 +40,8 @@ class Renderer:
         self._idle: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
         for _ in range(WORKERS):
             self._idle.put_nowait(None)
+        self._checking = asyncio.Semaphore(WORKERS - 1)
+        """Answers of hundreds of calls are checked; filling in always finds a worker between."""
 
     async def request(
         self, document: dict[str, Any], snippets: dict[str, str], values: dict[str, Any]
@@ -62,7 +64,8 @@ class Renderer:
         """Why an answer does not have the shape it was asked for; empty: it has."""
         line = msgspec.json.encode({"schema": schema, "answer": answer}) + b"\n"
         try:
-            return str((await self._ask(line))["misfit"])
+            async with self._checking:
+                return str((await self._ask(line))["misfit"])
         except NotRendered:
             return "to check it took too long"
 

@@ -53,9 +53,11 @@ def misfit(schema: Json, answer: str) -> Json:
     from referencing import Registry
 
     try:
-        tree = json.loads(answer)
+        tree = json.loads(answer, parse_constant=_no_number)
     except ValueError:
         return {"misfit": "it is not JSON"}
+    except RecursionError:
+        return {"misfit": "it is nested too deeply"}
     try:
         # A registry of its own: what the schema points at is never fetched.
         held = jsonschema.Draft202012Validator(schema, registry=Registry())
@@ -66,6 +68,11 @@ def misfit(schema: Json, answer: str) -> Json:
         return {"misfit": ""}
     where = ".".join(map(str, first.absolute_path))
     return {"misfit": f"{where}: {first.message}"[:300] if where else first.message[:300]}
+
+
+def _no_number(sign: str) -> Any:
+    """NaN and Infinity are Python's own; no other reader of JSON takes them."""
+    raise ValueError(sign)
 
 
 def _sentence(text: str) -> str:

@@ -19,7 +19,7 @@ from hub.errors import HubError
 from hub.playground.answering import LONGEST_ANSWER, Silent, events
 from hub.playground.calls import PATIENCE, Call, Endpoint, Patience, Route
 from hub.playground.wire import dialects, reading, refusals
-from hub.playground.wire.events import Event, Failed
+from hub.playground.wire.events import Called, Event, Failed
 
 log = logging.getLogger("hub.playground")
 
@@ -189,6 +189,8 @@ def _take(call: Call, event: Event) -> bool:
     if len(call.output) <= LONGEST_ANSWER:
         return True
     call.output = call.output[:LONGEST_ANSWER]
+    if isinstance(event, Called):
+        call.tool_calls.pop()  # its arguments may be as long as all that came
     call.error = "The answer grew beyond 1 MiB and was stopped."
     return False
 

@@ -84,7 +84,7 @@ def _kept_back(cell: Cell) -> Cell:
     """Without what gives away whose answer it is."""
     return msgspec.structs.replace(
         cell, figures=[], reasoning="", why="", error="It failed." if cell.error else "",
-        wait="Waiting…" if cell.wait and not cell.text and cell.state != "done" else cell.wait,
+        wait="Waiting…" if cell.wait and cell.state in ("waiting", "writing") else cell.wait,
     )  # fmt: skip
 
 
