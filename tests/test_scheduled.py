@@ -16,10 +16,10 @@ from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.lock import hold
 from hub.outbox import Event
 from hub.people.models import Account, AuditEntry, Member
-from hub.registry import labels, recover, scheduled, versions
+from hub.registry import labels, recover, released, scheduled, versions
 from hub.registry.due import Due
 from hub.registry.labels import Move
-from hub.registry.models import LabelMove
+from hub.registry.models import Label, LabelMove
 from hub.registry.review.models import Scheduled
 from tests.shelf import Shelf, make_shelf, somebody
 
@@ -301,3 +301,30 @@ async def test_lists_say_what_is_to_come_and_what_was(shelf: Shelf):
     async with shelf.database.read() as db:
         settled = await scheduled.lines(db, shelf.workspace.id, waiting=False)
     assert [(line.id, line.state) for line in settled] == [(first, "done")]
+
+
+async def test_what_others_began_to_release_step_by_step_is_not_ended_by_it(shelf: Shelf):
+    place = (shelf.publisher, shelf.workspace, "production", "support/mood")
+    more = {"actor": shelf.ben, "reason": "Careful"}
+    await labels.move(*place, 1, **more)
+    taken = await labels.move(*place, 2, **more)
+    await labels.move(*place, 1, **more)
+    number = await ask(shelf, Move("production", "support/mood", 2, 1))
+    await labels.move(*place, 2, share=1000, **more)
+    assert await tick(shelf) == 1
+    done = await row(shelf, number)
+    assert (done.state, "has changed meanwhile" in done.outcome) == ("refused", True)
+    async with shelf.database.read() as db:
+        label = (await db.scalars(select(Label))).one()
+    assert (label.version, label.beside and label.beside["share"]) == (1, 1000)
+
+    await labels.move(*place, 2, **more)
+    await labels.move(*place, 1, share=4000, **more)
+    with pytest.raises(Conflict, match="has changed meanwhile"):
+        await released.take_back(
+            shelf.publisher, shelf.workspace, taken.commit, actor=shelf.ben, name="support/mood"
+        )
+    step = await labels.move(*place, 1, share=4500, **more)
+    await released.take_back(shelf.publisher, shelf.workspace, step.commit, actor=shelf.ben)
+    assert await live(shelf) == {"support/mood": 2}
+    await shelf.assert_rebuilds()

@@ -94,9 +94,15 @@ class Steps(msgspec.Struct, frozen=True):
     percent: str
 
 
+def aside_of(beside: dict[str, Any] | None) -> Aside | None:
+    """From a table's `beside`."""
+    return msgspec.convert(beside, Aside) if beside else None
+
+
 def steps_of(beside: dict[str, Any] | None, larger: int | None) -> Steps | None:
     """The same from a table's `beside`."""
-    return msgspec.convert(beside, Aside).words(larger) if beside and larger else None
+    aside = aside_of(beside)
+    return aside.words(larger) if aside and larger else None
 
 
 class Pointed(msgspec.Struct, kw_only=True):

@@ -10,6 +10,7 @@ from hub.errors import NotFound
 from hub.people.policy import Actor, Need, WorkspaceRef, require
 from hub.registry import labels
 from hub.registry.labels import Landed, Move
+from hub.registry.ledger import aside_of
 from hub.registry.models import Label, LabelMove, Prompt
 from hub.registry.publish import Publisher
 
@@ -100,6 +101,12 @@ async def take_back(
     why = moved[0].move.reason.partition("\n")[0][:120]
     return await labels.move_many(
         publisher, workspace,
-        [Move(one.move.label, one.name, one.move.old, one.move.new) for one in moved],
+        [
+            Move(
+                one.move.label, one.name, one.move.old, one.move.new,
+                beside=aside_of(one.move.beside),
+            )
+            for one in moved
+        ],
         actor=actor, reason=f"Taken back: {why}", broke_glass=broke_glass,
     )  # fmt: skip

@@ -32,6 +32,8 @@ class Move(msgspec.Struct, frozen=True):
     """Where the person saw it (None: not set). UNSET: wherever it is."""
     share: int = ALL
     """Of 10,000: so much of the readers get the version, the others what they get now."""
+    beside: Aside | UnsetType | None = UNSET
+    """The smaller share where the person saw it (None: there was none). UNSET: whatever it is."""
 
 
 class LabelMoved(Conflict):
@@ -113,6 +115,12 @@ class _Step(msgspec.Struct):
         return self.move.expected is not UNSET and self.move.expected != self.old
 
     @property
+    def shared_meanwhile(self) -> bool:
+        """A release step by step began, went on or ended while the larger share stayed."""
+        seen = self.move.beside
+        return seen is not UNSET and seen != (self.now.beside if self.now else None)
+
+    @property
     def said(self) -> str:
         if self.move.version is None:
             return f"Take {self.move.label} off {self.move.name}"
@@ -164,6 +172,12 @@ class Release(Ask):
             raise LabelMoved(
                 first.move.label, first.move.name, expected, first.old, others=len(moved) - 1
             )
+        for step in steps:
+            if step.shared_meanwhile:
+                raise Conflict(
+                    f"Who gets which version of {step.move.name} in {step.move.label} has changed "
+                    "meanwhile. Nothing was moved. Look again, then decide."
+                )
         going = [step for step in steps if not step.same]
         if not going:
             return Settled([], self._answer(steps, None))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +21,7 @@ from hub.people import audit
 from hub.people.models import Account
 from hub.people.policy import Actor, Need, WorkspaceRef, require
 from hub.registry import releases
+from hub.registry.ledger import aside_of
 from hub.registry.models import Label, Prompt, Version
 from hub.registry.releases import LabelMoved, Move
 from hub.registry.review.models import Scheduled
@@ -104,24 +106,24 @@ async def _pinned(
     )
     numbers = {(id, number) for id, number in found}
     rows = await db.execute(
-        select(Label.label, Label.prompt_id, Label.version).where(
+        select(Label.label, Label.prompt_id, Label.version, Label.beside).where(
             Label.workspace_id == workspace_id, Label.prompt_id.in_(ids.values())
         )
     )
-    live = {(label, id): version for label, id, version in rows}
+    live = {(label, id): (version, beside) for label, id, version, beside in rows}
     made: list[dict[str, Any]] = []
     for move in moves:
         if (id := ids.get(move.name)) is None:
             raise NotFound(f"There is no prompt called {move.name} here. Look for it in the list.")
         if move.version is not None and (id, move.version) not in numbers:
             raise NotFound(f"{move.name} has no version {move.version}. Choose one of its history.")
-        current = live.get((move.label, id))
+        current, beside = live.get((move.label, id), (None, None))
         expected = current if isinstance(move.expected, msgspec.UnsetType) else move.expected
         if expected != current:
             raise LabelMoved(move.label, move.name, expected, current)
         made.append(
             {"label": move.label, "name": move.name, "version": move.version,
-             "expected": expected, "id": id}
+             "expected": expected, "id": id, "beside": beside}
         )  # fmt: skip
     return made
 
@@ -215,7 +217,8 @@ def _line(row: Scheduled, by: str) -> Line:
 
 def read(one: dict[str, Any]) -> Move:
     """A move as the table keeps it."""
-    return Move(one["label"], one["name"], one["version"], one["expected"])
+    beside = aside_of(one["beside"]) if "beside" in one else UNSET
+    return Move(one["label"], one["name"], one["version"], one["expected"], beside=beside)
 
 
 def subject(moves: Sequence[Move]) -> str:
