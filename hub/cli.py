@@ -157,11 +157,8 @@ def audit_export(data: Path | None, workspace: str) -> None:
     def write(lines: bytes) -> None:
         click.echo(lines, nl=False)
 
-    run(
-        read_settings(data=data),
-        lambda parts: operating.export_audit(parts, workspace, write),
-        look=True,
-    )
+    settings = read_settings(data=data)
+    run(settings, lambda parts: operating.export_audit(parts, workspace, write), look=True)
 
 
 @prompthub.group()
@@ -174,9 +171,8 @@ def rules() -> None:
 @workspace_option
 def rules_show(data: Path | None, workspace: str) -> None:
     """Print the rules in force, a sentence each."""
-    for line in run(
-        read_settings(data=data), lambda parts: operating.tell_rules(parts, workspace), look=True
-    ):
+    settings = read_settings(data=data)
+    for line in run(settings, lambda parts: operating.tell_rules(parts, workspace), look=True):
         click.echo(line)
 
 
@@ -197,14 +193,29 @@ def rules_unlock(data: Path | None, workspace: str, because: str) -> None:
 @click.option("--folder", default="", help="Put everything below this folder.")
 @click.option("--message", default="", help="Why; kept in the history.")
 def import_(path: Path, data: Path | None, workspace: str, folder: str, message: str) -> None:
-    """Import a folder of .prompt.yml, Markdown or text files as one commit, with a report."""
-    settings = read_settings(data=data)
+    """Import prompts, ours or other programs' (docs/formats.md), as one commit, with a report."""
     report = run(
-        settings, lambda parts: operating.import_folder(parts, workspace, path, folder, message)
+        read_settings(data=data),
+        lambda parts: operating.import_folder(parts, workspace, path, folder, message),
     )
-    for line in report.lines:
-        click.echo(line)
+    click.echo("\n".join(report.lines))
     sys.exit(0 if report.saved else 1)
+
+
+@prompthub.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@data_option
+@workspace_option
+@click.option("--format", "as_", required=True, metavar="F", help="Such as prompty or langfuse.")
+@click.option("--folder", default="", help="Only what is below this folder.")
+def export(out: Path, data: Path | None, workspace: str, as_: str, folder: str) -> None:
+    """Write the prompts as files of another program, and say what those cannot hold."""
+    report = run(
+        read_settings(data=data),
+        lambda parts: operating.export_folder(parts, workspace, as_, folder, out), look=True,
+    )  # fmt: skip
+    click.echo("\n".join(report.lines))
+    sys.exit(0 if report.written else 1)
 
 
 @prompthub.command()

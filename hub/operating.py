@@ -31,6 +31,7 @@ from hub.people.policy import WorkspaceRef
 from hub.people.rules import Policy, sentences
 from hub.registry import index, names, versions
 from hub.settings import Settings
+from hub.sync.export import Exported, export
 from hub.sync.formats.files import Imported, read_folder
 
 if TYPE_CHECKING:
@@ -181,6 +182,12 @@ async def import_folder(parts: Parts, slug: str, path: Path, folder: str, messag
         + "."
     )
     return Report(lines, len(saved))
+
+
+async def export_folder(parts: Parts, slug: str, format_: str, folder: str, out: Path) -> Exported:
+    """Write the prompts below `folder` as files of another program."""
+    workspace = await find_workspace(parts, slug)
+    return await export(parts.database, workspace, format_, folder, out)
 
 
 def _below(folder: str, name: str) -> str:

@@ -1,14 +1,14 @@
-"""Reads a folder of prompts: `.prompt.yml` files, plain Markdown and text.
+"""Reads a folder of prompts: our own files, plain Markdown and text, and other programs' formats.
 
 A folder with a `system.md` (and perhaps a `user.md`) is one prompt, as in the fabric collection.
 Nothing is changed to make it fit: a file is taken exactly as it is, or refused with a sentence.
+A table of examples (`letter.csv`) belongs to the prompt beside it with the same name.
 Links are not followed, so that an uploaded folder cannot pull in the machine's own files.
 """
 
 import os
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,14 +16,16 @@ import msgspec
 from hub.registry.document import Document, InvalidDocument, Message, Variable, parse, serialise
 from hub.registry.guess import guess_template
 from hub.registry.yaml_read import LARGEST_FILE
+from hub.sync.formats import known, safe, tables
+from hub.sync.formats.report import Notes, Refused
 from hub.sync.formats.slugs import free_name, name_for, slug, title_for
+from hub.sync.formats.walk import files_below
 from sdk import template
 
 MOST_FILES = 20_000
-DEEPEST_FOLDER = 32
 
 _YAML = re.compile(r"\.prompt\.ya?ml$", re.IGNORECASE)
-_TEXT = re.compile(r"\.(md|markdown|txt|prompt)$", re.IGNORECASE)
+_TEXT = re.compile(r"\.(md|markdown|txt)$", re.IGNORECASE)
 _ABOUT = re.compile(r"(readme|license|licence|changelog|contributing|code_of_conduct|security)\b")
 
 
@@ -36,10 +38,6 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
 
 
-class _Refused(Exception):
-    """This file cannot be a prompt, for the reason given."""
-
-
 def read_folder(path: Path) -> list[Imported]:
     """Every file below `path`, in the order of their paths; names are unique among them."""
     if path.is_symlink() or not path.exists():
@@ -48,53 +46,72 @@ def read_folder(path: Path) -> list[Imported]:
         return [_refused(path, path.parent, why)]
     root = path if path.is_dir() else path.parent
     found: list[Imported] = []
+    examples: list[tables.Table] = []
     names: set[str] = set()
     ids: dict[str, str] = {}
-    files = _files(path, root, 0) if path.is_dir() else iter([(path, "")])
+    files = files_below(path, 0) if path.is_dir() else iter([(path, "")])
     for number, (file, problem) in enumerate(files):
         if number >= MOST_FILES:
             found.append(_refused(root, root, f"More than {MOST_FILES} files: the rest was left."))
             break
         try:
             if problem:
-                raise _Refused(problem)
-            one = _one(file, root)
-        except _Refused as refused:
+                raise Refused(problem)
+            if file.name.casefold().endswith(".csv"):
+                examples.append(_table(file, root))
+                continue
+            several = _some(file, root)
+        except Refused as refused:
             found.append(_refused(file, root, str(refused)))
             continue
-        one = _with_own_id(one, ids)
-        name = free_name(one.name, names)
-        if name != one.name:
-            note = f"Another file is called {one.name} already, so this one became {name}."
-            one = msgspec.structs.replace(one, name=name, notes=[*one.notes, note])
-        names.add(name)
-        found.append(one)
+        found += [_own(one, ids, names) for one in several]
+    return tables.laid_beside(found, examples)
+
+
+def _own(one: Imported, ids: dict[str, str], names: set[str]) -> Imported:
+    """The prompt with an id and a name that no other has."""
+    one = _with_own_id(one, ids)
+    name = free_name(one.name, names)
+    if name != one.name:
+        note = f"Another file is called {one.name} already, so this one became {name}."
+        one = msgspec.structs.replace(one, name=name, notes=[*one.notes, note])
+    names.add(name)
+    return one
+
+
+def _some(file: Path, root: Path) -> list[Imported]:
+    """The prompts in one file: several where it is another program's collection."""
+    if known.is_foreign(file.name) and not _YAML.search(file.name):
+        return _foreign(file, root)
+    if re.search(r"\.txt$", file.name, re.IGNORECASE):
+        text, _ = _text(file)
+        if known.is_snippet(text):
+            return _foreign(file, root)
+    return [_one(file, root)]
+
+
+def _foreign(file: Path, root: Path) -> list[Imported]:
+    """The prompts of another program's file, each with what it lost on the way."""
+    text, noticed = _text(file, most=known.LARGEST_BUNDLE)
+    format_, prompts = known.read(file.name, text)
+    found: list[Imported] = []
+    for one in prompts:
+        parts = tuple(one.name.split("/")) if one.name else (known.stem_of(file.name),)
+        folder = _parts(file.parent, root)
+        if parts[: len(folder)] != folder or len(parts) == len(folder):
+            parts = (*folder, *parts)
+        notes = [f"Read as {format_.about}.", *noticed, *one.notes.sentences()]
+        found.append(_named(file, root, parts, one.document, notes))
     return found
 
 
-def _files(folder: Path, root: Path, depth: int) -> Iterator[tuple[Path, str]]:
-    """Files in order, each with the reason to leave it out, if any."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
-    except OSError as error:
-        yield folder, f"The folder could not be read ({error.strerror})."
-        return
-    for entry in entries:
-        file = Path(entry.path)
-        if entry.name.startswith("."):
-            continue
-        if entry.is_symlink():
-            yield file, "This is a link, and links are not followed. Copy the file itself here."
-        elif entry.is_dir(follow_symlinks=False):
-            if depth >= DEEPEST_FOLDER:
-                yield file, f"Folders more than {DEEPEST_FOLDER} deep are left out."
-            elif _system_file(file) is not None:
-                yield from ((one, why) for one, why in _files(file, root, depth + 1)
-                            if one.name.casefold() != "user.md")  # fmt: skip
-            else:
-                yield from _files(file, root, depth + 1)
-        else:
-            yield file, ""
+def _table(file: Path, root: Path) -> tables.Table:
+    """A table of examples; which prompt it belongs to shows when all files are read."""
+    text, noticed = _text(file)
+    notes = Notes()
+    rows = tables.rows_of(text, notes)
+    name = name_for((*_parts(file.parent, root), known.stem_of(file.name)))
+    return tables.Table(name, rows, _shown(file, root), [*noticed, *notes.sentences()])
 
 
 def _one(file: Path, root: Path) -> Imported:
@@ -103,9 +120,9 @@ def _one(file: Path, root: Path) -> Imported:
     if _YAML.search(file.name):
         return _from_yaml(file, root)
     if not _TEXT.search(file.name):
-        raise _Refused("Only .prompt.yml, Markdown and text files hold prompts; it was left out.")
+        raise Refused("This is no kind of file that holds prompts; it was left out.")
     if _ABOUT.match(shown):
-        raise _Refused("This looks like a page about the files beside it; it was left out.")
+        raise Refused("This looks like a page about the files beside it; it was left out.")
     if shown == "system.md":
         return _from_pair(file, root)
     text, notes = _text(file)
@@ -120,14 +137,16 @@ def _from_yaml(file: Path, root: Path) -> Imported:
     try:
         document = parse(data)
     except InvalidDocument as refused:
-        raise _Refused(refused.sentence) from None
+        raise Refused(refused.sentence) from None
     notes: list[str] = []
     if data.startswith(b"\xef\xbb\xbf"):
         notes.append("The byte order mark at its beginning was left out.")
     if not re.search(rb"^[\"']?template[\"']?\s*:", data, re.MULTILINE):
         notes.append(guess_template([message.content for message in document.messages])[1])
     parts = (*_parts(file.parent, root), _YAML.sub("", file.name))
-    return _named(file, root, parts, document, notes)
+    dropped = Notes()
+    document = safe.without_addresses(document, dropped)
+    return _named(file, root, parts, document, [*notes, *dropped.sentences()])
 
 
 def _from_pair(file: Path, root: Path) -> Imported:
@@ -145,7 +164,7 @@ def _from_pair(file: Path, root: Path) -> Imported:
         elif text:
             notes.append(f"{one.name} holds only blank lines and was left out.")
     if not messages:
-        raise _Refused("The file is empty.")
+        raise Refused("The file is empty.")
     parts = _parts(file.parent, root)
     if len(parts) < 2:  # directly below what was imported: that folder is their collection
         parts = (root.resolve().name, *parts)
@@ -183,7 +202,7 @@ def _named(
     try:
         serialise(document)
     except InvalidDocument as refused:
-        raise _Refused(refused.sentence) from None
+        raise Refused(refused.sentence) from None
     return Imported(name=name, document=document, source_path=_shown(file, root), notes=notes)
 
 
@@ -200,50 +219,46 @@ def _with_own_id(one: Imported, ids: dict[str, str]) -> Imported:
     return msgspec.structs.replace(one, document=fresh, notes=[*one.notes, note])
 
 
-def _text(file: Path, *, blank: bool = False) -> tuple[str, list[str]]:
+def _text(file: Path, *, blank: bool = False, most: int = LARGEST_FILE) -> tuple[str, list[str]]:
     """The file's text exactly as it is, and what was noticed."""
-    data = _bytes(file)
+    data = _bytes(file, most)
     notes: list[str] = []
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _Refused("This is UTF-16 text. Save it as UTF-8 and import it again.")
+        raise Refused("This is UTF-16 text. Save it as UTF-8 and import it again.")
     if b"\0" in data:
-        raise _Refused("This is not a text file.")
+        raise Refused("This is not a text file.")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _Refused(
+        raise Refused(
             f"Line {line} is not UTF-8 text. Save it as UTF-8 and import it again."
         ) from None
     if text.startswith("\ufeff"):
         text = text[1:]
         notes.append("The byte order mark at its beginning was left out.")
     if not blank and not text.strip():
-        raise _Refused("The file is empty.")
+        raise Refused("The file is empty.")
     return text, notes
 
 
-def _bytes(file: Path) -> bytes:
+def _bytes(file: Path, most: int = LARGEST_FILE) -> bytes:
     """The bytes of an ordinary file of a sensible size, never through a link."""
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as stream:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode):
-                raise _Refused("This is not an ordinary file.")
-            if facts.st_size > LARGEST_FILE:
-                raise _Refused("The file is larger than 1 MiB, the most a prompt may have.")
-            return stream.read(LARGEST_FILE + 1)
+                raise Refused("This is not an ordinary file.")
+            if facts.st_size > most:
+                raise Refused(
+                    f"The file is larger than {most >> 20} MiB, the most a prompt may have."
+                    if most == LARGEST_FILE
+                    else f"The file is larger than {most >> 20} MiB. Split it."
+                )
+            return stream.read(most + 1)
     except OSError as error:
-        raise _Refused(f"The file could not be read ({error.strerror}).") from None
-
-
-def _system_file(folder: Path) -> Path | None:
-    try:
-        names = [one for one in folder.iterdir() if one.name.casefold() == "system.md"]
-    except OSError:
-        return None
-    return names[0] if names and not names[0].is_symlink() else None
+        raise Refused(f"The file could not be read ({error.strerror}).") from None
 
 
 def _parts(folder: Path, root: Path) -> tuple[str, ...]:
