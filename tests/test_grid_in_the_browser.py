@@ -67,8 +67,7 @@ def test_a_blind_vote_and_a_rating_by_key(hub: Any, open_page: Any, acme: Any):
     page.get_by_text("rated 4 of 5").wait_for()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_the_pages_are_accessible_and_never_wider_than_the_screen(
     hub: Any, open_page: Any, acme: Any, width: int, scheme: str
 ):

@@ -219,7 +219,7 @@ PAGES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_pages_are_accessible_and_never_wider_than_the_screen(
     newcomer: Any, width: int, scheme: str
 ):

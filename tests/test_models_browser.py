@@ -106,8 +106,7 @@ def test_a_provider_is_connected_and_aliased_without_scripts(hub, vendors, open_
     expect(thought.get_by_text(THOUGHT)).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_nobody_is_kept_out(hub, vendors, open_page, width, scheme):
     """What axe finds, in both lights; and no page is wider than the screen."""
     page = open_page(viewport={"width": width, "height": 860}, color_scheme=scheme)

@@ -127,8 +127,7 @@ def test_a_moment_is_looked_back_to_on_the_own_clock(page: Any):
     assert heading.endswith("UTC") is not page.scripts
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_the_pages_fit_and_are_accessible(server: Server, chromium: Any, width: int, scheme: str):
     context = chromium.new_context(
         base_url=server.url, viewport={"width": width, "height": 844}, color_scheme=scheme

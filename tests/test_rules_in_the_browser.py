@@ -78,8 +78,7 @@ def test_enter_in_a_field_only_previews(maria: Any) -> None:
     assert "Moving production" not in maria.locator(".rule-list").first.inner_text()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_the_pages_have_no_serious_fault_and_fit(
     server: Server, chromium: Any, width: int, scheme: str
 ) -> None:
