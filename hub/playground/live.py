@@ -177,6 +177,7 @@ class Live:
         marks = {
             place: (call.stage, len(call.output) + len(call.reasoning))
             for place, call in grid.calls.items()
+            if call.state != "waiting"  # its row says so already
         }
         fresh = [place for place in marks if written.get(place) != marks[place]]
         try:

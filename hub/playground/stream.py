@@ -38,9 +38,13 @@ async def watch(
     shown: dict[Place, Shown] = {}
     while True:
         moment = grid.moment
-        parts = _missing(grid, shown, draw, names, thoughts=thoughts)
+        parts, changed = _missing(grid, shown, names, thoughts=thoughts)
         if parts:
             yield event("".join(parts))
+        for stack in changed:
+            _note(grid, shown, stack)  # what is drawn now holds the text of now
+            yield event(whole(names, stack, draw))
+            await asyncio.sleep(0)  # hundreds may have changed, and others want their turn
         if grid.over:
             yield event(end())
             yield _DONE
@@ -73,9 +77,9 @@ def partial(target: str, swap: str, html: str) -> str:
 
 
 def _missing(
-    grid: LiveGrid, shown: dict[Place, Shown], draw: Draw, names: Names, *, thoughts: bool
-) -> list[str]:
-    """Stacks in which more than text has changed, whole; of the others the new text."""
+    grid: LiveGrid, shown: dict[Place, Shown], names: Names, *, thoughts: bool
+) -> tuple[list[str], list[tuple[int, int]]]:
+    """New text, and the stacks in which more than that has changed: they are drawn after it."""
     parts: list[str] = []
     changed: dict[tuple[int, int], None] = {}
     for place, call in grid.calls.items():
@@ -95,8 +99,14 @@ def _missing(
             )
             if len(text) > seen
         ]  # fmt: skip
-    # The stacks after the text: what they draw holds that text already.
-    return [*parts, *(whole(names, place, draw) for place in changed)]
+    return parts, list(changed)
+
+
+def _note(grid: LiveGrid, shown: dict[Place, Shown], stack: tuple[int, int]) -> None:
+    """That the page has what a stack holds now."""
+    for place, call in grid.calls.items():
+        if place[:2] == stack:
+            shown[place] = (call.stage, len(call.output), len(call.reasoning))
 
 
 def whole(names: Names, place: tuple[int, int], draw: Draw) -> str:

@@ -13,7 +13,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 SAY_AGAIN = 1.0
-"""Seconds after which somebody in line is told their place again."""
+"""Seconds after which somebody in line is told their place again; the further back, the later."""
+PLACES = 20
+"""So many places further back is a second later: a page draws anew what is told."""
 Waiter = asyncio.Future[None]
 
 
@@ -55,8 +57,9 @@ class Turns:
         self._give()
         try:
             while not waiter.done():
-                tell(self._place(owner, waiter))
-                await asyncio.wait((waiter,), timeout=SAY_AGAIN)
+                place = self._place(owner, waiter)
+                tell(place)
+                await asyncio.wait((waiter,), timeout=SAY_AGAIN + place / PLACES)
         except asyncio.CancelledError:
             if waiter.done():  # the place came at the same moment: hand it on
                 self.taken -= 1

@@ -1,0 +1,81 @@
+"""The stream of a large grid: what is new, once, and without keeping others from their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+from hub.playground.calls import Call
+from hub.playground.live import LiveGrid, Place
+from hub.playground.options import Options
+from hub.playground.stream import watch
+from hub.playground.wire.events import Delta
+
+ROWS, SAMPLES = 100, 6
+
+
+def named(place: Place) -> str:
+    return "-".join(map(str, place))
+
+
+def large() -> LiveGrid:
+    grid = LiveGrid(1, Options(samples=SAMPLES), {})
+    for row in range(ROWS):
+        for sample in range(SAMPLES):
+            grid.calls[row, 0, sample] = Call(grid.changed)
+    return grid
+
+
+async def test_hundreds_of_changes_at_once_leave_others_their_turn():
+    grid, drawn = large(), 0
+
+    def draw(row: int, column: int) -> str:
+        nonlocal drawn
+        drawn += 1
+        time.sleep(0.004)  # as long as a template takes
+        return ""
+
+    async def read() -> None:
+        async for _ in watch(grid, draw, named, str, thoughts=True):
+            pass
+
+    reading = asyncio.create_task(read())
+    longest, until = 0.0, time.monotonic() + 1.0
+    while time.monotonic() < until:
+        since = time.monotonic()
+        await asyncio.sleep(0)
+        longest = max(longest, time.monotonic() - since)
+    reading.cancel()
+    assert drawn >= ROWS
+    assert longest < 0.004 * ROWS / 2, "no stretch in which all are drawn"
+
+
+async def test_text_that_comes_while_stacks_are_drawn_is_told_once():
+    grid = large()
+
+    def draw(row: int, column: int) -> str:
+        said = "".join(grid.calls[row, 0, sample].output for sample in range(SAMPLES))
+        for call in grid.calls.values():
+            if call.begun and len(call.output) < 40:
+                call.take(Delta("x"))
+        return said
+
+    for call in grid.calls.values():
+        call.begin()
+        call.take(Delta("x"))
+    shown: dict[str, str] = {}
+    async for piece in watch(grid, draw, lambda place: named(place), str, thoughts=True):
+        for target, swap, text in re.findall(
+            r'hx-target="#([^"]+)" hx-swap="(\w+)">([^<]*)<', piece.decode()
+        ):
+            kind, _, place = target.partition("-")
+            row = place.split("-")[0]
+            shown[row] = text if kind == "stack" else shown[row] + text
+            assert swap == ("outerHTML" if kind == "stack" else "beforeend")
+        if len(shown) == ROWS and all(len(one) == 40 * SAMPLES for one in shown.values()):
+            grid.over = True
+            grid.changed()
+    for row in range(ROWS):
+        said = [grid.calls[row, 0, sample].output for sample in range(SAMPLES)]
+        assert shown[str(row)] == "".join(said)
