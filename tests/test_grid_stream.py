@@ -8,8 +8,11 @@ import time
 
 from hub.playground.calls import Call
 from hub.playground.live import LiveGrid, Place
+from hub.playground.look import read_look
+from hub.playground.models import Run
 from hub.playground.options import Options
 from hub.playground.stream import watch
+from hub.playground.view import Answer, stack
 from hub.playground.wire.events import Delta
 
 ROWS, SAMPLES = 100, 6
@@ -79,3 +82,20 @@ async def test_text_that_comes_while_stacks_are_drawn_is_told_once():
     for row in range(ROWS):
         said = [grid.calls[row, 0, sample].output for sample in range(SAMPLES)]
         assert shown[str(row)] == "".join(said)
+
+
+def test_answers_as_long_as_books_are_not_compared_word_by_word():
+    def differing(length: int) -> Answer:
+        old, new = (Run(id=1, state="done", output=sign * length, note="") for sign in "ab")
+        runs = {(0, 0, 0): old, (0, 1, 0): new}
+        look = read_look({"base": "1"}, [0, 1], hidden=False)
+        return stack(runs, runs, look, 0, 1, 1).answers[0]
+
+    assert (differing(100).differs, bool(differing(100).words)) == (True, True)
+    assert (differing(60_000).differs, bool(differing(60_000).words)) == (True, False)
+
+
+def test_a_hidden_answer_that_was_stopped_does_not_seem_to_wait():
+    runs = {(0, 0, 0): Run(id=1, state="stopped", output="", note="")}
+    cell = stack(runs, runs, read_look({}, [0], hidden=True), 0, 0, 1).answers[0].cell
+    assert cell.wait.startswith("Stopped")

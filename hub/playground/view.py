@@ -14,6 +14,8 @@ from hub.playground.look import Look
 from hub.playground.models import Grid, Run
 from hub.registry.segments import Segment, segments
 
+LONGEST_COMPARED = 100_000
+"""Characters of two answers together; of longer ones it is only said that they differ."""
 Cells = Mapping[Place, Run | Call]
 Runs = Mapping[Place, Run]
 
@@ -72,11 +74,12 @@ def _answer(
 ) -> Answer:  # fmt: skip
     compared = base is not None and base.state == "done" and cell.state == "done"
     differs = bool(base and compared and base.output.strip() != cell.output.strip())
+    near = len(cell.output) + len(base.output if base else "") <= LONGEST_COMPARED
     read = cell_of(cell)
     return Answer(
         key=key, cell=_kept_back(read) if hidden else read,
         count=count, run_id=run.id, rating=run.rating, remark=run.remark, differs=differs,
-        words=segments(base.output, cell.output) if base and differs else (),
+        words=segments(base.output, cell.output) if base and differs and near else (),
     )  # fmt: skip
 
 

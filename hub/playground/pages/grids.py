@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -57,9 +59,9 @@ async def grid_page(
 ) -> Template:
     """The grid as it is now: finished, or with a stream that goes on from here."""
     seen = await grid_parts.see(request, db, grid_id)
-    return page(
-        request, "playground/grid.html", section="playground", **grid_parts.shown(request, seen)
-    )
+    # In a thread: hundreds of long answers are compared word by word.
+    shown = await asyncio.to_thread(grid_parts.shown, request, seen)
+    return page(request, "playground/grid.html", section="playground", **shown)
 
 
 @get("/{slug:str}/grid/{grid_id:int}/events", needs=Need.READ, name="grid:events")
