@@ -157,7 +157,7 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
             )
         )
         await stack.enter_async_context(state.carrier.leaving())
-        git_door = GitDoor(state.publisher, state.key_table)
+        git_door = GitDoor(state.publisher, state.key_table, settings.url)
         behind = git_door.around(doors.around(state.served.before(cast(App, app))))
         yield Behind(behind, lambda scope: state.served.answer(scope) or doors.quick(scope))
 

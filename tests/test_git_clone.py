@@ -185,19 +185,6 @@ def test_no_other_address_leads_into_the_repository(filled: Server, path: str):
     line.close()
 
 
-def test_pushes_are_refused_with_the_way_to_go(filled: Server, tmp_path: Path):
-    copy = clone(filled, tmp_path, key=filled.cast.write_key)
-    git(copy, "commit", "-q", "--allow-empty", "-m", "Mine")
-    before = _repository(filled).refs("refs/")
-    said = git(copy, "push", "origin", "HEAD:main", ok=False)
-    assert "remote: This hub takes no pushes" in said
-    post = httpx.post(
-        filled.url + "/clinic.git/git-receive-pack", headers=basic(filled.cast.write_key)
-    )
-    assert post.status_code == 422
-    assert _repository(filled).refs("refs/") == before
-
-
 # --- on the wire ---------------------------------------------------------------------------------
 
 

@@ -26,11 +26,12 @@ _PATIENCE = 2.0
 
 
 class Gits:
-    """Those that work in one repository."""
+    """Those that work in one repository; `given` is put into their environment."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, given: Mapping[str, str] | None = None) -> None:
         self._git = Git()
         self._path = path
+        self._given = given or {}
         self._waiting: dict[Command, Any] = {}
 
     def run(self, command: Command, stdin: bytes) -> tuple[int, bytes, str]:
@@ -66,7 +67,7 @@ class Gits:
                 child.proc.communicate()
 
     def _start(self, command: Command) -> Any:
-        whole = [*_clean_git(), f"--git-dir={self._path}", *command]
+        whole = [*_clean_git(self._given), f"--git-dir={self._path}", *command]
         try:
             # GitPython asks for an open file, and hands what it gets to Popen, which takes PIPE.
             return self._git.execute(whole, istream=cast("Any", subprocess.PIPE), as_process=True)
@@ -89,7 +90,7 @@ async def stream(
     )  # fmt: skip
 
 
-def _clean_git(given: Mapping[str, str] | None = None) -> list[str]:
+def _clean_git(given: Mapping[str, str]) -> list[str]:
     """Start git with nothing inherited: a stray GIT_DIR or hook setting must not reach it.
 
     Memory is kept rather than given back: fast-import frees and asks for a zlib's worth per
@@ -100,5 +101,5 @@ def _clean_git(given: Mapping[str, str] | None = None) -> list[str]:
         "/usr/bin/env", "-i", f"PATH={Path(git).parent}:{os.defpath}", "LC_ALL=C",
         "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0",
         "GIT_OPTIONAL_LOCKS=0", "MALLOC_TRIM_THRESHOLD_=134217728", "MALLOC_TOP_PAD_=4194304",
-        *("=".join(pair) for pair in (given or {}).items()), git,
+        *("=".join(pair) for pair in given.items()), git,
     ]  # fmt: skip

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hub.registry.commits import ZERO, Change, Commit, parse_commit, parse_log
@@ -38,9 +38,10 @@ _OBJECTS_AT_ONCE = 1000
 class Repository:
     """A bare repository at `path`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, given: Mapping[str, str] | None = None) -> None:
+        """`given`: environment for git, such as where else to look for objects."""
         self.path = path
-        self._gits = Gits(path)
+        self._gits = Gits(path, given)
 
     @classmethod
     def create(cls, path: Path) -> Repository:

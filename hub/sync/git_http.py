@@ -1,7 +1,9 @@
 """`git clone https://hub/<workspace>.git`: git's smart HTTP, before the web framework.
 
-    GET  /<workspace>.git/info/refs?service=git-upload-pack
+    GET  /<workspace>.git/info/refs?service=git-upload-pack    clone and fetch
     POST /<workspace>.git/git-upload-pack
+    GET  /<workspace>.git/info/refs?service=git-receive-pack   push: see `git_push`
+    POST /<workspace>.git/git-receive-pack
 
 An API key, an app's or a person's own, is the password of HTTP Basic, with any user name. `main`
 and `deploy` are shown, nothing else; docs/git.md says what that means for whoever clones.
@@ -21,12 +23,13 @@ from typing import cast
 
 from litestar.types import Message, Receive, Scope, Send
 
-from hub.errors import HubError, Invalid, NotFound, Unavailable, Unknown
+from hub.errors import HubError, NotFound, Unavailable, Unknown
 from hub.people.keys import KeyGrant, KeyTable
 from hub.people.policy import Need, require
 from hub.registry.git_terms import DEPLOY, MAIN
 from hub.registry.gits import stream
 from hub.registry.publish import Publisher
+from hub.sync import git_push
 from hub.sync import git_serving as serving
 from hub.sync.git_serving import ClientGone, Places
 
@@ -37,20 +40,22 @@ Headers = list[tuple[bytes, bytes]]
 
 PATH = re.compile(r"/([a-z0-9][a-z0-9-]*)\.git(/.*)?", re.ASCII)
 REFS, FETCH, PUSH = "/info/refs", "/git-upload-pack", "/git-receive-pack"
-NEEDS: Mapping[tuple[str, str], Need] = {("GET", REFS): Need.READ, ("POST", FETCH): Need.READ}
+NEEDS: Mapping[tuple[str, str, str], Need] = {
+    ("GET", REFS, "service=git-upload-pack"): Need.READ,
+    ("POST", FETCH, ""): Need.READ,
+    ("GET", REFS, "service=git-receive-pack"): Need.PROPOSE,
+    ("POST", PUSH, ""): Need.PROPOSE,
+}
 """What each route needs, as the routes of the framework declare it."""
 SHOWN = (MAIN, DEPLOY)
 LARGEST_ASK = 32 << 20
 """Bytes of a fetch's request: a list of commits that the clone has."""
+LARGEST_PUSH = git_push.LARGEST_PACK + (1 << 20)
 SEND_A_KEY = (
     "Give an API key as the password; any user name will do. You make one on your account page."
 )
 NO_SUCH_KEY = "This API key is unknown or was revoked. Make another on your account page."
 NO_SUCH_PLACE = "There is no such workspace, or this key is not for it."
-NO_PUSH = (
-    "This hub takes no pushes. Save or propose the change in the browser, or with "
-    "`prompthub propose`."
-)
 _VERSION = re.compile(rb"version=[012]", re.ASCII)
 _FRESH: Headers = [
     (b"cache-control", b"no-cache, max-age=0, must-revalidate"), (b"pragma", b"no-cache"),
@@ -76,10 +81,12 @@ SETTINGS = (
 class GitDoor:
     """See the top of the file."""
 
-    def __init__(self, publisher: Publisher, keys: KeyTable, places: Places | None = None) -> None:
+    def __init__(self, publisher: Publisher, keys: KeyTable, url: str) -> None:
+        """`url`: where people find the hub's pages."""
         self._publisher = publisher
         self._keys = keys
-        self._places = places or Places()
+        self._url = url
+        self._places = Places()
 
     def around(self, app: App) -> App:
         """`app`, behind these routes."""
@@ -111,16 +118,33 @@ class GitDoor:
         self, scope: Scope, receive: Receive, send: Send, slug: str, rest: str
     ) -> None:
         grant = await self._admit(scope, slug)
-        service = scope["query_string"].decode("latin-1").partition("&")[0]
-        if rest == PUSH or (rest == REFS and service == "service=git-receive-pack"):
-            raise Invalid(NO_PUSH)
-        need = NEEDS.get((cast("dict[str, str]", scope)["method"], rest))
-        if need is None or (rest == REFS and service != "service=git-upload-pack"):
+        asked = scope["query_string"].decode("latin-1") if rest == REFS else ""
+        need = NEEDS.get((cast("dict[str, str]", scope)["method"], rest, asked))
+        if need is None:
             raise NotFound(NO_SUCH_PLACE)
         require(grant.actor, need, grant.workspace.id)
-        path = (await self._publisher.ensure(grant.workspace)).path
         async with self._places.one():
-            await _fetch(path, scope, receive, send, advertise=rest == REFS)
+            if need is Need.READ:
+                path = (await self._publisher.ensure(grant.workspace)).path
+                await _fetch(path, scope, receive, send, advertise=rest == REFS)
+            else:
+                await self._push(grant, scope, receive, send, advertise=rest == REFS)
+
+    async def _push(
+        self, grant: KeyGrant, scope: Scope, receive: Receive, send: Send, *, advertise: bool
+    ) -> None:
+        if advertise:
+            repository = await self._publisher.ensure(grant.workspace)
+            said = git_push.advertised(await asyncio.to_thread(repository.tips))
+        else:
+            zipped = _header(scope, b"content-encoding") in {b"gzip", b"x-gzip"}
+            asked = serving.body(receive, zipped=zipped, most=LARGEST_PUSH)
+            said = await git_push.receive(
+                self._publisher, grant.workspace, grant.actor, asked, self._url
+            )
+        kind = b"advertisement" if advertise else b"result"
+        headers = [(b"content-type", b"application/x-git-receive-pack-%s" % kind), *_FRESH]
+        await _Answer(send, headers).say(said, more=False)
 
     async def _admit(self, scope: Scope, slug: str) -> KeyGrant:
         """Who has no key learns nothing, not even which workspaces there are."""

@@ -1,0 +1,252 @@
+"""What somebody pushes, kept apart while it is judged: the repository is not changed by a byte.
+
+    pack --> git index-pack, checked --> a folder of its own --> `arrived` --> the folder is gone
+
+What is wanted of it is read from there and goes on as a value, through the doors that everybody
+uses; the pushed objects themselves never reach the repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from hub.errors import Invalid
+from hub.registry import names
+from hub.registry.document import Document, parse
+from hub.registry.git_terms import ID, MAIN, GitFailed
+from hub.registry.reading import read
+from hub.registry.repository import Repository
+from hub.registry.review.drawing import MOST_ITEMS, Wanted
+from hub.registry.yaml_read import LARGEST_FILE
+
+PREFIX = "tmp_objdir-push-"
+"""A start of the hub sweeps away what is called so (`recover.LEFTOVERS`)."""
+MOST_COMMITS = 1_000
+LARGEST = 4 << 20
+"""Bytes of all texts together."""
+PLAIN = "100644"
+NONE = "000000"
+_KINDS = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}
+_SAID = re.compile(r"(?:fatal|error): (.*)")
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """What a push comes to, against the main it began from."""
+
+    wanted: tuple[Wanted, ...]
+    subject: str
+    body: str
+    authors: tuple[tuple[str, str], ...]
+    """Name and address of whoever wrote the commits."""
+
+
+class Quarantine:
+    """A folder for the objects of one push; `with` it, and it is gone afterwards."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._of = repository
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=repository.path / "objects"))
+
+    def __enter__(self) -> Quarantine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Environment of a git that reads both places and writes here alone."""
+        return {
+            "GIT_OBJECT_DIRECTORY": str(self.folder),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._of.path / "objects"),
+        }
+
+    def arrived(self, tip: str) -> Pushed:
+        """Read what `tip` wants changed of main; blocks.
+
+        Raises:
+            Invalid: it cannot be a proposal; the sentence names the file and the line.
+        """
+        repository = Repository(self._of.path, self.given)
+        main = self._of.tip(MAIN)
+        if main is None:
+            raise Invalid("There is nothing here yet. Save the first prompt in the browser.")
+        try:
+            commits = _new_commits(repository, tip, main)
+            base = repository.run("merge-base", "--", main, tip).decode("ascii").strip()
+            raw = repository.run(
+                "diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames",
+                "--end-of-options", base, tip,
+            )  # fmt: skip
+            wanted = _wanted(repository, raw)
+        except GitFailed as failed:
+            raise Invalid(_why(failed)) from failed
+        heads = [_head(body) for body in repository.read(commits).values()]
+        subject, _, body = heads[0][0].partition("\n")
+        return Pushed(
+            wanted=wanted, subject=subject.strip(), body=body.strip(),
+            authors=tuple(dict.fromkeys(author for _, author in heads)),
+        )  # fmt: skip
+
+
+def _new_commits(repository: Repository, tip: str, main: str) -> list[str]:
+    """Those that main has not, the newest first, with all that they need at hand."""
+    if repository.run("cat-file", "-t", tip).strip() != b"commit":
+        raise Invalid("Only commits can be pushed.")
+    asked = ("rev-list", "--topo-order", f"--max-count={MOST_COMMITS + 1}")
+    found = repository.run(*asked, "--end-of-options", tip, f"^{main}").decode("ascii").split()
+    if not found:
+        raise Invalid("There is nothing new in this: main has all of it already.")
+    if len(found) > MOST_COMMITS:
+        raise Invalid(f"A push may bring {MOST_COMMITS:,} commits at most.")
+    repository.run("rev-list", "--objects", "--quiet", "--end-of-options", tip, f"^{main}")
+    return found
+
+
+def _wanted(repository: Repository, raw: bytes) -> tuple[Wanted, ...]:
+    fields = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    pairs = list(zip(fields[::2], fields[1::2], strict=True))
+    if not pairs:
+        raise Invalid("These commits change nothing, so there is nothing to propose.")
+    if len(pairs) > 2 * MOST_ITEMS:
+        raise Invalid(f"A proposal is about {MOST_ITEMS} prompts at most; this is {len(pairs)}.")
+    changes = [_Change.of(line, path) for line, path in pairs]
+    _check_sizes(repository, [one for one in changes if one.new])
+    blobs = {blob for one in changes for blob in (one.old, one.new) if blob}
+    texts = repository.read(sorted(blobs))
+    return tuple(_together([_Text.of(one, texts) for one in changes]))
+
+
+class _Change(msgspec.Struct, frozen=True):
+    """A prompt's file before and after, by the ids of its contents."""
+
+    name: str
+    path: str
+    old: str | None
+    new: str | None
+
+    @classmethod
+    def of(cls, line: str, path: str) -> _Change:
+        """Raises:
+        Invalid: no prompt may lie there, or not as what it is.
+        """
+        old_mode, new_mode, old, new, _ = line.removeprefix(":").split(" ")
+        shown = ascii(path)[1:-1][:200]
+        if new_mode not in (PLAIN, NONE):
+            what = _KINDS.get(new_mode, "not a plain file")
+            raise Invalid(f"{shown}: this is {what}. A workspace holds plain prompt files alone.")
+        name = names.name_of(path)
+        if name is None and new_mode != NONE:
+            raise Invalid(_not_a_name(path, shown))
+        if name is None:
+            raise Invalid(f"{shown}: only prompt files (`….prompt.yml`) can be changed.")
+        there = old if old_mode in (PLAIN, "100755") else None
+        return cls(name, path, there, new if new_mode != NONE else None)
+
+
+def _not_a_name(path: str, shown: str) -> str:
+    if not path.endswith(names.SUFFIX):
+        return f"{shown}: only prompt files belong here; their names end with `{names.SUFFIX}`."
+    try:
+        names.check_name(path.removesuffix(names.SUFFIX))
+    except names.InvalidName as refused:
+        return f"{shown}: {refused.sentence}"
+    return f"{shown}: this cannot be the name of a prompt."
+
+
+def _check_sizes(repository: Repository, changes: list[_Change]) -> None:
+    """Before a byte of them is read."""
+    asked = "".join(f"{one.new}\n" for one in changes).encode()
+    out = repository.run("cat-file", "--batch-check", stdin=asked).decode("ascii", "replace")
+    whole = 0
+    for one, line in zip(changes, out.splitlines(), strict=True):
+        _, kind, size = (*line.split(" "), "", "")[:3]
+        if kind != "blob":
+            raise Invalid(f"{one.path}: its content is missing from the push.")
+        if int(size) > LARGEST_FILE:
+            raise Invalid(f"{one.path}: {int(size):,} bytes; 1 MiB is the most. Shorten it.")
+        whole += int(size)
+    if whole > LARGEST:
+        raise Invalid(f"This changes {whole:,} bytes of text; 4 MiB is the most for one proposal.")
+
+
+class _Text(msgspec.Struct, frozen=True):
+    """What a prompt's file says before and after."""
+
+    name: str
+    base: str | None
+    old_id: str | None
+    document: Document | None
+    data: bytes | None
+
+    @classmethod
+    def of(cls, change: _Change, texts: dict[str, bytes]) -> _Text:
+        """Raises:
+        Invalid: the file is not one that could be served.
+        """
+        before = texts[change.old] if change.old else None
+        after = texts[change.new] if change.new else None
+        document = None
+        if after is not None:
+            if problem := read(after).problem:
+                raise Invalid(f"{change.path}: {problem}")
+            document = parse(after)
+        return cls(
+            name=change.name, base=hashlib.sha256(before).hexdigest() if before else None,
+            old_id=read(before).id if before else None, document=document, data=after,
+        )  # fmt: skip
+
+
+def _together(texts: list[_Text]) -> Iterable[Wanted]:
+    """One wish for each prompt: what left one name and came by another is a rename."""
+    gone = {one.old_id: one for one in texts if one.document is None and one.old_id}
+    moved: set[str] = set()
+    for one in texts:
+        came = one.document is not None and one.base is None
+        left = gone.pop(one.document.id or "", None) if came and one.document else None
+        if left is not None:
+            if hashlib.sha256(one.data or b"").hexdigest() != left.base:
+                raise Invalid(
+                    f"{one.name}{names.SUFFIX}: a rename of {left.name} that changes the words, "
+                    "too. Push the rename by itself, and the change after it is accepted."
+                )
+            moved.add(left.name)
+            yield Wanted(kind="rename", name=left.name, new_name=one.name, base=left.base)
+        elif came:
+            yield Wanted(kind="create", name=one.name, document=one.document)
+        elif one.document is not None:
+            yield Wanted(kind="change", name=one.name, document=one.document, base=one.base)
+    for one in texts:
+        if one.document is None and one.name not in moved:
+            yield Wanted(kind="delete", name=one.name, base=one.base)
+
+
+def _head(body: bytes) -> tuple[str, tuple[str, str]]:
+    """A commit's message, and its author's name and address."""
+    head, _, text = body.decode("utf-8", "replace").partition("\n\n")
+    found = re.search(r"^author (.*?) ?<([^<>\n]*)>", head, re.M)
+    return text.strip(), (found[1], found[2]) if found else ("", "")
+
+
+def _why(failed: GitFailed) -> str:
+    if failed.command == "merge-base":
+        return "These commits have no common history with main. Clone again, and put them on top."
+    found = _SAID.search(failed.said)
+    more = ascii(found[1])[1:-1][:200] if found else "it is incomplete"
+    return f"What was pushed cannot be used: {more}."
+
+
+def checked_id(text: str) -> str:
+    """Raises:
+    Invalid: it is not the id of an object.
+    """
+    if not ID.fullmatch(text):
+        raise Invalid("The push is not in git's own words.")
+    return text

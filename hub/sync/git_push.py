@@ -1,0 +1,262 @@
+"""`git push origin HEAD:refs/for/main`: a push becomes a proposal, and moves no ref itself.
+
+    commands, pack --> quarantine --> what it wants changed --> proposals.propose --> its address
+
+The one way in from outside is the one that people have in the browser, so the same policy, rules
+and checks hold. `refs/for/main` and `proposals/<any word>` open one, `proposals/<number>` revises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import resource
+import struct
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+
+import msgspec
+from sqlalchemy import select
+
+from hub.errors import HubError, Invalid, Unavailable
+from hub.people.policy import Actor, Need, WorkspaceRef, require
+from hub.registry.git_terms import DEPLOY, MAIN
+from hub.registry.gits import stream
+from hub.registry.publish import Publisher
+from hub.registry.quarantine import Pushed, Quarantine, checked_id
+from hub.registry.repository import Repository
+from hub.registry.review import proposals
+from hub.registry.review.drawing import Wanted
+from hub.registry.review.follow_proposals import LONGEST_TITLE
+from hub.registry.review.models import Item
+from hub.registry.review.propose import Made
+from hub.sync import git_packets as packets
+from hub.sync import git_serving as serving
+
+log = logging.getLogger("hub")
+
+LARGEST_PACK = 16 << 20
+MOST_OBJECTS = 20_000
+MOST_MEMORY = 1 << 30
+MOST_SECONDS = 30
+"""Of one processor, for a pack of the largest size; a made-up one could take hours."""
+FOR_MAIN = "refs/for/main"
+PROPOSALS = "refs/heads/proposals/"
+CAN = b"report-status side-band-64k quiet ofs-delta object-format=sha1 agent=prompthub"
+NOBODY = "0" * 40
+WAY = "Propose it: git push origin HEAD:refs/for/main"
+_SETTINGS = (
+    ("core.bigFileThreshold", "2m"),  # larger contents are checked in pieces, not held
+    ("core.packedGitWindowSize", "32m"), ("core.packedGitLimit", "256m"),
+    ("pack.threads", "1"), ("core.hooksPath", "/dev/null"), ("core.fsync", "none"),
+)  # fmt: skip
+_WORD = re.compile(r"[\w.#+-]+(/[\w.#+-]+)*", re.ASCII)
+
+
+class Update(msgspec.Struct, frozen=True):
+    """One line of what a push asks for."""
+
+    old: str
+    new: str
+    ref: str
+
+
+def advertised(tips: dict[str, str]) -> bytes:
+    """What a push may stand on: the ends of main and of deploy."""
+    lines = [f"{tip} {ref}".encode() for ref, tip in sorted(tips.items())]
+    first, *others = lines or [f"{NOBODY} capabilities^{{}}".encode()]
+    said = [packets.packet(first + b"\0" + CAN + b"\n")]
+    said += [packets.packet(one + b"\n") for one in others]
+    service = packets.packet(b"# service=git-receive-pack\n")
+    return b"".join([service, packets.FLUSH, *said, packets.FLUSH])
+
+
+async def receive(
+    publisher: Publisher, workspace: WorkspaceRef, actor: Actor, parts: AsyncIterator[bytes],
+    url: str,
+) -> bytes:  # fmt: skip
+    """Judge a push, and say in git's words what came of it.
+
+    Raises:
+        HubError: it was not even a push; no answer of git's can be given.
+    """
+    read = packets.Packets(parts)
+    lines = await read.until_flush(100)
+    if not lines:  # git asks whether it may, before it sends much
+        return b""
+    updates, can = _updates(lines)
+    repository = await publisher.ensure(workspace)
+    try:
+        update = _one(updates)
+        with await asyncio.to_thread(Quarantine, repository) as quarantine:
+            await _unpack(repository, quarantine, read)
+            pushed = await asyncio.to_thread(quarantine.arrived, update.new)
+        made = await _propose(publisher, workspace, actor, update.ref, pushed)
+    except HubError as refused:
+        with contextlib.suppress(HubError):  # git listens once it has said everything
+            async for _ in read.rest():
+                pass
+        return _report(updates, can, refused.sentence, [])
+    address = f"{url}/{workspace.slug}/proposals/{made.number}"
+    done = f"Proposal {made.number}" + (
+        " is open:" if made.revision == 1 else f" has revision {made.revision}:"
+    )
+    if not made.created:
+        done = f"Proposal {made.number} says that already:"
+    return _report(updates, can, "", [done, address])
+
+
+def _updates(lines: list[bytes]) -> tuple[list[Update], frozenset[bytes]]:
+    found: list[Update] = []
+    can: frozenset[bytes] = frozenset()
+    for line in lines:
+        said, _, capabilities = line.partition(b"\0")
+        can |= frozenset(capabilities.split())
+        words = said.decode("utf-8", "replace").rstrip("\n").split(" ", 2)
+        if words[0] == "shallow":  # whether enough came is seen from what came
+            continue
+        if len(words) != 3 or not words[2].isprintable():
+            raise Invalid(packets.NOT_GIT)
+        found.append(Update(checked_id(words[0]), checked_id(words[1]), words[2]))
+    if not found:
+        raise Invalid(packets.NOT_GIT)
+    return found, can
+
+
+def _one(updates: list[Update]) -> Update:
+    """The one thing that is pushed.
+
+    Raises:
+        Invalid: it is not one, or not something that a push can do.
+    """
+    if len(updates) > 1:
+        raise Invalid(f"Push one branch at a time. {WAY}")
+    one = updates[0]
+    if one.new == NOBODY:
+        raise Invalid("Nothing can be deleted by a push. Close a proposal in the browser.")
+    word = one.ref.removeprefix(PROPOSALS)
+    if one.ref == FOR_MAIN or (word != one.ref and len(word) <= 200 and _WORD.fullmatch(word)):
+        return one
+    if one.ref == MAIN:
+        raise Invalid(f"main changes through the hub alone. {WAY}")
+    if one.ref == DEPLOY:
+        raise Invalid("What is live changes by a release: in the browser, or `prompthub release`.")
+    raise Invalid(f"This hub keeps no branches or tags of its users. {WAY}")
+
+
+# ── the pack ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _unpack(repository: Repository, quarantine: Quarantine, read: packets.Packets) -> None:
+    """Raises:
+    Invalid: git finds fault with an object, or there are too many.
+    """
+    head = await read.peek(12)
+    if len(head) < 12 or head[:4] != b"PACK":
+        raise Invalid(packets.NOT_GIT)
+    if (count := struct.unpack(">I", head[8:12])[0]) > MOST_OBJECTS:
+        raise Invalid(f"A push may bring {MOST_OBJECTS:,} objects at most; this is {count:,}.")
+    words = (
+        f"--git-dir={repository.path}", "index-pack", "--stdin", "--fix-thin", "--strict",
+        f"--max-input-size={LARGEST_PACK}",
+    )  # fmt: skip
+    started = await stream(words, settings=_SETTINGS, given=quarantine.given)
+    async with serving.ended(started) as child:
+        _bound(child)
+        async with asyncio.timeout(10 * MOST_SECONDS):
+            _, _, complaint = await asyncio.gather(
+                serving.feed(child, read.rest()), _drained(child), serving.said(child)
+            )
+            code = await child.wait()
+    if code == 0:
+        return
+    if code < 0 and not complaint:
+        raise Invalid("Unpacking this takes more than a push may take. Push less at a time.")
+    log.info("a push to %s was not unpacked (%s): %s", repository.path.name, code, complaint)
+    why = complaint.splitlines()[-1] if complaint else ""
+    if "No space left" in why:
+        raise Unavailable("The hub's disk is full, so this was not taken. Nothing was changed.")
+    raise Invalid(f"git does not accept what was pushed: {ascii(why)[1:-1][:200]}")
+
+
+def _bound(child: Process) -> None:
+    """A small pack can stand for a great deal."""
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(child.pid, resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        resource.prlimit(child.pid, resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+        most = 4 * LARGEST_PACK
+        resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (most, most))
+
+
+async def _drained(child: Process) -> None:
+    assert child.stdout
+    while await child.stdout.read(serving.PART):
+        pass
+
+
+# ── what comes of it ────────────────────────────────────────────────────────────────────────────
+
+
+async def _propose(
+    publisher: Publisher, workspace: WorkspaceRef, actor: Actor, ref: str, pushed: Pushed
+) -> Made:
+    require(actor, Need.PROPOSE, workspace.id)
+    body = "\n\n".join(filter(None, (pushed.body, _co_authors(pushed, actor))))
+    subject = pushed.subject[:LONGEST_TITLE] or f"Change {pushed.wanted[0].name}"
+    place = (publisher, publisher.database, workspace)
+    number = ref.removeprefix(PROPOSALS)
+    if number.isascii() and number.isdigit() and len(number) < 10:
+        items = await _same_again(publisher, workspace, int(number), pushed)
+        return await proposals.revise(
+            *place, int(number), actor=actor, items=items, expected_revision=None,
+            message="\n\n".join(filter(None, (subject, body))),
+        )  # fmt: skip
+    return await proposals.propose(
+        *place, actor=actor, title=subject, why=body, items=pushed.wanted
+    )
+
+
+async def _same_again(
+    publisher: Publisher, workspace: WorkspaceRef, number: int, pushed: Pushed
+) -> list[Wanted]:
+    """A new prompt keeps the id that an earlier revision gave it: its file need not say one."""
+    query = (
+        select(Item.name, Item.prompt_id)
+        .where(Item.workspace_id == workspace.id, Item.number == number, Item.kind == "create")
+        .order_by(Item.revision)
+    )
+    async with publisher.database.read() as db:
+        ids = {row.name: row.prompt_id for row in await db.execute(query)}
+    return [
+        msgspec.structs.replace(one, prompt_id=ids.get(one.name))
+        if one.kind == "create" and one.document and one.document.id is None
+        else one
+        for one in pushed.wanted
+    ]
+
+
+def _co_authors(pushed: Pushed, actor: Actor) -> str:
+    """Whoever wrote the commits is an author, too, and does not approve them."""
+    others = [
+        f"Co-authored-by: {name} <{email}>"
+        for name, email in pushed.authors
+        if email and email.lower() != actor.email.lower()
+    ]
+    return "\n".join(others)
+
+
+def _report(updates: list[Update], can: frozenset[bytes], wrong: str, said: list[str]) -> bytes:
+    """The answer, and beside it what the person reads; `wrong`: why nothing was done."""
+    why = " ".join(wrong.split())
+    lines = [f"ng {one.ref} {why}" if why else f"ok {one.ref}" for one in updates]
+    report = b"".join(
+        packets.packet(line.encode("utf-8", "replace")[:1000] + b"\n")
+        for line in ["unpack ok", *lines]
+    )
+    report += packets.FLUSH
+    if b"side-band-64k" not in can:
+        return report
+    spoken = packets.told(["", *(said or [wrong]), ""])
+    return packets.beside(2, spoken) + packets.beside(1, report) + packets.FLUSH
