@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hub.registry.document import Document, Message, serialise, to_json
 from hub.sync.formats import known
 from hub.sync.formats.files import Imported, read_folder
 from hub.sync.formats.placeholders import to_ours
-from hub.sync.formats.report import Notes
+from hub.sync.formats.report import Notes, Refused
 from hub.sync.formats.trees import yaml_of
 from sdk import template
 
@@ -192,3 +194,64 @@ def test_an_imported_group_of_ours_is_judged_like_the_rest():
     for key in ("config.promptHub.id", "modelParameters.base_url", "tools[0]", "class", "owner",
                 "deep.a[0].endpoint"):  # fmt: skip
         assert any(key in one.key for one in read.notes.found), key
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("a.prompty", " " * 500_000 + "x"),
+        ("a.prompty", "system" + "[" * 500_000),
+        ("a.prompt", "{{" * 250_000),
+        ("a.prompt", "{{ x }}" * 70_000),
+        ("a.prompt", "\\{{x}}" * 70_000),
+        ("a.json", json.dumps({"name": "x", "template": "y", "tags": {"a": "${" * 250_000}})),
+        ("a.json", json.dumps({"name": "x", "template": "y", "tags": {"a": "{{ " * 200_000}})),
+        ("a.yaml", "tests: []\nprompts: ['" + "a." * 250_000 + "']"),
+        ("a.py", "pmpt_1 create(" + "(" * 500_000),
+        ("a.py", "pmpt_1 create(a=" + "[" * 500_000),
+        ("a.py", "pmpt_1 create(a=f(" + "'a' " * 100_000),
+    ],
+)
+def test_a_hostile_text_is_answered_at_once(file: str, text: str):
+    began = time.process_time()
+    with suppress(Refused):
+        known.read(file, text)
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize("value", [
+    "http://10.0.0.1/v1", " https://evil.example", "file:///etc/passwd", "file:secret.txt",
+    "${env:AZURE_KEY}", "python:run.py", "exec:curl x", "{{ env.SECRET }}", "x ${HOME}",
+    "ftp://x", "unix://var/run/docker.sock", "https://x/" + "a" * 20_000,
+])  # fmt: skip
+@pytest.mark.parametrize("place", ["model", "modelParameters", "owner", "tools", "jsonSchema"])
+def test_a_reach_outside_is_dropped_wherever_it_stands(value: str, place: str):
+    inside = {
+        "model": value, "modelParameters": {"user": value}, "owner": {"deep": [value]},
+        "tools": [{"type": "function", "function": {"name": "f", "server": value}}],
+        "jsonSchema": {"$ref": value},
+    }[place]  # fmt: skip
+    row = {"name": "x", "type": "text", "prompt": "Hi", "config": {"promptHub": {place: inside}}}
+    _, (read,) = known.read("x.json", json.dumps([row]))
+    assert value.strip() not in serialise(read.document).decode()
+    assert read.notes.about(place)
+
+
+def test_our_own_files_bring_no_address_either(tmp_path: Path):
+    text = (
+        "messages:\n- role: user\n  content: See https://example.com\n"
+        "modelParameters:\n  base_url: http://10.0.0.1\n  temperature: 1\n"
+        "api_key: sk-123\nowner: Ana\n"
+        "tools:\n- type: mcp\n  server_url: http://10.0.0.1\n"
+    )
+    (tmp_path / "a.prompt.yml").write_text(text)
+    (one,) = read_folder(tmp_path)
+    assert one.document is not None
+    assert to_json(one.document) == {
+        "template": "jinja", "modelParameters": {"temperature": 1},
+        "messages": [{"role": "user", "content": "See https://example.com"}],
+        "tools": [{"type": "mcp"}], "owner": "Ana",
+    }  # fmt: skip
+    said = " ".join(one.notes)
+    for key in ("modelParameters.base_url", "api_key", "tools[0].server_url"):
+        assert f"Lost: {key}" in said

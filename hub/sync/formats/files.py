@@ -92,7 +92,8 @@ def _some(file: Path, root: Path) -> list[Imported]:
 
 def _foreign(file: Path, root: Path) -> list[Imported]:
     """The prompts of another program's file, each with what it lost on the way."""
-    text, noticed = _text(file, most=known.LARGEST_BUNDLE)
+    collection = file.name.casefold().endswith(".json")
+    text, noticed = _text(file, most=known.LARGEST_BUNDLE if collection else LARGEST_FILE)
     format_, prompts = known.read(file.name, text)
     found: list[Imported] = []
     for one in prompts:

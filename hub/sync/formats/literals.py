@@ -44,7 +44,10 @@ def arguments(text: str, notes: Notes) -> Tree:
     if not found:
         raise Refused("The snippet holds no `prompt` and no call of `create`.")
     reader.at = found.end()
-    return {"prompt": reader.value("prompt", 1)}
+    try:
+        return {"prompt": reader.value("prompt", 1)}
+    except _Unread:
+        raise Refused("`prompt` is not written out in the snippet; it is code.") from None
 
 
 class _Unread(Exception):

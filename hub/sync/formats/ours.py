@@ -109,8 +109,10 @@ def _texts(document: Document, syntax: str, ours: Tree, notes: Notes) -> Texts:
     texts = [one.content for one in document.messages]
     verbatim = ours.pop("verbatim", False) is True
     said = ours.pop("template", None)
-    if verbatim and said in ("jinja", "plain"):
-        return Texts(texts, said)
+    if verbatim and said == "plain":
+        return Texts(texts, "plain")
+    if verbatim and said == "jinja":
+        return to_ours(texts, "jinja", notes)
     if said == "plain":
         return Texts(without_doubling(texts) if syntax == "f-string" else texts, "plain")
     return to_ours(texts, syntax, notes)

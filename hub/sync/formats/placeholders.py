@@ -57,7 +57,10 @@ def to_ours(texts: Sequence[str], syntax: str, notes: Notes) -> Texts:
     for at, text in enumerate(texts):
         try:
             one = text if syntax == "jinja" else _ours(text, syntax)
-            names.update(dict.fromkeys(template.compile_text(one).variables))
+            made = template.compile_text(one)
+            if made.includes:
+                raise _Differs("it includes another text, which is not at hand")
+            names.update(dict.fromkeys(made.variables))
             ours.append(one)
         except (_Differs, TemplateError) as why:
             notes.change(
@@ -96,7 +99,7 @@ def _of_tags(text: str, syntax: str) -> list[str]:
         name = next(one for one in found.groups() if one is not None)
         if syntax == "handlebars" and name.strip() in _HELPERS:
             raise _Differs(f"`{name.strip()}` is a word of Handlebars")
-        if syntax == "handlebars" and text[: found.start()].endswith("\\"):
+        if syntax == "handlebars" and text[found.start() - 1 : found.start()] == "\\":
             raise _Differs("a backslash stands right before a placeholder")
         if text[found.end() : found.end() + 1] == "}":
             raise _Differs("a brace stands right behind a placeholder")

@@ -7,6 +7,7 @@ examples is text that nobody follows, so it may mention whatever it likes.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, cast
 
@@ -29,11 +30,10 @@ _KEYS = re.compile(
     | (host|hostname|proxy|organization|env|environment|environ|class|classname|lc|import)
     | (module|script|command|code|exec|eval|shell|file|path|fileid|vectorstoreids)"""
 )
-_REFERENCE = re.compile(
-    r"""(?xi) \s*[a-z][a-z0-9+.-]*://\S* | \s*(file|python|javascript|exec|env|package|data):\S.*
-    | .*\$\{[^}]*\}.* | .*\{\{\s*env\b.*""",
-    re.DOTALL,
+_WHOLE = re.compile(
+    r"\s*(?:[a-z][a-z0-9+.-]*://\S*|(?:file|python|javascript|exec|env|package|data):\S)", re.I
 )
+_WITHIN = re.compile(r"\$\{[^{}$]*\}|\{\{\s*env\b", re.I)
 _POINTERS = ("$schema", "$id", "$ref", "$dynamicRef")
 _ADDRESS = "an address or a secret may not come in with a prompt"
 _OUTSIDE = "it points to something outside the prompt"
@@ -49,7 +49,7 @@ def without_reach(document: Document, notes: Notes) -> Document:
         if _allowed(key, key, notes) and _stays(value, key, notes)
     }
     keep["tools"] = _tools(document.tools, notes)
-    keep["json_schema"] = _schema(document.json_schema, "jsonSchema", notes)
+    keep["json_schema"] = _shape(document.json_schema, notes)
     keep["variables"] = tuple(_variable(one, notes) for one in document.variables)
     if document.model and refers(document.model):
         keep["model"] = None
@@ -66,12 +66,26 @@ def without_addresses(document: Document, notes: Notes) -> Document:
             for key, value in getattr(document, field).items()
             if _allowed(key, f"{where}{key}", notes)
         }
+    if document.tools is not None:
+        keep["tools"] = [
+            one if _is_function(one) else clean(one, f"tools[{at}]", notes)
+            for at, one in enumerate(document.tools)
+        ]
     return Document(**keep)
 
 
+def _is_function(tool: object) -> bool:
+    tree = cast("dict[str, Any]", tool) if isinstance(tool, dict) else {}
+    return tree.get("type") == "function"
+
+
 def refers(value: object) -> bool:
-    """Whether a text is an address, a file or an environment reference, and nothing else."""
-    return isinstance(value, str) and len(value) < 10_000 and bool(_REFERENCE.fullmatch(value))
+    """Whether a text begins as an address or file and is nothing else, or names the environment."""
+    if not isinstance(value, str):
+        return False
+    return bool(_WITHIN.search(value)) or (
+        bool(_WHOLE.match(value)) and (len(value.split(None, 1)) == 1 or "://" not in value)
+    )
 
 
 def clean(value: Any, path: str, notes: Notes) -> Any:
@@ -137,6 +151,19 @@ def _tools(given: list[object] | None, notes: Notes) -> list[object] | None:
             body["parameters"] = _schema(body["parameters"], f"{path}.function.parameters", notes)
         kept.append({"type": "function", "function": body})
     return kept
+
+
+def _shape(value: Any, notes: Notes) -> Any:
+    """A JSON Schema, which may also be kept as the text of one."""
+    if not isinstance(value, str):
+        return _schema(value, "jsonSchema", notes)
+    try:
+        tree = json.loads(value)
+    except (ValueError, RecursionError):
+        notes.lose("jsonSchema", "this text is not a JSON Schema")
+        return None
+    safe = _schema(tree, "jsonSchema", notes)
+    return value if safe == tree else safe
 
 
 def _schema(value: Any, path: str, notes: Notes) -> Any:

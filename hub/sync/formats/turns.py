@@ -9,8 +9,8 @@ from hub.registry.document import Message
 from hub.sync.formats.report import Refused
 
 _HEADING = re.compile(
-    r"^[ \t]*#?[ \t]*(system|developer|user|assistant|tool|function)"
-    r"(\[[^\]\n]*\])?[ \t]*:[ \t]*\r?$",
+    r"^[ \t]{0,8}#?[ \t]{0,8}(system|developer|user|assistant|tool|function)"
+    r"(\[[^\]\n]*\])?[ \t]{0,8}:[ \t]*\r?$",
     re.IGNORECASE | re.MULTILINE,
 )
 
