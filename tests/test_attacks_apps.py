@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from typing import Any
 
@@ -15,7 +16,7 @@ from hub.people.keys import KeyGrant
 from hub.registry import versions
 from hub.registry.callers import CallerUse
 from hub.registry.document import from_json
-from hub.sync import filters, snapshot, usage
+from hub.sync import filters, git_serving, snapshot, usage
 from hub.sync.picture import Picture
 from hub.sync.snapshot import Snapshots
 from hub.sync.usage import Inbox, Report, Use
@@ -118,3 +119,25 @@ async def test_any_number_of_filters_takes_no_more_room_than_many(
         assert (await snapshots.body(entry, picture, zipped=False)).data.startswith(b'{"schema":1')
     assert len(snapshots._entries) == 20
     assert time.monotonic() - since < 30
+
+
+@pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+async def test_a_git_client_that_drips_does_not_keep_its_place(
+    hub: Front, cast: Cast, monkeypatch: pytest.MonkeyPatch, service: str
+):
+    monkeypatch.setattr(git_serving, "LONGEST", 0.5)
+
+    async def receive() -> Any:
+        await asyncio.sleep(0.05)
+        return {"type": "http.request", "body": b"0", "more_body": True}
+
+    async def send(message: Any) -> None:
+        pass
+
+    packed = base64.b64encode(f"x:{cast.write_key}".encode())
+    headers = [(b"host", BASE.partition("//")[2].encode()), (b"authorization", b"Basic " + packed)]
+    path = f"/clinic.git/{service}"
+    scope: Any = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(),
+                  "query_string": b"", "headers": headers}  # fmt: skip
+    async with asyncio.timeout(10):
+        await hub(scope, receive, send)

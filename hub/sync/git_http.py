@@ -126,7 +126,8 @@ class GitDoor:
         async with self._places.one():
             if need is Need.READ:
                 path = (await self._publisher.ensure(grant.workspace)).path
-                await _fetch(path, scope, receive, send, advertise=rest == REFS)
+                async with asyncio.timeout(serving.LONGEST):
+                    await _fetch(path, scope, receive, send, advertise=rest == REFS)
             else:
                 await self._push(grant, scope, receive, send, advertise=rest == REFS)
 

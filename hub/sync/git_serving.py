@@ -26,6 +26,9 @@ LONGEST_WAIT = 30.0
 LONGEST_SILENCE = 120.0
 """Seconds in which a client must send or take something."""
 
+LONGEST = 3600.0
+"""Seconds for one answer: a client that takes a byte a minute must not keep its place for ever."""
+
 
 class TooLarge(HubError):
     """The request has more bytes than any honest one."""
@@ -70,13 +73,13 @@ async def body(receive: Receive, *, zipped: bool, most: int) -> AsyncIterator[by
         TooLarge, Invalid: it is longer than `most` once unpacked, or not gzip.
     """
     unzip = Unzip() if zipped else None
-    seen = 0
+    seen, until = 0, asyncio.get_running_loop().time() + LONGEST
     more = True
     while more:
         # Not `wait_for`, here and below: in Python 3.11 it can swallow that we are cancelled.
         async with asyncio.timeout(LONGEST_SILENCE):
             message = await receive()
-        if message["type"] != "http.request":
+        if message["type"] != "http.request" or asyncio.get_running_loop().time() > until:
             raise ClientGone
         data = message.get("body", b"")
         more = message.get("more_body", False)
