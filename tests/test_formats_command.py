@@ -18,7 +18,7 @@ def test_prompts_go_out_as_files_of_other_programs_and_come_back(
     report = done(command("import", CORPUS, *words, "--folder", "old"))
     assert "→ old/movies/critic: Read as Langfuse. Lost: " in report
     assert "(an address or a secret may not come in with a prompt)" in report
-    for name in ("prompt.yml", "prompty", "dotprompt", "langfuse", "promptfoo"):
+    for name in ("prompt.yml", "prompty", "prompty2", "dotprompt", "langfuse", "promptfoo"):
         out = tmp_path / name
         said = done(command("export", out, *words, "--format", name, "--folder", "old"))
         assert re.search(r"12 prompts written as \S+\. Ids, labels and earlier", said), said

@@ -173,13 +173,22 @@ def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
         metadata[OURS] = more
     tree |= {"metadata": metadata} if metadata else {}
     body = "".join(
-        f"{{{{{'history'}}}}}"
-        if one.role == "placeholder" and one.name == "history"
-        else f'{{{{role "{"model" if one.role == "assistant" else one.role}"}}}}{text}'
-        for one, text in zip(document.messages, theirs.texts, strict=True)
+        _marked(one, text, notes) for one, text in zip(document.messages, theirs.texts, strict=True)
     )
     front = f"---\n{dump(tree)}---\n" if tree else ""
     return {f"{name}.prompt": f"{front}{body}\n".encode()}
+
+
+def _marked(one: Message, text: str, notes: Notes) -> str:
+    """A turn behind its mark; of turns given at run time there is only `history`."""
+    if one.role != "placeholder":
+        return f'{{{{role "{"model" if one.role == "assistant" else one.role}"}}}}{text}'
+    if one.name != "history":
+        notes.lose(
+            "messages", f"of turns given at run time only `history` is known, not {one.name}"
+        )
+        return ""
+    return "{{history}}"
 
 
 def _shape(document: Document, tree: Tree) -> set[str]:

@@ -24,6 +24,7 @@ from hub.sync.formats import (
     openai,
     promptfoo,
     prompty,
+    prompty2,
 )
 from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.trees import json_of, yaml_of
@@ -66,6 +67,7 @@ FORMATS = {
             _read_own,
         ),
         Format("prompty", "Prompty", (".prompty",), prompty.write, prompty.read),
+        Format("prompty2", "Prompty, version 2", (".prompty",), prompty2.write, prompty.read),
         Format("dotprompt", "Dotprompt", (".prompt",), dotprompt.write, dotprompt.read),
         Format(
             "langsmith",

@@ -23,7 +23,8 @@ from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.trees import Keys, Tree, front_matter, kind
 
 _CONNECTS = "where to connect is set in the hub, never by a prompt"
-_OUR_NAMES = {"maxOutputTokens": "max_tokens", "stopSequences": "stop"}
+OUR_NAMES = {"maxOutputTokens": "max_tokens", "stopSequences": "stop"}
+_THEIR_KINDS = {"text": "string", "long text": "string"}
 _KINDS = {"string": "text", "float": "number"}
 
 
@@ -87,7 +88,7 @@ def _model(keys: Keys, given: Tree) -> None:
     model.lose("response", "an application decides how much of the answer it reads")
     parameters = {
         **settings(model.group("parameters")),
-        **settings(model.group("options"), _OUR_NAMES),
+        **settings(model.group("options"), OUR_NAMES),
     }
     given.update(shape_of(parameters.pop("response_format", None), model.notes, "response_format"))
     if (tools := parameters.pop("tools", None)) is not None:
@@ -218,7 +219,10 @@ def _sample(keys: Keys, given: Tree) -> None:
 
 
 def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
-    """Version 1, which every reader knows; what it has no key for stands in `metadata`."""
+    """Version 1, which every reader knows; what it has no key for stands in `metadata`.
+
+    `template` is left out: readers of version 1 and 2 disagree on its shape, and on nothing else.
+    """
     theirs = to_theirs(document, "jinja", notes)
     tree: Tree = {}
     placed = {"name", "description", "tags", "model", "modelParameters"}
@@ -245,17 +249,18 @@ def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
         tree["inputs"] = inputs
     if more := carried(document, placed, verbatim=theirs.verbatim):
         tree["metadata"] = {OURS: more}
-    tree["template"] = "jinja2"
     body = turns.join(zip(document.messages, theirs.texts, strict=True))
     return {f"{name}.prompty": f"---\n{dump(tree)}---\n{body}".encode()}
 
 
 def _their_inputs(document: Document) -> Tree:
-    inputs: Tree = {
-        one.name: {"type": one.type} | ({"description": one.description} if one.description else {})
-        for one in document.variables
-        if plain_word(one.name)
-    }
+    inputs: Tree = {}
+    for one in document.variables:
+        if plain_word(one.name):
+            about = {"description": one.description, "default": one.default}
+            inputs[one.name] = {"type": _THEIR_KINDS.get(one.type, one.type)} | {
+                key: value for key, value in about.items() if value not in (None, "")
+            }
     inputs |= {
         one.name: {"type": "thread"}
         for one in document.messages
