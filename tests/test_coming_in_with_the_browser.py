@@ -66,7 +66,8 @@ def test_from_the_printed_link_to_a_key_and_out_again(page: Any, link: str):
     assert "Revoked" in row.inner_text()
 
     page.goto("/account")
-    page.locator("#look").get_by_role("button", name="Dark").click()
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.locator("#look").get_by_role("button", name="Dark").click()
     page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -7,7 +7,8 @@ import { allSent } from "./waiting.js";
 function open(dialog) {
   if (dialog.open) dialog.close();
   dialog.showModal();
-  dialog.querySelector("[autofocus], .dialog-body :is(input:not([type=hidden]), textarea, select)")?.focus();
+  const first = ".dialog-body :is(input:not([type=hidden]), textarea, select)";
+  (dialog.querySelector("[autofocus]") ?? dialog.querySelector(first))?.focus();
 }
 
 async function bring(link) {
