@@ -247,29 +247,34 @@ def _none_left(server: Server, seconds: float = 10) -> None:
     assert not left
 
 
-def test_no_git_is_left_when_clients_hang_up(filled: Server):
+def test_so_many_at_once_half_for_one_key_and_none_left_after_hanging_up(filled: Server):
     parts = urlsplit(filled.url)
-    head = (
-        f"POST {FETCH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n"
-        f"Git-Protocol: version=2\r\nAuthorization: "
-        f"{basic(filled.cast.read_key)['Authorization']}\r\n\r\n"
-    )
-    place = (parts.hostname or "", parts.port or 0)
-    lines = [socket.create_connection(place) for _ in range(8)]
-    for line in lines:
+    keys_ = (filled.cast.read_key, filled.cast.write_key, own_key(filled, "ben"))
+
+    def ask(key: str) -> socket.socket:
+        line = socket.create_connection((parts.hostname or "", parts.port or 0))
+        head = f"POST {FETCH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n"
+        head += f"Git-Protocol: version=2\r\nAuthorization: {basic(key)['Authorization']}\r\n\r\n"
         line.sendall(head.encode() + b"0014command=ls-refs\n")
-    until = time.monotonic() + 15
-    while len(children(filled)) < 8 and time.monotonic() < until:
-        time.sleep(0.05)
-    assert len(children(filled)) == 8  # no more than that at once
-    lines.append(extra := socket.create_connection(place))
-    extra.sendall(head.encode())
-    time.sleep(0.3)
-    assert len(children(filled)) == 8
+        return line
+
+    def running() -> int:
+        """How many there are once no more come."""
+        seen, until = -1, time.monotonic() + 15
+        while seen != len(children(filled)) and time.monotonic() < until:
+            seen = len(children(filled))
+            time.sleep(0.7)
+        return seen
+
+    lines = [ask(keys_[0]) for _ in range(6)]
+    assert running() == 4
+    lines += [ask(key) for key in keys_[1:] for _ in range(5)]
+    assert running() == 8
     assert httpx.get(f"{filled.url}/healthz").status_code == 200
     for line in lines:
         line.close()
     _none_left(filled)
+    assert httpx.get(filled.url + REFS, headers=basic(keys_[0])).status_code == 200
 
 
 def test_a_clone_that_is_killed_leaves_no_git(filled: Server, tmp_path: Path):

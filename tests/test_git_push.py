@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from hub.registry.quarantine import PREFIX
+from hub.registry import recover
+from hub.registry.quarantine import PREFIX, Quarantine
 from hub.registry.repository import Repository
 from tests.git_people import CLEAN, address, basic, children, clone, git, own_key, save
 from tests.serving import Server
@@ -414,3 +415,12 @@ def test_a_push_that_is_cut_leaves_nothing(filled: Server, anas: str):
         time.sleep(0.05)
     assert not children(filled)
     assert not [*(repository(filled).path / "objects").glob(f"{PREFIX}*")]
+
+
+def test_what_a_killed_hub_left_of_a_push_is_swept_at_its_next_start(tmp_path: Path):
+    made = Repository.create(tmp_path / "clinic.git")
+    left = Quarantine(made).folder  # never ended: the hub was killed
+    (left / "pack").mkdir()
+    (left / "pack" / "tmp_pack_x").write_bytes(b"half")
+    assert recover.sweep(made, {}) == [str(left)]
+    assert not left.exists()

@@ -123,7 +123,7 @@ class GitDoor:
         if need is None:
             raise NotFound(NO_SUCH_PLACE)
         require(grant.actor, need, grant.workspace.id)
-        async with self._places.one():
+        async with self._places.one(grant.key_id):
             if need is Need.READ:
                 path = (await self._publisher.ensure(grant.workspace)).path
                 async with asyncio.timeout(serving.LONGEST):

@@ -12,7 +12,8 @@ import signal
 import zlib
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakValueDictionary
 
 from litestar.types import Receive
 
@@ -41,28 +42,31 @@ class ClientGone(Exception):
 
 
 class Places:
-    """So many gits at once, and no more; the others wait a while."""
+    """So many gits at once, and half of them for one key; the others wait a while."""
 
     def __init__(self, most: int = MOST_AT_ONCE, patience: float = LONGEST_WAIT) -> None:
         self._free = asyncio.Semaphore(most)
+        self._most_for_one = most // 2
+        self._mine: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._patience = patience
 
     @asynccontextmanager
-    async def one(self) -> AsyncGenerator[None]:
+    async def one(self, key_id: str) -> AsyncGenerator[None]:
         """Raises:
         Unavailable: none became free.
         """
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._free.acquire()
-        except TimeoutError:
-            raise Unavailable(
-                "Many are cloning or pushing just now. Try again in a minute."
-            ) from None
-        try:
+        mine = self._mine.get(key_id) or asyncio.Semaphore(self._most_for_one)
+        self._mine[key_id] = mine
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._patience):
+                    for places in (mine, self._free):
+                        await stack.enter_async_context(places)
+            except TimeoutError:
+                raise Unavailable(
+                    "Many are cloning or pushing just now. Try again in a minute."
+                ) from None
             yield
-        finally:
-            self._free.release()
 
 
 async def body(receive: Receive, *, zipped: bool, most: int) -> AsyncIterator[bytes]:
