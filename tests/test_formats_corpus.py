@@ -255,3 +255,23 @@ def test_our_own_files_bring_no_address_either(tmp_path: Path):
     said = " ".join(one.notes)
     for key in ("modelParameters.base_url", "api_key", "tools[0].server_url"):
         assert f"Lost: {key}" in said
+
+
+def test_what_a_peer_would_read_otherwise_is_said():
+    """Seen with the public packages: version 1 of Prompty knows three roles and no threads."""
+    document = Document(
+        messages=(
+            Message(role="developer", content="Be kind."),
+            Message(role="placeholder", name="earlier"),
+        )
+    )
+    said = {
+        name: " ".join(known.write(known.FORMATS[name], "a", document)[1].sentences())
+        for name in ("prompty", "prompty2", "dotprompt", "mlflow", "promptfoo", "openai")
+    }
+    assert "take developer turns for text" in said["prompty"]
+    assert "take placeholder turns for text" in said["prompty"]
+    assert said["prompty2"] == ""
+    assert "only `history` is known, not earlier" in said["dotprompt"]
+    for name in ("mlflow", "promptfoo", "openai"):
+        assert "Lost: messages (" in said[name]

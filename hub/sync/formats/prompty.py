@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 from hub.registry.document import Document, Variable
@@ -20,7 +21,7 @@ from hub.sync.formats.ours import (
 )
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused
-from hub.sync.formats.trees import Keys, Tree, front_matter, kind
+from hub.sync.formats.trees import Keys, Tree, front_matter, kind, remark
 
 _CONNECTS = "where to connect is set in the hub, never by a prompt"
 OUR_NAMES = {"maxOutputTokens": "max_tokens", "stopSequences": "stop"}
@@ -39,7 +40,7 @@ def read(text: str, stem: str) -> list[Read]:
         notes.change("name", "`displayName` is the title here; the file's place is the name")
     given["title"] = given["title"] or name
     given["description"] = keys.text("description")
-    ours = _about(keys, given)
+    ours = _about(keys, given, remark(text))
     _model(keys, given)
     syntax = _syntax(keys)
     variables, threads = _inputs(keys)
@@ -53,10 +54,10 @@ def read(text: str, stem: str) -> list[Read]:
     return [make(document, syntax, ours, notes)]
 
 
-def _about(keys: Keys, given: Tree) -> Tree:
+def _about(keys: Keys, given: Tree, left: object) -> Tree:
     """Version 1 says these at the top, version 2 in `metadata`."""
     about = keys.group("metadata")
-    ours = take_ours(about)
+    ours = take_ours(about) or take_ours(Keys({OURS: left}, keys.notes, "remark"))
     given["tags"] = (*keys.words("tags"), *about.words("tags"))
     for group in (keys, about):
         for key in ("authors", "version"):
@@ -219,11 +220,10 @@ def _sample(keys: Keys, given: Tree) -> None:
 
 
 def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
-    """Version 1, which every reader knows; what it has no key for stands in `metadata`.
-
-    `template` is left out: readers of version 1 and 2 disagree on its shape, and on nothing else.
-    """
+    """Version 1, whose readers refuse keys they do not know: our own stand in a remark."""
     theirs = to_theirs(document, "jinja", notes)
+    for role in sorted({one.role for one in document.messages} - {"system", "user", "assistant"}):
+        notes.change("messages", f"readers of version 1 take {role} turns for text; see prompty2")
     tree: Tree = {}
     placed = {"name", "description", "tags", "model", "modelParameters"}
     if document.title:
@@ -232,6 +232,10 @@ def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
         tree["description"] = document.description
     if document.tags:
         tree["tags"] = list(document.tags)
+    for key, kind_ in (("authors", list), ("version", str)):
+        if (value := document.extra.get(key)) and isinstance(value, kind_):
+            tree[key] = value
+            placed.add(key)
     model: Tree = {"api": "chat"}
     if document.model is not None:
         model["configuration"] = {"type": "openai", "name": document.model}
@@ -247,10 +251,11 @@ def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
     tree["model"] = model
     if inputs := _their_inputs(document):
         tree["inputs"] = inputs
-    if more := carried(document, placed, verbatim=theirs.verbatim):
-        tree["metadata"] = {OURS: more}
+    more = carried(document, placed, verbatim=theirs.verbatim)
+    left = f"# {OURS} {json.dumps(more, ensure_ascii=True)}\n" if more else ""
+    tree["template"] = {"type": "jinja2", "parser": "prompty"}
     body = turns.join(zip(document.messages, theirs.texts, strict=True))
-    return {f"{name}.prompty": f"---\n{dump(tree)}---\n{body}".encode()}
+    return {f"{name}.prompty": f"---\n{dump(tree)}{left}---\n{body}".encode()}
 
 
 def _their_inputs(document: Document) -> Tree:

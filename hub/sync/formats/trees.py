@@ -12,6 +12,7 @@ from hub.sync.formats.report import Notes, Refused
 Tree = dict[str, Any]
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+_REMARK = re.compile(r"^# promptHub (\{.*\})[ \t]*\r?$", re.MULTILINE)
 _UNKNOWN = "not known here"
 
 
@@ -63,6 +64,13 @@ def front_matter(text: str) -> tuple[Tree, str]:
     if not isinstance(tree, dict):
         raise Refused(f"The part before the text must be a group of keys, not {kind(tree)}.")
     return cast("Tree", tree), text[found.end() :]
+
+
+def remark(text: str) -> Any:
+    """What an export of ours left in a remark, for readers that refuse keys they do not know."""
+    front = _FRONT.match(text)
+    found = _REMARK.search(front[1]) if front else None
+    return json_of(found[1]) if found else None
 
 
 class Keys:
