@@ -71,7 +71,7 @@ async def test_the_public_routes_are_the_reviewed_ones(hub: Front):
 
 
 def test_the_routes_before_the_framework_say_it_too():
-    """What git asks for; who has no key, or another workspace's, is met in `test_git_clone` and `test_git_push`."""
+    """What git asks for; strangers are met in `test_git_clone` and `test_git_push`."""
     assert git_http.NEEDS == {
         ("GET", "/info/refs", "service=git-upload-pack"): Need.READ,
         ("POST", "/git-upload-pack", ""): Need.READ,
