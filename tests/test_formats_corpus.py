@@ -229,7 +229,7 @@ def test_a_reach_outside_is_dropped_wherever_it_stands(value: str, place: str):
     inside = {
         "model": value, "modelParameters": {"user": value}, "owner": {"deep": [value]},
         "tools": [{"type": "function", "function": {"name": "f", "server": value}}],
-        "jsonSchema": {"$ref": value},
+        "jsonSchema": {"properties": {"title": {"$ref": value}}, "required": [value]},
     }[place]  # fmt: skip
     row = {"name": "x", "type": "text", "prompt": "Hi", "config": {"promptHub": {place: inside}}}
     _, (read,) = known.read("x.json", json.dumps([row]))
@@ -275,3 +275,53 @@ def test_what_a_peer_would_read_otherwise_is_said():
     assert "only `history` is known, not earlier" in said["dotprompt"]
     for name in ("mlflow", "promptfoo", "openai"):
         assert "Lost: messages (" in said[name]
+
+
+def places(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Every place of a tree."""
+    found = [path]
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            found += places(inner, (*path, key))
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            found += places(inner, (*path, at))
+    return found
+
+
+def put(text: str, path: tuple[str | int, ...], value: object) -> str:
+    tree = root = json.loads(text)
+    for key in path[:-1]:
+        tree = tree[key]
+    if not path:
+        return json.dumps(value)
+    tree[path[-1]] = value
+    return json.dumps(root)
+
+
+WRONG = [None, True, 3, "x", [], {}, [[]], {"lc": 1}, ["a", 1], {"a": {"b": [None]}}, {"id": []}]
+COLLECTIONS = sorted(CORPUS.glob("*.json"))
+
+
+@pytest.mark.parametrize("file", COLLECTIONS, ids=lambda file: file.name)
+def test_a_wrong_value_anywhere_is_a_sentence_or_a_prompt(file: Path):
+    text = file.read_text()
+    for path in places(json.loads(text)):
+        for value in WRONG:
+            with suppress(Refused):
+                known.read(file.name, put(text, path, value))
+
+
+@pytest.mark.parametrize("file", COLLECTIONS, ids=lambda file: file.name)
+def test_an_address_anywhere_stays_out_of_everything_but_wording(file: Path):
+    text = file.read_text()
+    wording = {"messages", "name", "description", "tags", "variables", "testData"}
+    for path in places(json.loads(text)):
+        for value in ("http://10.9.8.7/v1", "${SECRET}", "file:///etc/10.9.8.7"):
+            with suppress(Refused):
+                for one in known.read(file.name, put(text, path, value))[1]:
+                    tree = to_json(one.document)
+                    left = {key: tree[key] for key in tree if key not in wording}
+                    for tool in left.get("tools", []):
+                        tool["function"].pop("name"), tool["function"].pop("description", None)
+                    assert value not in json.dumps(left), (path, left)

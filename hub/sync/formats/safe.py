@@ -35,6 +35,8 @@ _WHOLE = re.compile(
 )
 _WITHIN = re.compile(r"\$\{[^{}$]*\}|\{\{\s*env\b", re.I)
 _POINTERS = ("$schema", "$id", "$ref", "$dynamicRef")
+_SAID = ("title", "description", "$comment", "pattern")
+"""Of a schema: what people and models read."""
 _ADDRESS = "an address or a secret may not come in with a prompt"
 _OUTSIDE = "it points to something outside the prompt"
 
@@ -147,6 +149,10 @@ def _tools(given: list[object] | None, notes: Notes) -> list[object] | None:
         for key in [key for key in inner if key not in known]:
             notes.lose(f"{path}.function.{key}", "not a part of a function")
         body = {key: value for key, value in inner.items() if key in known}
+        shapes = {"name": str, "description": str, "parameters": dict, "strict": bool}
+        for key in [key for key in body if not isinstance(body[key], shapes[key])]:
+            del body[key]
+            notes.lose(f"{path}.function.{key}", "not of the kind that a function has there")
         if "parameters" in body:
             body["parameters"] = _schema(body["parameters"], f"{path}.function.parameters", notes)
         kept.append({"type": "function", "function": body})
@@ -170,17 +176,20 @@ def _schema(value: Any, path: str, notes: Notes) -> Any:
     """A JSON Schema without pointers to other places; property names are free."""
     if isinstance(value, list):
         return [
-            _schema(one, f"{path}[{at}]", notes) for at, one in enumerate(cast("list[Any]", value))
+            _schema(one, f"{path}[{at}]", notes)
+            for at, one in enumerate(cast("list[Any]", value))
+            if _stays(one, f"{path}[{at}]", notes)
         ]
     if not isinstance(value, dict):
         return value
     kept: dict[str, Any] = {}
     for key, inner in cast("dict[str, Any]", value).items():
-        outside = isinstance(inner, str) and not inner.startswith("#")
-        if key in _POINTERS and outside:
+        points = key in _POINTERS and isinstance(inner, str) and not inner.startswith("#")
+        said = key in _SAID and isinstance(inner, str)
+        if points or (refers(inner) and not said):
             notes.lose(f"{path}.{key}", _OUTSIDE)
         else:
-            kept[key] = _schema(inner, f"{path}.{key}", notes)
+            kept[key] = inner if said else _schema(inner, f"{path}.{key}", notes)
     return kept
 
 
