@@ -102,9 +102,10 @@ def tab_to(page: Any, name: str, most: int = 80) -> None:
 def serious(page: Any) -> list[str]:
     """What axe finds that keeps somebody out, and whether the page is wider than the screen."""
     # A sheet that is only fading in has little contrast yet.
-    page.wait_for_function(
-        "document.getAnimations().every(one => one.playState !== 'running'"
-        " || one.effect.getTiming().iterations === Infinity)"
+    page.evaluate(
+        "Promise.all(document.getAnimations()"
+        ".filter(one => one.effect.getTiming().iterations !== Infinity)"
+        ".map(one => one.finished.catch(() => null))).then(() => null)"
     )
     found = [
         f"{one['id']}: {one['nodes'][0]['html'][:160]}"
