@@ -216,6 +216,7 @@ def test_bodies_may_be_packed_or_come_in_chunks(filled: Server):
         (gzip.compress(bytes(40 << 20)), {"Content-Encoding": "gzip"}, 413),
         (b"nonsense", {}, 503),
     ],
+    ids=["no gzip", "cut short", "swollen", "nonsense"],  # a packed body holds the time
 )
 def test_broken_and_swollen_bodies_are_refused(
     filled: Server, body: bytes, more: dict[str, str], status: int
