@@ -180,9 +180,10 @@ def try_draft_and_live(page: Any) -> None:
     model.nth(1).select_option(label="slow")
     press(page, "Control+Enter")
     page.wait_for_url(re.compile("/grid/"))
-    # A short answer of the built-in model may arrive in one piece on a quick machine.
+    # A short answer of the built-in model may come whole, between two looks.
     page.wait_for_function(
-        "() => pieces['answer-0-0-0'] > 0 && pieces['answer-0-1-0'] > 2", timeout=60_000
+        "() => document.getElementById('answer-0-0-0').textContent && pieces['answer-0-1-0'] > 2",
+        timeout=60_000,
     )
     page.locator("#cell-0-0-0[data-state=done]").wait_for()
     assert "local" in page.locator("#cell-0-0-0 .cell-foot").inner_text()
