@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
-
 import msgspec
 
 from hub.playground.calls import THIS_MACHINE, Call
@@ -76,24 +74,6 @@ def dollars(value: float) -> str:
 def is_local(cell: Call | Run) -> bool:
     """Whether this machine was asked."""
     return cell.connection == THIS_MACHINE
-
-
-def summary(cells: list[Call | Run]) -> str:
-    """What stands under a column: how fast, and what a thousand such calls cost."""
-    done = [cell for cell in cells if cell.state == "done"]
-    firsts = [cell.first_token_s for cell in done if cell.first_token_s is not None]
-    costs = [cell.cost_usd for cell in done if cell.cost_usd is not None]
-    parts: list[str] = []
-    if firsts:
-        parts.append(f"median {seconds(median(firsts))} to the first word")
-    if done and all(is_local(cell) for cell in done):
-        parts.append("local")
-    if costs:
-        parts.append(f"{dollars(1000 * sum(costs) / len(costs))} per 1,000 calls")
-    failed = sum(cell.state == "failed" for cell in cells)
-    if failed:
-        parts.append(f"{failed} of {len(cells)} failed")
-    return " · ".join(parts)
 
 
 def _figures(source: Call | Run) -> list[str]:
