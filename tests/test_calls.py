@@ -6,10 +6,10 @@ import json
 import httpx
 import pytest
 
+from hub.outbound import Outbound
 from hub.playground import runs
 from hub.playground.calls import LONGEST_ID, THIS_MACHINE, Call, Endpoint, Patience
 from hub.playground.cells import cell_of
-from hub.playground.outbound import Outbound
 from hub.playground.prices import Price
 from hub.playground.runs import perform
 from hub.playground.turns import Turns

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from hub.errors import Invalid
-from hub.playground.outbound import ForbiddenAddress, Outbound
+from hub.outbound import ForbiddenAddress, Outbound
 from tests.endpoint import running_endpoint
 
 

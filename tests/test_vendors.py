@@ -5,9 +5,9 @@ import asyncio
 import httpx
 import pytest
 
+from hub.outbound import Outbound
 from hub.playground.calls import Call, Endpoint, Patience, Route
 from hub.playground.cells import cell_of
-from hub.playground.outbound import Outbound
 from hub.playground.prices import Price
 from hub.playground.runs import perform
 from hub.playground.turns import Turns

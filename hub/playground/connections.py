@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
 from hub.errors import Conflict, Invalid, NotFound
+from hub.outbound import Outbound
 from hub.people import audit
 from hub.people.policy import Actor, WorkspaceRef
 from hub.playground.calls import THIS_MACHINE
 from hub.playground.models import Connection
-from hub.playground.outbound import Outbound
 from hub.playground.prices import Price
 from hub.playground.secrets_box import seal, unseal
 from hub.playground.wire.dialects import DIALECTS, OPENAI

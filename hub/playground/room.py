@@ -13,6 +13,7 @@ import msgspec
 
 from hub.db import Database, now
 from hub.errors import Unavailable
+from hub.outbound import Outbound
 from hub.playground import prices
 from hub.playground.calls import THIS_MACHINE, Endpoint
 from hub.playground.connections import key_of, own_price
@@ -21,7 +22,6 @@ from hub.playground.engine.process import Engine
 from hub.playground.live import Live, settle
 from hub.playground.machine import Warmer
 from hub.playground.models import Connection
-from hub.playground.outbound import Outbound
 from hub.playground.render import Renderer
 from hub.playground.turns import Turns
 from hub.settings import Settings

@@ -1,34 +1,26 @@
-"""Keys of model endpoints at rest: AES-GCM, bound to the workspace and the address.
+"""Keys of model endpoints at rest, each bound to its workspace and address: see `hub.sealed`.
 
-A sealed key that is copied to another workspace, or whose connection was pointed at another
-address, does not open: whoever may change an address must not be able to read the key with it.
+Whoever may change an address must not be able to read the key with it.
 """
 
 from __future__ import annotations
 
-import secrets
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from hub.errors import Conflict
+from hub import sealed as sealing
+from hub.sealed import KeyLost
 from hub.settings import Secret
 
-_FORM = b"\x01"
-_NONCE = 12
+__all__ = ["KeyLost", "seal", "unseal"]
 
-
-class KeyLost(Conflict):
-    """What was sealed cannot be opened: the hub's secret, or the address, is another one now."""
+PURPOSE = "prompthub connection keys v1"
+LOST = (
+    "The key of this connection cannot be read any more; the hub's secret has changed. "
+    "An administrator can enter it again under Models."
+)
 
 
 def seal(secret: Secret, key: str, *, workspace_id: int, base_url: str) -> bytes:
     """`key`, unreadable without the hub's secret."""
-    nonce = secrets.token_bytes(_NONCE)
-    bound = _bound(workspace_id, base_url)
-    return _FORM + nonce + _cipher(secret).encrypt(nonce, key.encode(), bound)
+    return sealing.seal(secret, key, purpose=PURPOSE, bound=_bound(workspace_id, base_url))
 
 
 def unseal(secret: Secret, sealed: bytes, *, workspace_id: int, base_url: str) -> Secret:
@@ -37,22 +29,9 @@ def unseal(secret: Secret, sealed: bytes, *, workspace_id: int, base_url: str) -
     Raises:
         KeyLost: it was sealed for another address or with another secret.
     """
-    nonce, rest = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
-    try:
-        if sealed[:1] != _FORM:
-            raise InvalidTag
-        return Secret(_cipher(secret).decrypt(nonce, rest, _bound(workspace_id, base_url)).decode())
-    except (InvalidTag, ValueError):
-        raise KeyLost(
-            "The key of this connection cannot be read any more; the hub's secret has changed. "
-            "An administrator can enter it again under Models."
-        ) from None
+    bound = _bound(workspace_id, base_url)
+    return sealing.unseal(secret, sealed, purpose=PURPOSE, bound=bound, lost=LOST)
 
 
-def _cipher(secret: Secret) -> AESGCM:
-    kdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"prompthub connection keys v1")
-    return AESGCM(kdf.derive(secret.encode()))
-
-
-def _bound(workspace_id: int, base_url: str) -> bytes:
-    return f"{workspace_id}\n{base_url}".encode()
+def _bound(workspace_id: int, base_url: str) -> str:
+    return f"{workspace_id}\n{base_url}"

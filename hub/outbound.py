@@ -1,4 +1,4 @@
-"""The one client for calls to model endpoints: it decides where the hub may connect at all.
+"""The one client for calls to other machines: it decides where the hub may connect at all.
 
 An address is looked up once, every answer is checked, and the connection goes to exactly the
 checked IP; the name stays in `Host` and in the TLS handshake. Redirects and proxies of the
@@ -22,7 +22,7 @@ from hub.errors import Invalid
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Addresses that hand out a cloud machine's secrets; none of them is anybody's model.
+# Addresses that hand out a cloud machine's secrets; none of them is anybody's server.
 _METADATA = frozenset(
     ipaddress.ip_address(ip)
     for ip in (
@@ -61,8 +61,15 @@ class Outbound:
         self._engines: dict[str, httpx.AsyncClient] = {}
 
     def base_url(self, text: str) -> str:
-        """The address as it is kept, or a sentence about what is wrong with how it is written."""
+        """The address that others are made from: see `address`; without a slash at its end."""
         text = text.strip().rstrip("/")
+        if "?" in text or "#" in text:
+            raise _with_more()
+        return self.address(text)
+
+    def address(self, text: str) -> str:
+        """The address as it is kept, or a sentence about what is wrong with how it is written."""
+        text = text.strip()
         try:
             url = httpx.URL(text)
             port = url.port
@@ -72,21 +79,24 @@ class Outbound:
             raise _unusable()
         if url.scheme not in ("http", "https") or not url.host or not text.isprintable():
             raise _unusable()
-        if url.userinfo or url.query or url.fragment or "?" in text or "#" in text or " " in text:
-            raise Invalid(
-                "The address may not hold a name, a password, `?` or `#`. "
-                "Enter the key in its own field."
-            )
+        if url.userinfo or url.fragment or "#" in text or " " in text:
+            raise _with_more()
         if url.scheme == "http" and not self._listed(url.host, port or 80):
             raise ForbiddenAddress(
-                f"{url.host} would be spoken to without encryption. Use https://, or, for a model "
-                f"server of your own, {self._how(url.host, port or 80)}"
+                f"{url.host} would be spoken to without encryption. Use https://, or, for a server "
+                f"of your own, {self._how(url.host, port or 80)}"
             )
         return text
 
     async def check(self, text: str) -> str:
         """`base_url`, and the name resolves to nothing forbidden now (unknown names may pass)."""
-        text = self.base_url(text)
+        return await self._resolves(self.base_url(text))
+
+    async def check_address(self, text: str) -> str:
+        """As `check`, for an address that may hold a query."""
+        return await self._resolves(self.address(text))
+
+    async def _resolves(self, text: str) -> str:
         url = httpx.URL(text)
         port = url.port or {"http": 80, "https": 443}[url.scheme]
         # Not known today: the test of the connection says so, and this check comes again.
@@ -134,7 +144,7 @@ class Outbound:
             if one in _METADATA or one.is_link_local or one.is_multicast or one.is_unspecified:
                 raise ForbiddenAddress(
                     f"{host} is an address the hub never connects to. "
-                    "Enter the address of a model server."
+                    "Enter the address of another server."
                 )
         meant = _v4(ip) if any(ip in network for network in _MAPPED) else ip
         if not is_public(meant) and not (
@@ -181,6 +191,12 @@ def _inside(ip: Ip) -> Iterable[Ip]:
 
 def _v4(ip: Ip) -> ipaddress.IPv4Address:
     return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+
+
+def _with_more() -> Invalid:
+    return Invalid(
+        "The address may not hold a name, a password, `?` or `#`. Enter the key in its own field."
+    )
 
 
 def _unusable() -> Invalid:
