@@ -62,6 +62,7 @@ from hub.sync.carrier import Carrier
 from hub.sync.delivery import Served
 from hub.sync.described import PATHS
 from hub.sync.doors import Doors
+from hub.sync.foreign import langfuse
 from hub.sync.git_http import GitDoor
 
 log = logging.getLogger("hub")
@@ -90,6 +91,7 @@ def create_app(settings: Settings) -> Front:
             *reviewing_api.ROUTES,
             *playground.ROUTES,
             *playground_api.ROUTES,
+            langfuse.ROUTER,
             *([styleguide] if settings.debug else []),
         ],
         guards=[gate],

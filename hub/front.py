@@ -29,6 +29,8 @@ Headers = list[tuple[bytes, bytes]]
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 PORT = re.compile(r":\d+$")
 DISGUISES = re.compile(rb"%2f|%5c|%00|//|/\.{1,2}(?:/|$)", re.IGNORECASE)
+ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+PROMPTS_OF_LANGFUSE = b"/api/public/v2/prompts/"
 WRONG_HOST = (
     "This hub does not answer to that host name. The operator can add it with "
     "PROMPTHUB_PUBLIC_URL or PROMPTHUB_ALLOWED_HOSTS."
@@ -133,6 +135,8 @@ class Front:
             if len(self._known_hosts) < 100:
                 self._known_hosts.add(sent)
         raw = scope.get("raw_path") or scope["path"].encode()
+        if raw.startswith(PROMPTS_OF_LANGFUSE):  # its clients write names so; routes see slashes
+            raw = ENCODED_SLASH.sub(b"/", raw)
         return WRONG_PATH if DISGUISES.search(raw) else None
 
 

@@ -1,11 +1,14 @@
 """The gate every route stands behind: who asks, about which workspace, and may they?
 
 One credential per door, so that no second header sneaks past a check: `/api/` takes
-`Authorization: Bearer ph_…` and nothing else, pages take the session cookie and nothing else.
+`Authorization: Bearer ph_…` and nothing else, pages take the session cookie and nothing else. Of
+the doors for other tools' clients (`FOREIGN`) each takes the key where that client puts it.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -27,7 +30,10 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 NO_SUCH_PAGE = "There is no such page, or you may not see it."
 SIGN_IN = "Sign in to see this page."
+LANGFUSE = "/api/public/"
+"""HTTP Basic: the key is the password."""
 SEND_A_KEY = "Send an API key as `Authorization: Bearer ph_…`; an administrator can make one."
+SEND_A_PAIR = "Send an API key of the hub as the secret key; the public key may be anything."
 NO_SUCH_KEY = "This API key is unknown or was revoked; an administrator can make another."
 FROM_ELSEWHERE = (
     "This form came from another site, so nothing was done. Open the page here and send it again."
@@ -72,16 +78,35 @@ def check_routes(app: Litestar) -> None:
 
 
 async def _admit_key(connection: Connection, need: Need) -> None:
-    kind, _, token = connection.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not token:
-        raise Unknown(SEND_A_KEY)
-    grant = await cast(KeyTable, connection.app.state.key_table).find(token.strip())
+    token = _presented(connection)
+    grant = await cast(KeyTable, connection.app.state.key_table).find(token)
     if grant is None:
         raise Unknown(NO_SUCH_KEY)
     connection.state.actor = grant.actor
     connection.state.workspace = grant.workspace
     connection.state.workspaces = [grant.workspace]
     require(grant.actor, need, grant.workspace.id)
+
+
+def _presented(connection: Connection) -> str:
+    """The key, from the one place where this door looks for it."""
+    kind, _, sent = connection.headers.get("Authorization", "").partition(" ")
+    if connection.scope["path"].startswith(LANGFUSE):
+        if kind.lower() != "basic" or not (token := password(sent)):
+            raise Unknown(SEND_A_PAIR)
+        return token
+    if kind.lower() != "bearer" or not sent:
+        raise Unknown(SEND_A_KEY)
+    return sent.strip()
+
+
+def password(packed: str) -> str:
+    """The password of HTTP Basic; empty if it cannot be read."""
+    try:
+        pair = base64.b64decode(packed.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return ""
+    return pair.partition(":")[2].strip()
 
 
 async def _admit_person(connection: Connection, need: Need) -> None:

@@ -12,8 +12,6 @@ and `deploy` are shown, nothing else; docs/git.md says what that means for whoev
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import logging
 import re
 from asyncio.subprocess import Process
@@ -24,6 +22,7 @@ from typing import cast
 from litestar.types import Message, Receive, Scope, Send
 
 from hub.errors import HubError, NotFound, Unavailable, Unknown
+from hub.people.gate import password
 from hub.people.keys import KeyGrant, KeyTable
 from hub.people.policy import Need, require
 from hub.registry.git_terms import DEPLOY, MAIN
@@ -239,13 +238,7 @@ def _header(scope: Scope, wanted: bytes) -> bytes:
 
 def _password(scope: Scope) -> str:
     kind, _, packed = _header(scope, b"authorization").partition(b" ")
-    if kind.lower() != b"basic":
-        return ""
-    try:
-        pair = base64.b64decode(packed.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-    return pair.partition(":")[2].strip()
+    return password(packed.decode("latin-1")) if kind.lower() == b"basic" else ""
 
 
 def _told(error: Exception, path: str) -> tuple[int, str]:

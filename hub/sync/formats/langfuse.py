@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from hub.registry.document import Document, Message
@@ -59,17 +60,21 @@ def read(text: str, stem: str) -> list[Read]:
             older.setdefault(name, []).append(min(number, newest[name][0]))
         if name not in newest or number >= newest[name][0]:
             newest[name] = (number, at)
-    return [_one(rows[at], at, sorted(older.get(name, []))) for name, (_, at) in newest.items()]
+    return [
+        read_row(rows[at], f"[{at}]", sorted(older.get(name, [])))
+        for name, (_, at) in newest.items()
+    ]
 
 
-def _one(row: Any, at: int, older: list[int]) -> Read:
+def read_row(row: Any, path: str = "", older: Sequence[int] = ()) -> Read:
+    """One prompt; `path`: where it stands, `older`: its further versions, which are left out."""
     notes = Notes()
-    keys = Keys(row, notes, f"[{at}]")
+    keys = Keys(row, notes, path)
     name, type_ = keys.text("name"), keys.text("type")
     if not name:
-        raise Refused(f"`[{at}].name` is missing.")
+        raise Refused(f"`{keys.where('name')}` is missing.")
     if older:
-        notes.lose(f"[{at}].version", f"{_HISTORY}: {', '.join(map(str, older))}")
+        notes.lose(keys.where("version"), f"{_HISTORY}: {', '.join(map(str, older))}")
     messages = _messages(
         keys, type_ or ("chat" if isinstance(keys.peek("prompt"), list) else "text")
     )
