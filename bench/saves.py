@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from sqlalchemy import select
 
 from hub.db import Database, now
@@ -208,4 +209,4 @@ if __name__ == "__main__":
     parser.add_argument("--prompts", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=6.0)
     given = parser.parse_args()
-    asyncio.run(main(given.prompts, given.seconds))
+    uvloop.run(main(given.prompts, given.seconds))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 import msgspec
-from sqlalchemy import Connection, Text, Update, cast, select, true, update
+from sqlalchemy import Connection, Text, Update, bindparam, cast, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.models import Account, Group, GroupMember, Member, PolicyChange, Workspace
@@ -58,8 +58,12 @@ def load(db: Connection, workspace_id: int) -> Loaded:
 
 def epoch_of(db: Connection, workspace_id: int, *, lock: bool = False) -> int:
     """The count of changes of all that a judgement rests on; with `lock`, it stays so."""
-    query = select(Workspace.epoch).where(Workspace.id == workspace_id)
-    return db.execute(query.with_for_update(read=True) if lock else query).scalar_one()
+    query = _EPOCH_HELD if lock else _EPOCH
+    return db.execute(query, {"workspace": workspace_id}).scalar_one()
+
+
+_EPOCH = select(Workspace.epoch).where(Workspace.id == bindparam("workspace"))
+_EPOCH_HELD = _EPOCH.with_for_update(read=True)
 
 
 def people_now(

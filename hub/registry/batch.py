@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -255,9 +256,16 @@ async def write_intents(
 
 
 async def write_down(
-    database: Database, workspace_id: int, made: Batch, moves: list[RefMove]
-) -> None:
-    """The index, the outbox, the audit log and the end of the intents, in one transaction."""
+    database: Database, workspace_id: int, made: Batch, moves: list[RefMove],
+    moving: Future[None],
+) -> None:  # fmt: skip
+    """The index, the outbox, the audit log and the end of the intents, in one transaction.
+
+    It is committed once the refs have moved, and rolled back if they have not: raises whatever
+    `moving` came to.
+    """
+    if not database.sqlite:  # the work would hold the event loop while it waits
+        await asyncio.wrap_future(moving)
 
     def write(db: Connection) -> None:
         known = index.tips(db, workspace_id, lock=True)
@@ -266,6 +274,7 @@ async def write_down(
         index.apply(db, made.ledger, {m.ref: m.new for m in moves if m.ref in REFS})
         audit.rows(db, workspace_id, _audit(workspace_id, made))
         close_intents(db, workspace_id, made.id, keyed=any(ask.request_id for ask in made.asks))
+        moving.result()
 
     await database.write_at_once(write)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.sql.dml import ReturningInsert
 
 from hub.db import Base
 from hub.registry.ledger import Ledger
@@ -126,14 +128,21 @@ def _labels(db: Connection, workspace_id: int, ids: set[str]) -> dict[str, list[
 
 def _next_revision(db: Connection, workspace_id: int) -> int:
     least = int(time.time() * 1000)
-    statement = _insert(db).values(
-        workspace_id=workspace_id, epoch=_new_epoch(), revision=least, floor=0
+    given = {"workspace_id": workspace_id, "epoch": _new_epoch(), "floor": 0, "revision": least}
+    return db.execute(_counted(db.dialect.name), given).scalar_one()
+
+
+@cache
+def _counted(dialect: str) -> ReturningInsert[int]:
+    """Made once: SQLAlchemy takes longer to build it than the database to run it."""
+    builder = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    greater = func.max if dialect == "sqlite" else func.greatest
+    statement = builder(Feed)
+    raised = greater(Feed.revision + 1, statement.excluded.revision)
+    counted = statement.on_conflict_do_update(
+        index_elements=["workspace_id"], set_={"revision": raised}
     )
-    greater = func.max if db.dialect.name == "sqlite" else func.greatest
-    statement = statement.on_conflict_do_update(
-        index_elements=["workspace_id"], set_={"revision": greater(Feed.revision + 1, least)}
-    ).returning(Feed.revision)
-    return db.execute(statement).scalar_one()
+    return counted.returning(Feed.revision)
 
 
 def _insert(db: Connection) -> Any:

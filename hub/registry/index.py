@@ -59,13 +59,14 @@ class Rewound(Conflict):
 
 def tips(db: Connection, workspace_id: int, *, lock: bool = False) -> dict[str, str]:
     """How far the index has followed each ref."""
-    rows = db.execute(_TIPS.with_for_update() if lock else _TIPS, {"workspace": workspace_id})
+    rows = db.execute(_TIPS_HELD if lock else _TIPS, {"workspace": workspace_id})
     return {row.ref: row.tip for row in rows}
 
 
 _TIPS = select(IndexedRef.ref, IndexedRef.tip).where(
     IndexedRef.workspace_id == bindparam("workspace")
 )
+_TIPS_HELD = _TIPS.with_for_update()
 
 
 def load_for(db: Connection, ledger: Ledger, ref: str, commits: Iterable[Commit]) -> None:

@@ -46,8 +46,12 @@ class Held(msgspec.Struct, kw_only=True):
     dirty: bool = False
     found: bool = False
     """Whether the full text index must look again."""
-    stood: tuple[str, datetime | None] | None = None
-    """Name and end as the row has them: an update that keeps both spares the indexes."""
+    stood: tuple[str | datetime | None, ...] = ()
+    """As `stands` when the row was read: an update that keeps it spares the indexes."""
+
+    def stands(self) -> tuple[str | datetime | None, ...]:
+        """Name and end, then all that is searched besides them and the text."""
+        return (self.name, self.deleted_at, self.title, self.description, *self.tags)
 
 
 class Known(msgspec.Struct, kw_only=True):
@@ -195,7 +199,7 @@ class Ledger:
     def _load(self, db: Connection, query: Select[*tuple[Any, ...]], wanted: list[str]) -> None:
         for values in db.execute(query, {"workspace": self.workspace_id, "wanted": wanted}):
             held = Held(**dict(zip(_PROMPT, values, strict=True)))
-            held.stood = (held.name, held.deleted_at)
+            held.stood = held.stands()
             if held.id not in self.prompts:
                 self.prompts[held.id] = held
                 if held.deleted_at is None:

@@ -95,12 +95,16 @@ def _write_prompts(db: Connection, ledger: Ledger) -> None:
         for id, row in given:
             fresh[id].row = row
     known = [held for held in changed if held.id not in fresh]
-    stay = [held for held in known if held.stood == (held.name, held.deleted_at)]
-    move = [held for held in known if held.stood != (held.name, held.deleted_at)]
+    stay = [held for held in known if _stays(held)]
+    move = [held for held in known if not _stays(held)]
     if stay:
         db.execute(_STAY, [{"its_row": held.row} | _values(held) for held in stay])
     if move:
         db.execute(_MOVE, [{"its_row": held.row} | _values(held) | _place(held) for held in move])
+
+
+def _stays(held: Held) -> bool:
+    return held.stood[:2] == held.stands()[:2]
 
 
 def _values(held: Held) -> dict[str, Any]:
@@ -207,6 +211,7 @@ def _search_row(ledger: Ledger, held: Held) -> search.SearchRow:
         row=held.row or 0, workspace_id=ledger.workspace_id, name=held.name, title=held.title,
         description=held.description, tags=" ".join(held.tags),
         text=reading.text if reading else "",
+        same_heads=held.stood == held.stands(),
     )  # fmt: skip
 
 

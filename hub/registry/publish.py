@@ -4,8 +4,9 @@ One writer per workspace takes all asks that wait and settles each against the i
 
     objects synced --> intents committed --> refs swapped, all or none --> index committed
 
-A crash between any two leaves a state that `hub.registry.recover` settles by asking git. The swap
-compares: whoever else moves a ref makes us look again, so nothing is ever overwritten.
+The rows of the index are written while the refs are being swapped, and committed after. A crash
+between any two leaves a state that `hub.registry.recover` settles by asking git. The swap compares:
+whoever else moves a ref makes us look again, so nothing is ever overwritten.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import logging
 import random
 import secrets
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 
 MOST = 64
 TRIES = 10
+_MOVES = ThreadPoolExecutor(thread_name_prefix="moves")
+"""Threads of their own: what writes the index down waits in another one for what they do."""
 
 Answer = dict[str, Any]
 Waiting = tuple[Ask, "asyncio.Future[Answer]"]
@@ -191,15 +195,20 @@ class _Writer:
             plan.commit.id = id
         moves = made.moves()
         await batch.write_intents(self._database, self._workspace.id, made, moves)
+        moving = _MOVES.submit(repository.move, moves)
+        noting = asyncio.create_task(
+            batch.write_down(self._database, self._workspace.id, made, moves, moving)
+        )
         try:
-            await asyncio.to_thread(repository.move, moves)
+            await asyncio.wrap_future(moving)
         except BaseException:
             self._unsettled = True
+            await asyncio.gather(noting, return_exceptions=True)
             raise
         if self._rush:
             self._load(repository)
         try:
-            await batch.write_down(self._database, self._workspace.id, made, moves)
+            await noting
         except Exception:
             # It is in git and on the disk: saved. The index follows before the next batch.
             log.exception("index behind git in workspace %s", self._workspace.slug)

@@ -57,6 +57,8 @@ class SearchRow(msgspec.Struct, frozen=True):
     description: str
     tags: str
     text: str
+    same_heads: bool = False
+    """Nothing but the text is new: the small table has the rest already."""
 
 
 class Snippet(msgspec.Struct, frozen=True):
@@ -74,7 +76,8 @@ def put(db: Connection, rows: list[SearchRow]) -> None:
     if _sqlite(db):
         values = [msgspec.structs.asdict(row) for row in rows]
         db.execute(_PUT_SQLITE, values)
-        db.execute(_PUT_SQLITE_HEADS, values)
+        if heads := [one for one in values if not one["same_heads"]]:
+            db.execute(_PUT_SQLITE_HEADS, heads)
     else:
         db.execute(_PUT_POSTGRES, [_for_postgres(row) for row in rows])
 
