@@ -67,6 +67,26 @@ def test_a_thread_and_its_words_lead_to_each_other(clinic: Server, chromium: Any
         ben.locator(".talk > .thread", has_text="The desk asks for it too").wait_for()
 
 
+def test_an_answer_that_is_being_typed_stays_when_another_remark_is_changed(
+    clinic: Server, chromium: Any
+):
+    with at_the_browser(clinic, chromium, "ben") as ben:
+        ben.goto(page_of(1))
+        other = ben.locator(".thread", has_text="does this fit what the ward does")
+        other.get_by_text("Answer", exact=True).click()
+        ben.keyboard.type("It does")
+        mine = ben.locator(".thread", has_text="The desk asks for it too")
+        mine.get_by_text("Change", exact=True).click()
+        ben.keyboard.type(" Hm.")
+        ben.keyboard.press("Control+Enter")
+        mine.get_by_text("edited").wait_for()
+        assert "And the address? Hm." in mine.inner_text()
+        answer = other.get_by_label("Your answer to Maria Santos")
+        assert answer.input_value() == "It does"
+        other.locator(".answer").get_by_role("button", name="Send").click()
+        other.locator(".remark", has_text="It does").wait_for()
+
+
 def revise(clinic: Server, number: int, document: dict[str, Any], base: int) -> None:
     """A new revision arrives from elsewhere."""
     with httpx.Client(base_url=clinic.url, headers=clinic.headers("write")) as app:

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_right
+from functools import lru_cache
 from typing import Literal, cast
 
 import msgspec
@@ -11,6 +12,7 @@ from hub.registry.words import Run, compare_texts
 
 _CONTEXT = 160  # characters kept in view beside a change
 _WORTH_FOLDING = 240
+_KEPT = 1 << 17  # characters of two texts whose comparison is remembered
 _STOP = re.compile(r"\n+|(?<=[.!?]) +")
 
 
@@ -30,6 +32,12 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 def segments(old: str, new: str) -> tuple[Segment, ...]:
     """`old` and `new` as one flowing text; long unchanged stretches are foldable."""
+    if len(old) + len(new) > _KEPT:
+        return _segments(old, new)
+    return _known(old, new)
+
+
+def _segments(old: str, new: str) -> tuple[Segment, ...]:
     runs = compare_texts(old, new)
     changed = any(kind != "same" for kind, _ in runs)
     cut: list[Run] = []
@@ -45,6 +53,9 @@ def segments(old: str, new: str) -> tuple[Segment, ...]:
             cut.append(("same", middle))
         cut += [("same", tail)] * bool(tail)
     return _marked(cut, folds, find_unseen(old), find_unseen(new))
+
+
+_known = lru_cache(64)(_segments)  # a change is looked at by several people, several times
 
 
 def _around(text: str, *, first: bool, last: bool) -> tuple[str, str, str]:

@@ -39,10 +39,40 @@ function formOf(slot, given) {
   return form;
 }
 
+/** The form to answer (`re`) or to change (`edit`), in place of the link that stands for it. */
+function formFor(link) {
+  const { form: kind, of, author, body } = link.dataset;
+  const made = talk().querySelector(`template[data-form-of="${kind}"]`).content.cloneNode(true).firstElementChild;
+  const form = made.querySelector("form");
+  const area = form.querySelector("textarea");
+  made.id += of;
+  form.elements.namedItem("slot").value = area.dataset.slot = `${kind}:${of}`;
+  area.id = `s-${kind}:${of}`;
+  const label = form.querySelector("label");
+  label.htmlFor = area.id;
+  if (kind === "re") {
+    form.elements.namedItem("parent").value = of;
+    label.textContent += author;
+  } else {
+    for (const where of ["action", "hx-post"]) form.setAttribute(where, form.getAttribute(where) + of);
+    area.value = area.defaultValue = body;
+  }
+  link.replaceWith(made);
+  globalThis.htmx.process(made);
+  return area;
+}
+
+/** The field of a slot, also where only a link to its form stands. */
+function fieldOf(slot) {
+  const [kind, of] = slot.split(":");
+  const link = document.querySelector(`#talk a[data-form="${kind}"][data-of="${CSS.escape(of ?? "")}"]`);
+  return field(slot) ?? (link ? formFor(link) : null);
+}
+
 /** Answer a remark with its words, or with those that are chosen in it. */
 function quote(remark) {
   const thread = remark.closest(".thread");
-  const area = thread.querySelector(".answer textarea");
+  const area = fieldOf(`re:${thread.id.replace("thread-", "")}`);
   const part = getSelection();
   const own = !part.isCollapsed && remark.contains(part.anchorNode) && remark.contains(part.focusNode);
   const words = own ? part.toString().trim().replaceAll(/^/gm, "> ") + "\n\n" : remark.dataset.quote;
@@ -116,6 +146,11 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     return edit(write);
   }
+  const link = target.closest("#talk a[data-form]");
+  if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
+    event.preventDefault();
+    return edit(formFor(link));
+  }
   const aside = target.closest("[data-put-aside]");
   if (aside) {
     forget(aside.form.querySelector("textarea"));
@@ -153,7 +188,7 @@ document.addEventListener("htmx:after:swap", () => {
 
 function putBack(slot, value, form) {
   const given = Object.fromEntries(new FormData(form));
-  const there = field(slot) ?? (slot.startsWith("on:") && formOf(slot, only(given))?.querySelector("textarea"));
+  const there = fieldOf(slot) ?? (slot.startsWith("on:") && formOf(slot, only(given))?.querySelector("textarea"));
   if (!there) return;
   there.value = value;
   there.closest("details")?.setAttribute("open", "");

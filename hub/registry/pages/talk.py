@@ -15,7 +15,7 @@ from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry.form import whole
 from hub.registry.pages.proposals import proposal_page
-from hub.registry.pages.talk_shown import Refused, talk_of
+from hub.registry.pages.talk_shown import Asked, Refused, talk_of
 from hub.registry.review import comments, record, unsent
 from hub.web import Ask, Form, go, is_part, page
 
@@ -30,10 +30,13 @@ async def talk_page(
     workspace: NamedDependency[WorkspaceRef],
     db: NamedDependency[AsyncSession],
     quote: FromQuery[int | None] = None,
+    answer: FromQuery[int | None] = None,
+    change: FromQuery[int | None] = None,
 ) -> Template:
-    """Everything said; `quote` begins an answer to that remark with its words."""
+    """Everything said; with a form open to quote a remark, to answer in a thread, to change one."""
     view = await record.get(db, workspace.id, number)
-    shown = await talk_of(db, view, actor, quote=quote)
+    asked = Asked(quote=quote, answer=answer, change=change)
+    shown = await talk_of(db, view, actor, asked=asked)
     return await proposal_page(request, TALK, db, view, tab="talk", **shown)
 
 

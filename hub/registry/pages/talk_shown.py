@@ -34,13 +34,26 @@ class Begun(msgspec.Struct, frozen=True):
     quote: str
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which form the page is asked to open, by the number of a remark."""
+
+    quote: int | None = None
+    """Of one to be answered with its own words."""
+    answer: int | None = None
+    """Of the first of a thread."""
+    change: int | None = None
+
+
+NOTHING = Asked()
+
+
 async def talk_of(
-    db: AsyncSession, view: View, actor: Actor, *, back: str = "talk", quote: int | None = None,
+    db: AsyncSession, view: View, actor: Actor, *, back: str = "talk", asked: Asked = NOTHING,
     refused: Refused | None = None, typed: dict[str, str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What the talk's templates need, on whichever page they stand; `back`: talk or changes."""
     talk = await threads.of(db, view, actor=actor)
-    answering, quoting = _quote(talk, quote)
+    answering, quoting = _quote(talk, asked.quote) if asked.quote else (asked.answer or 0, "")
     return {
         "proposal": view,
         "talk": talk,
@@ -48,6 +61,7 @@ async def talk_of(
         "places": _places(view),
         "answering": answering,
         "quoting": quoting,
+        "changing": asked.change or 0,
         "error": refused,
         "typed": typed or {},
         "back": back,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import msgspec
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import Text, func, select
+from sqlalchemy import cast as in_sql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database, now
@@ -24,7 +25,7 @@ from hub.registry.ledger_rows import upsert
 from hub.registry.models import Content, Label, LabelMove, Prompt
 from hub.registry.review import record
 from hub.registry.review.builtin import NAMES, Result, Subject, run
-from hub.registry.review.models import Check
+from hub.registry.review.models import Check, Item, Proposal, Revision
 from hub.registry.review.views import ItemView, View
 
 State = Literal["pass", "warn", "fail", "running"]
@@ -110,9 +111,9 @@ async def refresh(database: Database, workspace: WorkspaceRef, number: int) -> N
     whether callers go on working.
     """
     async with database.read() as db:
-        view = await record.get(db, workspace.id, number)
-        if not view.open or not await _stale(db, view):
+        if not await _stale(db, workspace.id, number):
             return
+        view = await record.get(db, workspace.id, number)
         results = run(await _subjects(db, view))
     async with database.write() as db:
         latest = await record.get(db, workspace.id, number)
@@ -120,22 +121,38 @@ async def refresh(database: Database, workspace: WorkspaceRef, number: int) -> N
             await _keep(db, latest, results, by=OURS)
 
 
-async def _stale(db: AsyncSession, view: View) -> bool:
-    query = select(func.count(), func.min(Check.at)).where(
-        Check.workspace_id == view.workspace_id, Check.number == view.number,
-        Check.digest == view.digest, Check.name.in_(NAMES),
+async def _stale(db: AsyncSession, workspace_id: int, number: int) -> bool:
+    """Of an open proposal; one small statement, for each page of it asks."""
+    prompts = select(Item.prompt_id).where(
+        Item.workspace_id == workspace_id, Item.number == number,
+        Item.revision == Proposal.revision,
     )  # fmt: skip
-    count, since = (await db.execute(query)).one()
-    if count < len(NAMES):
-        return True
-    moved = await db.scalar(
-        select(func.max(LabelMove.at)).where(
-            LabelMove.workspace_id == view.workspace_id,
-            LabelMove.prompt_id.in_([one.prompt_id for one in view.items]),
-        )
+    moved = select(func.max(LabelMove.at)).where(
+        LabelMove.workspace_id == workspace_id, LabelMove.prompt_id.in_(prompts)
     )
+    latest = (
+        (Revision.workspace_id == Proposal.workspace_id) & (Revision.number == Proposal.number)
+        & (Revision.revision == Proposal.revision)
+    )  # fmt: skip
+    ours = (
+        (Check.workspace_id == workspace_id) & (Check.number == number)
+        & (Check.digest == Revision.digest) & Check.name.in_(NAMES)
+    )  # fmt: skip
+    query = (
+        select(Proposal.state, func.count(Check.name), func.min(Check.at), moved.scalar_subquery())
+        .join(Revision, latest)
+        .outerjoin(Check, ours)
+        .where(Proposal.workspace_id == workspace_id, Proposal.number == number)
+        .group_by(Proposal.state, Proposal.revision)
+    )
+    found = (await db.execute(query)).one_or_none()
+    if found is None:
+        raise record.NoSuchProposal(number)
+    state, count, since, last = cast("tuple[str, int, datetime, datetime | None]", found)
+    if state != "open" or count < len(NAMES):
+        return state == "open"
     # Commits count in whole seconds: a move in the second of the check may have come after it.
-    return moved is not None and moved >= _whole(since)
+    return last is not None and last >= _whole(since)
 
 
 def _whole(at: datetime) -> datetime:
@@ -196,7 +213,9 @@ async def _users(db: AsyncSession, workspace_id: int, name: str) -> tuple[str, .
     """Prompts whose latest version includes this one, in any version of it."""
     # Bytes as text: Postgres would cast them to hexadecimal digits.
     postgres = db.get_bind().dialect.name == "postgresql"
-    text = func.convert_from(Content.document, "UTF8") if postgres else cast(Content.document, Text)
+    text = (
+        func.convert_from(Content.document, "UTF8") if postgres else in_sql(Content.document, Text)
+    )
     same = (Content.workspace_id == Prompt.workspace_id) & (Content.hash == Prompt.hash)
     query = (
         select(Prompt.name)

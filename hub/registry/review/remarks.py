@@ -38,6 +38,11 @@ class Piece(msgspec.Struct, frozen=True):
     text: str
 
     @property
+    def hides(self) -> bool:
+        """Whether a character of it cannot be seen; next to no remark has one."""
+        return bool(find_unseen(self.text))
+
+    @property
     def pieces(self) -> list[str | Unseen]:
         """Cut at its hidden characters, each of which becomes a chip."""
         return pieces(self.text, find_unseen(self.text))
