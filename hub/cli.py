@@ -16,6 +16,7 @@ import msgspec
 from hub import __version__, operating, remote
 from hub.errors import HubError
 from hub.parts import Parts, open_parts
+from hub.people.keys import SCOPES
 from hub.playground.engine import serving
 from hub.settings import PREFIX, Settings
 
@@ -93,7 +94,7 @@ def key() -> None:
 @key.command("create")
 @data_option
 @workspace_option
-@click.option("--scope", type=click.Choice(["read", "write"]), required=True)
+@click.option("--scope", type=click.Choice(SCOPES), required=True)
 @click.option("--name", default="", help="The app that will use it.")
 @click.option("--as", "person", default="", metavar="EMAIL", help="A personal key: acts as them.")
 def key_create(data: Path | None, workspace: str, scope: str, name: str, person: str) -> None:

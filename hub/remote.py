@@ -1,7 +1,8 @@
 """Review from a terminal or from CI: commands that talk to a running hub with a key.
 
 `PROMPTHUB_URL` says where it is, `PROMPTHUB_KEY` who asks: a person's own key speaks for that
-person (propose, approve, merge), a key of the workspace for a machine (propose, check, release).
+person (propose, approve, merge), a key of the workspace for a machine: one that writes (propose,
+release), another that posts checks.
 """
 
 from __future__ import annotations
@@ -253,7 +254,7 @@ def close(hub: Hub, number: int, deed: str, reason: str) -> None:
 def check(
     hub: Hub, number: int, name: str, state: str, digest: str, summary: str, link: str
 ) -> None:
-    """Post a check NAME on a proposal, for CI; with a key of the workspace.
+    """Post a check NAME on a proposal, for CI; with a key for checks.
 
     Without a NUMBER: compare the lock file with the hub (`prompthub check --help`).
     """

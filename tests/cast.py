@@ -45,6 +45,7 @@ class Cast:
     account_ids: dict[str, int]
     read_key: str
     write_key: str
+    check_key: str
     rival_key: str
 
 
@@ -74,13 +75,14 @@ async def make_cast(database: Database, password_hash: str | None = None) -> Cas
         made = {
             name: (await keys.create(db, place, name, scope, actor=by)).token
             for name, place, scope in (
-                ("reader", clinic, "read"), ("writer", clinic, "write"), ("spy", rival, "write"),
+                ("reader", clinic, "read"), ("writer", clinic, "write"),
+                ("checker", clinic, "checks"), ("spy", rival, "write"),
             )
         }  # fmt: skip
         cookies = {who: await sign_ins.start(db, one.id, "tests") for who, one in people.items()}
     return Cast(
         clinic, rival, cookies, {who: one.id for who, one in people.items()},
-        made["reader"], made["writer"], made["spy"],
+        made["reader"], made["writer"], made["checker"], made["spy"],
     )  # fmt: skip
 
 

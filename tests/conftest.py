@@ -298,6 +298,12 @@ def write_key(cast: Cast) -> dict[str, str]:
 
 
 @pytest.fixture
+def check_key(cast: Cast) -> dict[str, str]:
+    """Headers of the machine that posts checks in `clinic`."""
+    return {"Authorization": f"Bearer {cast.check_key}"}
+
+
+@pytest.fixture
 def rival_key(cast: Cast) -> dict[str, str]:
     """Headers of an app of the other workspace."""
     return {"Authorization": f"Bearer {cast.rival_key}"}

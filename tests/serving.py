@@ -32,7 +32,7 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def headers(self, key: str = "read") -> dict[str, str]:
-        """An app's `Authorization` header: `read`, `write` or `rival`."""
+        """An app's `Authorization` header: `read`, `write`, `check` or `rival`."""
         return {"Authorization": f"Bearer {getattr(self.cast, f'{key}_key')}"}
 
     def sign_in(self, context: Any, who: str) -> None:

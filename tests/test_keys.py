@@ -121,7 +121,7 @@ async def test_a_right_id_with_a_wrong_secret_is_refused(hub: Front, cast: Cast)
 
 async def test_last_use_is_noted(hub: Front, cast: Cast, maria: Browser):
     assert "never" in (await maria.get(ROOT)).text
-    for key in (cast.read_key, cast.write_key):
+    for key in (cast.read_key, cast.write_key, cast.check_key):
         await hub.state.key_table.find(key)
     await hub.state.key_table.note_use()
     page = (await maria.get(ROOT)).text

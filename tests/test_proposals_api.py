@@ -111,7 +111,7 @@ async def test_a_revision_asks_anew(
 
 
 async def test_machines_post_checks_and_required_ones_block(
-    hub: Front, client: Browser, cast: Cast, write_key: dict[str, str]
+    hub: Front, client: Browser, cast: Cast, write_key: dict[str, str], check_key: dict[str, str]
 ):
     rule = Rule(kind="change", folder="clinical", approvals=0, checks=("Evals",))
     await set_rules(hub.state.database, cast.workspace.id, rule)
@@ -121,16 +121,18 @@ async def test_machines_post_checks_and_required_ones_block(
     blocked = await client.post(f"{API}/proposals/1/merge", headers=write_key, json=merge)
     assert (blocked.status_code, "Evals" in blocked.json()["detail"]) == (403, True)
     check = {"digest": made["digest"], "name": "Evals", "state": "fail", "summary": "2 of 9"}
-    posted = await client.post(f"{API}/proposals/1/checks", headers=write_key, json=check)
+    posted = await client.post(f"{API}/proposals/1/checks", headers=check_key, json=check)
     assert posted.status_code == 200, posted.text
     assert (await client.post(f"{API}/proposals/1/merge", headers=write_key, json=merge)).is_error
     good = check | {"state": "pass", "link": "https://ci.example.org/7"}
-    await client.post(f"{API}/proposals/1/checks", headers=write_key, json=good)
+    await client.post(f"{API}/proposals/1/checks", headers=check_key, json=good)
     merged = await client.post(f"{API}/proposals/1/merge", headers=write_key, json=merge)
     assert merged.json()["state"] == "merged", merged.text
 
 
-async def test_odd_checks_are_refused(client: Browser, write_key: dict[str, str]):
+async def test_odd_checks_are_refused(
+    client: Browser, write_key: dict[str, str], check_key: dict[str, str]
+):
     item = {"name": "free/new", "kind": "create", "document": saying("Sort.")}
     made = await offer(client, write_key, items=[item])
     sound = {"digest": made["digest"], "name": "Evals", "state": "pass"}
@@ -140,7 +142,7 @@ async def test_odd_checks_are_refused(client: Browser, write_key: dict[str, str]
         ({"state": "maybe"}, 422, "state"), ({"summary": "x" * 2001}, 422, "2,000"),
     ):  # fmt: skip
         answer = await client.post(
-            f"{API}/proposals/1/checks", headers=write_key, json=sound | wrong
+            f"{API}/proposals/1/checks", headers=check_key, json=sound | wrong
         )
         assert (answer.status_code, says in answer.text) == (status, True), answer.text
 

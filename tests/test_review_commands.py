@@ -32,17 +32,17 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         yield running
 
 
-def key_of(hub: Hub, who: str = "") -> str:
+def key_of(hub: Hub, who: str = "", scope: str = "write") -> str:
     named = ("--as", f"{who}@example.org") if who else ()
     made = prompthub(
-        "key", "create", "--data", str(hub.data), "--workspace", "demo", "--scope", "write", *named
+        "key", "create", "--data", str(hub.data), "--workspace", "demo", "--scope", scope, *named
     )
     assert made.returncode == 0, made.stderr
     return made.stdout.strip()
 
 
 def test_from_a_file_to_production(hub: Hub, tmp_path: Path):
-    ana, ben, ci = key_of(hub, "ana"), key_of(hub, "ben"), key_of(hub)
+    ana, ben, ci = key_of(hub, "ana"), key_of(hub, "ben"), key_of(hub, scope="checks")
 
     def run(key: str, *words: str, fails: str = "") -> str:
         done = prompthub(*words, PROMPTHUB_URL=hub.url, PROMPTHUB_KEY=key)

@@ -32,6 +32,7 @@ def test_the_table_of_who_may_what():
         "admin": ["admin", "draft", "propose", "read", "release", "review", "save"],
         "key:read": ["read"],
         "key:write": ["propose", "read", "release", "save"],
+        "key:checks": ["check", "read"],
     }
 
 

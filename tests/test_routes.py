@@ -134,11 +134,12 @@ async def test_a_role_reaches_what_it_may_and_is_told_who_can_do_the_rest(
     assert refused > 5
 
 
-@pytest.mark.parametrize("scope", ["key:read", "key:write"])
+@pytest.mark.parametrize("scope", ["read", "write", "checks"])
 async def test_a_key_reaches_what_its_scope_allows(
-    hub: Front, client: Browser, read_key: dict[str, str], write_key: dict[str, str], scope: str
+    hub: Front, client: Browser, cast: Cast, scope: str
 ):
-    headers = read_key if scope == "key:read" else write_key
+    held = {"read": cast.read_key, "write": cast.write_key, "checks": cast.check_key}
+    headers, scope = {"Authorization": f"Bearer {held[scope]}"}, f"key:{scope}"
     for method, path, need in all_routes(hub.litestar):
         if not path.startswith("/api/v1") or need in MAY[scope]:
             continue

@@ -27,8 +27,8 @@ from hub.people import audit, rules_store
 from hub.people.models import Account, ApiKey, Member, Workspace
 from hub.people.policy import Actor, WorkspaceRef
 
-Scope = Literal["read", "write"]
-SCOPES: tuple[Scope, ...] = ("read", "write")
+Scope = Literal["read", "write", "checks"]
+SCOPES: tuple[Scope, ...] = ("read", "write", "checks")
 REVOKED = "key.revoked"
 TOKEN = re.compile(r"ph_([a-z2-7]{10})_([a-z2-7]{32})([0-9a-f]{8})")
 KEPT = 10_000
@@ -98,7 +98,7 @@ async def issue(
 ) -> NewKey:  # fmt: skip
     """Make a key; `account_id`: whom it acts as, which the caller has checked."""
     if scope not in SCOPES:
-        raise Invalid("A key's scope is either read, or write (which may also save and release).")
+        raise Invalid("A key's scope is read, write (which may also save and release) or checks.")
     await _free_the_name(db, workspace, name)
     key_id, token = _mint()
     db.add(
@@ -246,7 +246,7 @@ async def _read(db: AsyncSession, key_id: str, presented: bytes) -> KeyGrant | N
         if account.disabled_at is not None or not role:  # whoever left: the key is nobody's
             return None
         owner = Owner(account.id, account.name, account.email, role)
-    scope: Scope = "write" if key.scope == "write" else "read"
+    scope: Scope = next((one for one in SCOPES if one == key.scope), "read")
     place = WorkspaceRef(workspace.id, workspace.slug, workspace.name)
     return KeyGrant(key.id, key.name, scope, place, owner)
 

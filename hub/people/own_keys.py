@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.errors import Forbidden, NotFound
+from hub.errors import Forbidden, Invalid, NotFound
 from hub.people import keys, rules_store
 from hub.people.models import Account, ApiKey, Member, Workspace
 from hub.people.policy import Actor, WorkspaceRef
@@ -24,6 +24,8 @@ async def create(
     """
     if actor.kind != "operator" and (actor.account_id != account.id or actor.key_id is not None):
         raise Forbidden("Everybody makes their own personal keys, signed in with the browser.")
+    if scope == "checks":
+        raise Invalid("A person posts no checks. A personal key reads, or does what you may do.")
     if await db.get(Member, (workspace.id, account.id)) is None:
         raise NotFound(f"{account.email} is not a member of that workspace.")
     name = f"{keys.clean_name(name, 40)} – {account.name[:36]}"

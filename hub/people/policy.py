@@ -25,6 +25,8 @@ class Need(StrEnum):
     """Offer a change for review; whoever may read may suggest."""
     REVIEW = "review"
     """Give a word on a proposal; whether it counts, the rules say."""
+    CHECK = "check"
+    """Post a machine's verdict on a proposal."""
     SAVE = "save"
     """Save versions, rename, delete, restore, import."""
     RELEASE = "release"
@@ -44,8 +46,10 @@ MAY: dict[str, frozenset[Need]] = {
     "reviewer": _TALK | {Need.DRAFT, Need.SAVE, Need.RELEASE},
     "admin": _TALK | {Need.DRAFT, Need.SAVE, Need.RELEASE, Need.ADMIN},
     # API keys have a scope in place of a role. An app is nobody: it gives no word on a proposal.
+    # Whoever can write says nothing of what was written: checks come by keys that do nothing else.
     "key:read": frozenset({Need.READ}),
     "key:write": frozenset({Need.READ, Need.PROPOSE, Need.SAVE, Need.RELEASE}),
+    "key:checks": frozenset({Need.READ, Need.CHECK}),
     # The operator at the machine's own command line.
     "operator": frozenset(Need),
 }
@@ -55,6 +59,7 @@ WHO_CAN: dict[Need, str] = {
     Need.DRAFT: "an editor, a reviewer or an administrator",
     Need.PROPOSE: "a member of this workspace",
     Need.REVIEW: "a member of this workspace",
+    Need.CHECK: "a key for checks",
     Need.SAVE: "an editor, a reviewer or an administrator",
     Need.RELEASE: "a reviewer or an administrator",
     Need.ADMIN: "an administrator",
@@ -65,12 +70,16 @@ DEED: dict[Need, str] = {
     Need.DRAFT: "write drafts and run models here",
     Need.PROPOSE: "propose a change here",
     Need.REVIEW: "approve or ask for a change here",
+    Need.CHECK: "post checks here",
     Need.SAVE: "save versions here",
     Need.RELEASE: "move labels here",
     Need.ADMIN: "change this workspace's settings",
 }
 
-KEY_DEEDS = {"key:read": "read", "key:write": "read, propose, save and release"}
+KEY_DEEDS = {
+    "key:read": "read", "key:write": "read, propose, save and release",
+    "key:checks": "read and post checks",
+}  # fmt: skip
 
 
 class WorkspaceRef(msgspec.Struct, frozen=True):
@@ -117,6 +126,11 @@ def require(actor: Actor, need: Need, workspace_id: int) -> None:
         return
     if not allows(actor, Need.READ, workspace_id):
         raise NotFound("There is no such page, or you may not see it.")
+    if need is Need.CHECK:
+        raise Forbidden(
+            "Checks are posted by machines: use a key for checks, which an administrator can "
+            "make. Your own word on a proposal is a review."
+        )
     if actor.role in KEY_DEEDS:
         way = "An administrator can make another key."
         if need is Need.REVIEW:

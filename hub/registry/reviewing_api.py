@@ -1,6 +1,6 @@
 """What is decided about a proposal, over REST: words, merges, remarks, machines' checks.
 
-To give a word or a remark takes a person's own key; checks take a key of the workspace.
+To give a word or a remark takes a person's own key; checks take a key made for them.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ async def comment(
 
 
 @post(
-    "/api/v1/proposals/{number:int}/checks", needs=Need.SAVE, name="api:check",
+    "/api/v1/proposals/{number:int}/checks", needs=Need.CHECK, name="api:check",
     include_in_schema=True, operation_id="postCheck", summary="Post a check", tags=["proposals"],
     status_code=200,
     operation_class=described(given.ProposalOut, body=given.CheckBody, errors=WRITES),
@@ -134,7 +134,7 @@ async def comment(
 async def post_check(
     body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
 ) -> Response[bytes]:
-    """A machine's verdict on one digest, by a key of the workspace; the latest counts."""
+    """A machine's verdict on one digest, by a key for checks; the latest counts."""
     asked = decode(body, given.CheckBody)
     posted = checks.Posted(
         name=asked.name, state=asked.state, summary=asked.summary, link=asked.link

@@ -15,7 +15,7 @@ from sqlalchemy import cast as in_sql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database, now
-from hub.errors import Conflict, Forbidden, Invalid
+from hub.errors import Conflict, Invalid
 from hub.outbox import announce
 from hub.people import audit, rules_store
 from hub.people.policy import Actor, Need, WorkspaceRef, require
@@ -71,15 +71,10 @@ async def post(
     """Keep a verdict of outside CI; one of the same name takes its place.
 
     Raises:
-        Forbidden: a person may not speak for a machine.
+        Forbidden: a person, or whoever may write, does not speak for a machine that looks.
         Conflict: it is about a revision that is no longer the latest, or the proposal is closed.
     """
-    require(actor, Need.SAVE, workspace.id)
-    if actor.kind == "person":
-        raise Forbidden(
-            "Checks are posted by machines: use an API key of the workspace, which an "
-            "administrator can make. Your own word on a proposal is a review."
-        )
+    require(actor, Need.CHECK, workspace.id)
     async with database.write() as db:
         view = await record.get(db, workspace.id, number)
         if not view.open:
