@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
-from hub.db import Database
-from hub.people import own_keys
+from hub.db import Database, now
+from hub.people import own_keys, rules, rules_store
 from hub.people.accounts import OPERATOR
-from hub.people.models import Account
+from hub.people.models import Account, PolicyChange
 from hub.registry.document import Document, Message, to_json
 from tests.serving import Server
 
@@ -87,6 +88,24 @@ def own_key(server: Server, who: str, scope: str = "write", name: str = "laptop"
         return made.token
 
     return beside(server, make)
+
+
+def rule(server: Server, *made: rules.Rule) -> None:
+    """Put these rules in force, in place of those before."""
+
+    async def put(database: Database) -> None:
+        policy = msgspec.to_builtins(rules.Policy(rules=made))
+        async with database.write() as db:
+            db.add(
+                PolicyChange(
+                    workspace_id=server.cast.workspace.id, base_id=None, policy=policy, why="",
+                    by="tests", account_id=None, at=now(), approvals=[], accepted_at=now(),
+                    declined_at=None,
+                )
+            )  # fmt: skip
+            await rules_store.bump(db, server.cast.workspace.id)
+
+    beside(server, put)
 
 
 def children(server: Server) -> list[str]:

@@ -1,5 +1,5 @@
 """Pushing with stock git, and with packets that stock git would not send: a proposal comes of it,
-or a refusal that the pusher can act on; no ref ever moves."""
+or a refusal that the pusher can act on; no ref moves. Pushes to main itself: `test_git_main`."""
 
 from __future__ import annotations
 
@@ -201,7 +201,6 @@ def test_others_do_not_even_begin(filled: Server, copy: Path):
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        ("HEAD:main", "Propose it: git push origin HEAD:refs/for/main"),
         ("HEAD:refs/heads/deploy", "changes by a release"),
         ("+HEAD:refs/heads/deploy", "changes by a release"),
         ("HEAD:refs/heads/mine", "keeps no branches or tags"),
@@ -356,7 +355,8 @@ ID = b"1" * 40
         (command(NONE, b"refs/heads/main", ID), 200, b"Nothing can be deleted"),
         (command(NONE, b"refs/heads/deploy"), 200, b"Nothing can be deleted"),
         (command(ID, b"HEAD") + pack(), 200, b"no branches or tags"),
-        (command(ID, b"refs/heads/main") + pack(), 200, b"through the hub alone"),
+        (command(ID, b"refs/heads/main") + pack(), 200, b"do not stand on"),
+        (command(ID, b"refs/heads/main", ID) + pack(), 200, b"do not stand on"),
         (command(ID, b"refs/heads/proposals/../main") + pack(), 200, b"ng "),
         (command(ID, b"refs/heads/proposals/a\nok refs/heads/main") + pack(), 422, b"words"),
         (command(ID, b"refs/heads/proposals/-x;id") + pack(), 200, b"ng "),

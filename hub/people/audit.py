@@ -40,6 +40,7 @@ SAID = {
     "member.added": "added",
     "member.changed": "changed the role of",
     "member.removed": "removed",
+    "history.pushed": "pushed to",
     "policy.approved": "approved",
     "policy.changed": "put in force",
     "policy.declined": "declined",

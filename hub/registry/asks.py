@@ -59,6 +59,8 @@ class Ask(ABC):
     """Why running programs that lack a variable shall not stop this."""
     despite_programs: bool = False
     """There were some: the gate says so."""
+    bring: Callable[[], None] | None = None
+    """Puts objects where git finds them, synced, before anything stands on them; blocks."""
 
     def __post_init__(self) -> None:
         self.message = clean_message(self.message)

@@ -7,17 +7,18 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, update
 
 from hub.db import Database, now
 from hub.errors import Conflict, Unavailable
 from hub.people import audit, rules_store
 from hub.registry import index
+from hub.registry.answered import answered_before
 from hub.registry.asks import Ask, Later, Settled
 from hub.registry.commits import Plan
 from hub.registry.git_terms import MAIN, PROPOSALS, REFS, RefMove, RefMoved
 from hub.registry.ledger import Ledger
-from hub.registry.models import Intent, Version
+from hub.registry.models import Intent
 from hub.registry.pinned import pinned
 from hub.registry.review import guard
 from hub.registry.saves import holders
@@ -87,7 +88,8 @@ async def settle(
         known, ledger = index.tips(db, workspace_id), Ledger(workspace_id)
         if known != tips:
             raise IndexBehind
-        before = _answered_before(db, workspace_id, asks)
+        ledger.tips = dict(known)
+        before = answered_before(db, workspace_id, asks)
         _load(db, ledger, asks)
         return Batch(ledger, known, guard.look(db, ledger, asks)), before
 
@@ -102,12 +104,20 @@ async def settle(
             made.later.append((ask, done))
         except Exception as refused:  # of this ask alone; the others go on
             done.set_exception(refused)
-    first: set[str] = set()
-    for plan in made.plans:
-        from_ = MAIN if plan.ref.startswith(PROPOSALS) else plan.ref
-        plan.parent = plan.commit.parent = None if plan.ref in first else made.tips.get(from_)
-        first.add(plan.ref)
+    _chain(made)
     return made
+
+
+def _chain(made: Batch) -> None:
+    """Each commit after the one before it on its ref; git is told of the first one's parent."""
+    ends, begun = dict(made.tips), set[str]()
+    for plan in made.plans:
+        if plan.there:
+            ends[plan.ref] = plan.commit.id
+            continue
+        from_ = MAIN if plan.ref.startswith(PROPOSALS) else plan.ref
+        plan.parent = plan.commit.parent = None if plan.ref in begun else ends.get(from_)
+        begun.add(plan.ref)
 
 
 def _take(
@@ -139,6 +149,7 @@ def _settle(made: Batch, ask: Ask) -> Settled:
         guard.check(made.seen, made.ledger, ask, settled)
     for plan in settled.plans:
         index.follow(made.ledger, plan.ref, plan.commit)
+        made.ledger.tips[plan.ref] = plan.commit.id
     return settled
 
 
@@ -176,42 +187,6 @@ def _load(db: Connection, ledger: Ledger, asks: list[Ask]) -> None:
         db, set[tuple[str, int]]().union(*(ask.versions_wanted(ledger) for ask in asks))
     )
     ledger.load_contents(db, set[str]().union(*(ask.contents_wanted(ledger) for ask in asks)))
-
-
-def _answered_before(
-    db: Connection, workspace_id: int, asks: list[Ask]
-) -> dict[str, tuple[str | None, Answer | None]]:
-    """Requests that came before, by id, with what they were and their answers (None: not yet)."""
-    ids = {ask.request_id for ask in asks if ask.request_id is not None}
-    if not ids:
-        return {}
-    query = select(
-        Intent.request_id, Intent.request_hash, Intent.state, Intent.answer, Intent.commits
-    ).where(
-        Intent.workspace_id == workspace_id, Intent.request_id.in_(ids), Intent.state != "cancelled"
-    )
-    found: dict[str, tuple[str | None, Answer | None]] = {}
-    for intent in db.execute(query):
-        answer: Answer | None = None
-        if intent.state == "done":
-            answer = intent.answer or _answer_from_index(db, workspace_id, intent.commits)
-        found[intent.request_id or ""] = (intent.request_hash, answer)
-    return found
-
-
-def _answer_from_index(db: Connection, workspace_id: int, commits: list[str]) -> Answer:
-    """After a rebuild, the commit is all that is left of a request; its versions are the answer."""
-    query = select(
-        Version.name, Version.prompt_id, Version.number, Version.commit, Version.hash
-    ).where(Version.workspace_id == workspace_id, Version.commit.in_(commits))
-    saved = [
-        {
-            "name": version.name, "id": version.prompt_id, "version": version.number,
-            "commit": version.commit, "hash": version.hash, "created": True,
-        }
-        for version in db.execute(query)
-    ]  # fmt: skip
-    return {"saved": saved} if saved else {"commit": commits[0]}
 
 
 async def write_intents(

@@ -7,7 +7,7 @@ Commit <-- parse_commit(), parse_log() --- what `git cat-file` and `git log --ra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -51,6 +51,8 @@ class Commit(msgspec.Struct):
     times holds its values in lines."""
     second: str | None = None
     """Of a merge: what was merged."""
+    brought_by: tuple[str, str] | None = None
+    """Name and address of whoever pushes it, while that is being written down."""
 
 
 class Plan(msgspec.Struct):
@@ -61,6 +63,8 @@ class Plan(msgspec.Struct):
     """For the first plan of a ref: its tip, or main's if the ref is new and a proposal's."""
     commit: Commit
     moved: list[tuple[str, str]] = []
+    there: bool = False
+    """Somebody brought the commit: it has its id, and nothing of it is to be written."""
 
 
 def clean_name(text: str) -> str:
@@ -171,6 +175,14 @@ def parse_commit(id: str, body: bytes, changes: list[Change]) -> Commit:
     )  # fmt: skip
 
 
+def claims_hub(body: bytes) -> bool:
+    """Whether a commit object says that the hub wrote or committed it."""
+    head = body.partition(b"\n\n")[0]
+    lines = (line.partition(b" ") for line in head.split(b"\n"))
+    people = [_person(value) for key, _, value in lines if key in (b"author", b"committer")]
+    return any(email.casefold() == HUB_EMAIL for _, email, _ in people)
+
+
 def _person(value: bytes) -> tuple[str, str, int]:
     found = _WHO.match(value)
     if not found:
@@ -184,18 +196,32 @@ def _person(value: bytes) -> tuple[str, str, int]:
 def parse_log(raw: bytes) -> dict[str, list[Change]]:
     """Files per commit from `git log --raw -z --no-abbrev --no-renames --format='commit %H'`."""
     commits: dict[str, list[Change]] = {}
-    files: list[Change] = []
+    for commit, entry in entries(raw):
+        files = commits.setdefault(commit, [])
+        if entry:
+            old_mode, new_mode, old, new, path = entry
+            files.append(Change(path, _blob(old_mode, old), _blob(new_mode, new)))
+    return commits
+
+
+Entry = tuple[str, str, str, str, str]
+"""Mode before and after, id before and after, path."""
+
+
+def entries(raw: bytes) -> Iterator[tuple[str, Entry | None]]:
+    """Each commit of such a log, first with None, then with each file that it changed."""
+    commit = ""
     fields = iter(raw.replace(b"\0\n:", b"\0:").split(b"\0"))
     for field in fields:
         field = field.lstrip(b"\n")
         while field.startswith(b"commit "):
             head, _, field = field.partition(b"\n")
-            files = commits.setdefault(head[7:47].decode(), [])
+            commit = head[7:47].decode()
+            yield commit, None
         if field.startswith(b":"):
             old_mode, new_mode, old, new, _ = field[1:].decode("ascii").split(" ")
             path = next(fields).decode("utf-8", "surrogateescape")
-            files.append(Change(path, _blob(old_mode, old), _blob(new_mode, new)))
-    return commits
+            yield commit, (old_mode, new_mode, old, new, path)
 
 
 def _blob(mode: str, blob: str) -> str | None:

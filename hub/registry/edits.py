@@ -63,13 +63,7 @@ class Rename(Ask):
         ]
         said = f"Rename {self.name} to {self.new_name}"
         plans = [self.plan(MAIN, said, changes, Prompt=self.new_name)]
-        files: list[Change] = []
-        for label, known in labels_and_versions(ledger, held):
-            files += label_gone(ledger, held, label)
-            pointer = pointer_to(ledger, known, label)
-            path = deploy_file.path_of(label, self.new_name)
-            files.append(Change(path, new="-", data=deploy_file.serialise(pointer)))
-        if files:
+        if files := labels_along(ledger, held, self.new_name):
             plans.append(self.plan(DEPLOY, said, files, Prompt=self.new_name))
         return Settled(plans, lambda: {"name": self.new_name, "id": held.id})
 
@@ -153,6 +147,17 @@ class Restore(Ask):
             said = f"Restore version {self.number} of {self.name}"
             plans.append(self.plan(MAIN, said, [change], Prompt=self.name))
         return Settled(plans, lambda: {"saved": [answer_for(ledger, one, plans)]})
+
+
+def labels_along(ledger: Ledger, held: Held, new_name: str) -> list[Change]:
+    """The label's files go where the prompt goes; the labels point where they did."""
+    names.check_name(new_name)
+    files: list[Change] = []
+    for label, known in labels_and_versions(ledger, held):
+        files += label_gone(ledger, held, label)
+        data = deploy_file.serialise(pointer_to(ledger, known, label))
+        files.append(Change(deploy_file.path_of(label, new_name), new="-", data=data))
+    return files
 
 
 def labels_and_versions(ledger: Ledger, held: Held) -> list[tuple[str, Known]]:

@@ -11,7 +11,9 @@ from hub.errors import Unavailable
 
 MAIN = "refs/heads/main"
 DEPLOY = "refs/heads/deploy"
-REFS = (MAIN, DEPLOY)
+PUSHED = "refs/notes/pushed"
+"""A note on each commit that somebody pushed, saying who: git's own `author` is a claim."""
+REFS = (MAIN, DEPLOY, PUSHED)
 """Those that are followed from where the index stands."""
 PROPOSALS = "refs/proposals/"
 """One ref for each revision, `refs/proposals/<number>/<revision>`; none of them ever moves."""

@@ -17,10 +17,11 @@ from hub.db import Base, Database, now
 from hub.errors import Conflict
 from hub.outbox import Event
 from hub.registry import feed, ledger_rows, search
+from hub.registry.brought import brought
 from hub.registry.commits import Commit
 from hub.registry.follow import declared_ids, follow_main, prompt_changes
 from hub.registry.follow_labels import deploy_pointers, follow_deploy
-from hub.registry.git_terms import DEPLOY, MAIN, REFS
+from hub.registry.git_terms import DEPLOY, MAIN, PUSHED, REFS
 from hub.registry.ledger import Ledger
 from hub.registry.models import (
     Content,
@@ -31,6 +32,7 @@ from hub.registry.models import (
     OldName,
     Prompt,
     PromptEvent,
+    PushedCommit,
     Version,
 )
 from hub.registry.repository import Repository
@@ -95,6 +97,8 @@ def follow(ledger: Ledger, ref: str, commit: Commit) -> None:
     elif ref == DEPLOY:
         follow_deploy(ledger, commit)
         follow_merge(ledger, ref, commit)
+    elif ref == PUSHED:
+        ledger.brought += brought(commit)
     else:
         follow_revision(ledger, ref, commit)
 
@@ -168,6 +172,7 @@ def _follow(
 
 _FORGOTTEN = (
     Version, Content, PromptEvent, OldName, Label, LabelMove, Prompt, IndexedRef, Merge,
+    PushedCommit,
 )  # fmt: skip
 
 
@@ -223,6 +228,7 @@ _DUMPED: dict[type[Base], tuple[str, ...]] = {
     LabelMove: ("id",),
     IndexedRef: ("ref",),
     Merge: ("commit",),
+    PushedCommit: ("commit",),
 }
 _COUNTERS = {"prompts.row", "prompt_events.id", "label_moves.id"}
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, tuple_
 
+from hub.registry.brought import Brought
 from hub.registry.commits import Commit
 from hub.registry.deploy_file import ALL
 from hub.registry.models import Content, Label, OldName, Prompt, Version
@@ -163,6 +164,8 @@ class Ledger:
         """Commit and digest of a revision."""
         self.last_number: int | None = None
         """The newest proposal's number, where somebody asked for it."""
+        self.tips: dict[str, str] = {}
+        """Where the refs are; empty for what is not written yet. Only while a batch is settled."""
         # What is to be written:
         self.new_versions: list[Known] = []
         self.events: list[Happened] = []
@@ -172,6 +175,7 @@ class Ledger:
         """Old names to keep (with the prompt's id) or to drop."""
         self.offered: list[Offered] = []
         self.landed: list[Landed] = []
+        self.brought: list[Brought] = []
 
     def at(self, name: str) -> Held | None:
         """The living prompt of that name."""

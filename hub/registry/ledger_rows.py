@@ -13,7 +13,16 @@ from hub.db import Base, now
 from hub.outbox import Event
 from hub.registry import search
 from hub.registry.ledger import Aside, Happened, Held, Known, Ledger, Moved
-from hub.registry.models import Content, Label, LabelMove, OldName, Prompt, PromptEvent, Version
+from hub.registry.models import (
+    Content,
+    Label,
+    LabelMove,
+    OldName,
+    Prompt,
+    PromptEvent,
+    PushedCommit,
+    Version,
+)
 from hub.registry.reading import read
 from hub.registry.review.follow_proposals import BROKE_GLASS, proposal_of
 
@@ -51,6 +60,8 @@ def write(db: Connection, ledger: Ledger, *, announce: bool) -> None:
     _write_names(db, ledger)
     _write_labels(db, ledger)
     _write_search(db, ledger)
+    pushed = [msgspec.structs.asdict(one) for one in ledger.brought]
+    upsert(db, PushedCommit, [{"workspace_id": ledger.workspace_id} | one for one in pushed])
     if announce:
         saved, moved = map(_saved, ledger.new_versions), map(_moved, ledger.moves)
         events = [*saved, *_happenings(ledger), *moved]

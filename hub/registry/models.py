@@ -107,6 +107,18 @@ class Version(Base):
     created_at: Mapped[datetime]
 
 
+class PushedCommit(Base):
+    """Who brought a commit. Git's author and committer are claims of whoever made it; this is whom
+    the hub knew. With an address, they answer for it in place of whoever it names."""
+
+    __tablename__ = "pushed_commits"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    commit: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    email: Mapped[str] = mapped_column(String(254))
+
+
 class PromptEvent(Base):
     """What happened to a prompt besides versions: renamed, deleted, restored, broken, mended."""
 

@@ -190,8 +190,11 @@ class _Writer:
 
     async def _write(self, repository: Repository, made: batch.Batch) -> None:
         made.id = secrets.token_hex(8)
-        ids = await _twice_if_killed(repository, stream(made.id, made.plans), len(made.plans))
-        for plan, id in zip(made.plans, ids, strict=True):
+        for bring in (ask.bring for ask in made.asks if ask.bring):
+            await asyncio.to_thread(bring)
+        plans = [plan for plan in made.plans if not plan.there]
+        ids = await _twice_if_killed(repository, stream(made.id, plans), len(plans))
+        for plan, id in zip(plans, ids, strict=True):
             plan.commit.id = id
         moves = made.moves()
         await batch.write_intents(self._database, self._workspace.id, made, moves)

@@ -3,7 +3,8 @@
     pack --> git index-pack, checked --> a folder of its own --> `arrived` --> the folder is gone
 
 What is wanted of it is read from there and goes on as a value, through the doors that everybody
-uses; the pushed objects themselves never reach the repository.
+uses. The objects themselves reach the repository only with a line of commits that was accepted as
+it is, and then in the moment before its ref moves (`arrivals`).
 """
 
 from __future__ import annotations
@@ -18,23 +19,19 @@ from pathlib import Path
 import msgspec
 
 from hub.errors import Invalid
-from hub.registry import names
+from hub.registry import names, pushed_files
 from hub.registry.document import Document, parse
 from hub.registry.git_terms import ID, MAIN, GitFailed
+from hub.registry.line import Line, new_commits, read_line, why
+from hub.registry.pushed_files import NONE, PLAIN
 from hub.registry.reading import read
-from hub.registry.repository import Repository
+from hub.registry.repository import Repository, sync
 from hub.registry.review.drawing import MOST_ITEMS, Wanted
-from hub.registry.yaml_read import LARGEST_FILE
 
 PREFIX = "tmp_objdir-push-"
 """A start of the hub sweeps away what is called so (`recover.LEFTOVERS`)."""
-MOST_COMMITS = 1_000
 LARGEST = 4 << 20
 """Bytes of all texts together."""
-PLAIN = "100644"
-NONE = "000000"
-_KINDS = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}
-_SAID = re.compile(r"(?:fatal|error): (.*)")
 
 
 class Pushed(msgspec.Struct, frozen=True):
@@ -68,6 +65,25 @@ class Quarantine:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._of.path / "objects"),
         }
 
+    def line(self, ref: str, tip: str) -> Line:
+        """The commits that `ref` would get with `tip`; blocks.
+
+        Raises:
+            Invalid: they cannot be taken as they are; the sentence names the file and the line.
+        """
+        return read_line(Repository(self._of.path, self.given), ref, self._of.tip(ref), tip)
+
+    def keep(self) -> None:
+        """Hand the packs over to the repository, synced, and each index last: by it git knows its
+        pack. Blocks; may be asked again."""
+        packs = self._of.path / "objects" / "pack"
+        found = sorted((self.folder / "pack").glob("pack-*"), key=lambda one: one.suffix == ".idx")
+        for one in found:
+            sync(one)
+        for one in found:
+            one.rename(packs / one.name)
+        sync(packs)
+
     def arrived(self, tip: str) -> Pushed:
         """Read what `tip` wants changed of main; blocks.
 
@@ -79,7 +95,7 @@ class Quarantine:
         if main is None:
             raise Invalid("There is nothing here yet. Save the first prompt in the browser.")
         try:
-            commits = _new_commits(repository, tip, main)
+            commits = new_commits(repository, tip, main)
             base = repository.run("merge-base", "--", main, tip).decode("ascii").strip()
             raw = repository.run(
                 "diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames",
@@ -87,27 +103,13 @@ class Quarantine:
             )  # fmt: skip
             wanted = _wanted(repository, raw)
         except GitFailed as failed:
-            raise Invalid(_why(failed)) from failed
+            raise Invalid(why(failed)) from failed
         heads = [_head(body) for body in repository.read(commits).values()]
         subject, _, body = heads[0][0].partition("\n")
         return Pushed(
             wanted=wanted, subject=subject.strip(), body=body.strip(),
             authors=tuple(dict.fromkeys(author for _, author in heads)),
         )  # fmt: skip
-
-
-def _new_commits(repository: Repository, tip: str, main: str) -> list[str]:
-    """Those that main has not, the newest first, with all that they need at hand."""
-    if repository.run("cat-file", "-t", tip).strip() != b"commit":
-        raise Invalid("Only commits can be pushed.")
-    asked = ("rev-list", "--topo-order", f"--max-count={MOST_COMMITS + 1}")
-    found = repository.run(*asked, "--end-of-options", tip, f"^{main}").decode("ascii").split()
-    if not found:
-        raise Invalid("There is nothing new in this: main has all of it already.")
-    if len(found) > MOST_COMMITS:
-        raise Invalid(f"A push may bring {MOST_COMMITS:,} commits at most.")
-    repository.run("rev-list", "--objects", "--quiet", "--end-of-options", tip, f"^{main}")
-    return found
 
 
 def _wanted(repository: Repository, raw: bytes) -> tuple[Wanted, ...]:
@@ -118,7 +120,8 @@ def _wanted(repository: Repository, raw: bytes) -> tuple[Wanted, ...]:
     if len(pairs) > 2 * MOST_ITEMS:
         raise Invalid(f"A proposal is about {MOST_ITEMS} prompts at most; this is {len(pairs)}.")
     changes = [_Change.of(line, path) for line, path in pairs]
-    _check_sizes(repository, [one for one in changes if one.new])
+    new = [(one.path, one.new) for one in changes if one.new]
+    pushed_files.check_sizes(repository, new, LARGEST)
     blobs = {blob for one in changes for blob in (one.old, one.new) if blob}
     texts = repository.read(sorted(blobs))
     return tuple(_together([_Text.of(one, texts) for one in changes]))
@@ -138,43 +141,9 @@ class _Change(msgspec.Struct, frozen=True):
         Invalid: no prompt may lie there, or not as what it is.
         """
         old_mode, new_mode, old, new, _ = line.removeprefix(":").split(" ")
-        shown = ascii(path)[1:-1][:200]
-        if new_mode not in (PLAIN, NONE):
-            what = _KINDS.get(new_mode, "not a plain file")
-            raise Invalid(f"{shown}: this is {what}. A workspace holds plain prompt files alone.")
-        name = names.name_of(path)
-        if name is None and new_mode != NONE:
-            raise Invalid(_not_a_name(path, shown))
-        if name is None:
-            raise Invalid(f"{shown}: only prompt files (`….prompt.yml`) can be changed.")
+        name = pushed_files.prompt_at(path, new_mode)
         there = old if old_mode in (PLAIN, "100755") else None
         return cls(name, path, there, new if new_mode != NONE else None)
-
-
-def _not_a_name(path: str, shown: str) -> str:
-    if not path.endswith(names.SUFFIX):
-        return f"{shown}: only prompt files belong here; their names end with `{names.SUFFIX}`."
-    try:
-        names.check_name(path.removesuffix(names.SUFFIX))
-    except names.InvalidName as refused:
-        return f"{shown}: {refused.sentence}"
-    return f"{shown}: this cannot be the name of a prompt."
-
-
-def _check_sizes(repository: Repository, changes: list[_Change]) -> None:
-    """Before a byte of them is read."""
-    asked = "".join(f"{one.new}\n" for one in changes).encode()
-    out = repository.run("cat-file", "--batch-check", stdin=asked).decode("ascii", "replace")
-    whole = 0
-    for one, line in zip(changes, out.splitlines(), strict=True):
-        _, kind, size = (*line.split(" "), "", "")[:3]
-        if kind != "blob":
-            raise Invalid(f"{one.path}: its content is missing from the push.")
-        if int(size) > LARGEST_FILE:
-            raise Invalid(f"{one.path}: {int(size):,} bytes; 1 MiB is the most. Shorten it.")
-        whole += int(size)
-    if whole > LARGEST:
-        raise Invalid(f"This changes {whole:,} bytes of text; 4 MiB is the most for one proposal.")
 
 
 class _Text(msgspec.Struct, frozen=True):
@@ -233,14 +202,6 @@ def _head(body: bytes) -> tuple[str, tuple[str, str]]:
     head, _, text = body.decode("utf-8", "replace").partition("\n\n")
     found = re.search(r"^author (.*?) ?<([^<>\n]*)>", head, re.M)
     return text.strip(), (found[1], found[2]) if found else ("", "")
-
-
-def _why(failed: GitFailed) -> str:
-    if failed.command == "merge-base":
-        return "These commits have no common history with main. Clone again, and put them on top."
-    found = _SAID.search(failed.said)
-    more = ascii(found[1])[1:-1][:200] if found else "it is incomplete"
-    return f"What was pushed cannot be used: {more}."
 
 
 def checked_id(text: str) -> str:

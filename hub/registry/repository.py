@@ -54,11 +54,11 @@ class Repository:
         (fresh / "config").write_text(config_text())
         for folder, _, files in os.walk(fresh):
             for name in files:
-                _sync(Path(folder, name))
-            _sync(Path(folder))
+                sync(Path(folder, name))
+            sync(Path(folder))
         fresh.rename(path)
-        _sync(path.parent)
-        _sync(path.parent.parent)
+        sync(path.parent)
+        sync(path.parent.parent)
         return cls(path)
 
     @property
@@ -121,7 +121,7 @@ class Repository:
         ids = out.decode("ascii", "replace").split()
         if len(ids) != count or not all(map(ID.fullmatch, ids)):
             raise GitFailed("fast-import", 0, f"{len(ids)} ids for {count} commits")
-        _sync(self.path / "objects" / "pack")  # git syncs the files, never the folder
+        sync(self.path / "objects" / "pack")  # git syncs the files, never the folder
         return ids
 
     def _drop_half_written(self, since: float) -> None:
@@ -151,7 +151,7 @@ class Repository:
             else:
                 raise
         for folder in {folder for move in moves for folder in _folders(move)}:
-            _sync(self.path / folder)
+            sync(self.path / folder)
 
     def _drop_own_locks(self, moves: list[RefMove]) -> None:
         """Locks that a killed git of ours left: only ours can hold these ids."""
@@ -200,12 +200,7 @@ class Repository:
 
     def commits(self, ids: list[str]) -> list[Commit]:
         """These commits, each with the files it changed against its first parent."""
-        raw = self.run(
-            "log", "--stdin", "--no-walk=unsorted", "--diff-merges=first-parent", "--root",
-            "--raw", "-z", "--no-abbrev", "--no-renames", "--format=commit %H",
-            stdin="".join(f"{one}\n" for one in ids).encode(),
-        )  # fmt: skip
-        changes = parse_log(raw)
+        changes = parse_log(self.log(ids))
         blobs = {
             blob
             for files in changes.values()
@@ -217,6 +212,15 @@ class Repository:
         for files in changes.values():
             _fill(files, bodies)
         return [parse_commit(one, bodies[one], changes.get(one, [])) for one in ids]
+
+    def log(self, ids: list[str]) -> bytes:
+        """What `commits.entries` reads: the files that each of them changed."""
+        _check_ids(*ids)
+        return self.run(
+            "log", "--stdin", "--no-walk=unsorted", "--diff-merges=first-parent", "--root",
+            "--raw", "-z", "--no-abbrev", "--no-renames", "--format=commit %H",
+            stdin="".join(f"{one}\n" for one in ids).encode(),
+        )  # fmt: skip
 
     def read(self, ids: list[str]) -> dict[str, bytes]:
         """The objects' bytes; those that are missing are left out."""
@@ -268,7 +272,8 @@ def version() -> tuple[int, ...]:
     return tuple(int(part) for part in found.groups("0")) if found else (0,)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file, or a folder's list of files, on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -31,6 +31,7 @@ from hub.registry.publish import Publisher
 from hub.sync import git_push
 from hub.sync import git_serving as serving
 from hub.sync.git_serving import ClientGone, Places
+from hub.sync.git_unpack import LARGEST_PACK
 
 log = logging.getLogger("hub")
 
@@ -49,7 +50,7 @@ NEEDS: Mapping[tuple[str, str, str], Need] = {
 SHOWN = (MAIN, DEPLOY)
 LARGEST_ASK = 32 << 20
 """Bytes of a fetch's request: a list of commits that the clone has."""
-LARGEST_PUSH = git_push.LARGEST_PACK + (1 << 20)
+LARGEST_PUSH = LARGEST_PACK + (1 << 20)
 SEND_A_KEY = (
     "Give an API key as the password; any user name will do. You make one on your account page."
 )
@@ -135,7 +136,8 @@ class GitDoor:
     ) -> None:
         if advertise:
             repository = await self._publisher.ensure(grant.workspace)
-            said = git_push.advertised(await asyncio.to_thread(repository.tips))
+            tips = await asyncio.to_thread(repository.tips)
+            said = git_push.advertised({ref: tips[ref] for ref in SHOWN if ref in tips})
         else:
             zipped = _header(scope, b"content-encoding") in {b"gzip", b"x-gzip"}
             asked = serving.body(receive, zipped=zipped, most=LARGEST_PUSH)

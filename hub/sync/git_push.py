@@ -1,67 +1,41 @@
-"""`git push origin HEAD:refs/for/main`: a push becomes a proposal, and moves no ref itself.
+r"""`git push`: what git's client says and hears; no push moves a ref itself.
 
     commands, pack --> quarantine --> what it wants changed --> proposals.propose --> its address
+                                   \-> the commits themselves --> arrivals.arrive (`git_direct`)
 
-The one way in from outside is the one that people have in the browser, so the same policy, rules
-and checks hold. `refs/for/main` and `proposals/<any word>` open one, `proposals/<number>` revises.
+Both are ways that people have in the browser, so the same policy, rules and checks hold.
+`refs/for/main` and `proposals/<any word>` open a proposal, `proposals/<number>` revises it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import re
-import resource
-import struct
-import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 
 import msgspec
 from sqlalchemy import select
 
-from hub.errors import HubError, Invalid, Unavailable
+from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.registry.git_terms import DEPLOY, MAIN
-from hub.registry.gits import stream
+from hub.registry.git_terms import DEPLOY
 from hub.registry.publish import Publisher
 from hub.registry.quarantine import Pushed, Quarantine, checked_id
-from hub.registry.repository import Repository
 from hub.registry.review import proposals
 from hub.registry.review.drawing import Wanted
 from hub.registry.review.follow_proposals import LONGEST_TITLE
 from hub.registry.review.models import Item
 from hub.registry.review.propose import Made
+from hub.sync import git_direct
 from hub.sync import git_packets as packets
-from hub.sync import git_serving as serving
+from hub.sync.git_direct import NOBODY, REFS, WAY, Update
+from hub.sync.git_unpack import unpack
 
-log = logging.getLogger("hub")
-
-LARGEST_PACK = 16 << 20
-MOST_OBJECTS = 20_000
-MOST_MEMORY = 1 << 30
-MOST_SECONDS = 30
-"""Of one processor, for a pack of the largest size; a made-up one could take hours."""
 FOR_MAIN = "refs/for/main"
 PROPOSALS = "refs/heads/proposals/"
 CAN = b"report-status side-band-64k quiet ofs-delta object-format=sha1 agent=prompthub"
-NOBODY = "0" * 40
-WAY = "Propose it: git push origin HEAD:refs/for/main"
-_SETTINGS = (
-    ("core.bigFileThreshold", "2m"),  # larger contents are checked in pieces, not held
-    ("core.packedGitWindowSize", "32m"), ("core.packedGitLimit", "256m"),
-    ("pack.threads", "1"), ("core.hooksPath", "/dev/null"), ("core.fsync", "none"),
-)  # fmt: skip
 _WORD = re.compile(r"[\w.#+-]+(/[\w.#+-]+)*", re.ASCII)
-
-
-class Update(msgspec.Struct, frozen=True):
-    """One line of what a push asks for."""
-
-    old: str
-    new: str
-    ref: str
 
 
 def advertised(tips: dict[str, str]) -> bytes:
@@ -91,22 +65,30 @@ async def receive(
     repository = await publisher.ensure(workspace)
     try:
         update = _one(updates)
+        git_direct.check(repository, update, workspace, actor)
         with await asyncio.to_thread(Quarantine, repository) as quarantine:
-            await _unpack(repository, quarantine, read)
-            pushed = await asyncio.to_thread(quarantine.arrived, update.new)
-        made = await _propose(publisher, workspace, actor, update.ref, pushed)
+            await unpack(repository, quarantine, read)
+            if update.ref in REFS:
+                said = await git_direct.take(publisher, workspace, actor, update, quarantine)
+            else:
+                pushed = await asyncio.to_thread(quarantine.arrived, update.new)
+                made = await _propose(publisher, workspace, actor, update.ref, pushed)
+                said = _told(made, f"{url}/{workspace.slug}/proposals/{made.number}")
     except HubError as refused:
         with contextlib.suppress(HubError):  # git listens once it has said everything
             async for _ in read.rest():
                 pass
         return _report(updates, can, refused.sentence, [])
-    address = f"{url}/{workspace.slug}/proposals/{made.number}"
+    return _report(updates, can, "", said)
+
+
+def _told(made: Made, address: str) -> list[str]:
     done = f"Proposal {made.number}" + (
         " is open:" if made.revision == 1 else f" has revision {made.revision}:"
     )
     if not made.created:
         done = f"Proposal {made.number} says that already:"
-    return _report(updates, can, "", [done, address])
+    return [done, address]
 
 
 def _updates(lines: list[bytes]) -> tuple[list[Update], frozenset[bytes]]:
@@ -137,66 +119,14 @@ def _one(updates: list[Update]) -> Update:
     one = updates[0]
     if one.new == NOBODY:
         raise Invalid("Nothing can be deleted by a push. Close a proposal in the browser.")
-    word = one.ref.removeprefix(PROPOSALS)
-    if one.ref == FOR_MAIN or (word != one.ref and len(word) <= 200 and _WORD.fullmatch(word)):
+    if one.ref in (FOR_MAIN, *REFS):
         return one
-    if one.ref == MAIN:
-        raise Invalid(f"main changes through the hub alone. {WAY}")
+    word = one.ref.removeprefix(PROPOSALS)
+    if word != one.ref and len(word) <= 200 and _WORD.fullmatch(word):
+        return one
     if one.ref == DEPLOY:
         raise Invalid("What is live changes by a release: in the browser, or `prompthub release`.")
     raise Invalid(f"This hub keeps no branches or tags of its users. {WAY}")
-
-
-# ── the pack ────────────────────────────────────────────────────────────────────────────────────
-
-
-async def _unpack(repository: Repository, quarantine: Quarantine, read: packets.Packets) -> None:
-    """Raises:
-    Invalid: git finds fault with an object, or there are too many.
-    """
-    head = await read.peek(12)
-    if len(head) < 12 or head[:4] != b"PACK":
-        raise Invalid(packets.NOT_GIT)
-    if (count := struct.unpack(">I", head[8:12])[0]) > MOST_OBJECTS:
-        raise Invalid(f"A push may bring {MOST_OBJECTS:,} objects at most; this is {count:,}.")
-    words = (
-        f"--git-dir={repository.path}", "index-pack", "--stdin", "--fix-thin", "--strict",
-        f"--max-input-size={LARGEST_PACK}",
-    )  # fmt: skip
-    started = await stream(words, settings=_SETTINGS, given=quarantine.given)
-    async with serving.ended(started) as child:
-        _bound(child)
-        async with asyncio.timeout(10 * MOST_SECONDS):
-            _, _, complaint = await asyncio.gather(
-                serving.feed(child, read.rest()), _drained(child), serving.said(child)
-            )
-            code = await child.wait()
-    if code == 0:
-        return
-    if code < 0 and not complaint:
-        raise Invalid("Unpacking this takes more than a push may take. Push less at a time.")
-    log.info("a push to %s was not unpacked (%s): %s", repository.path.name, code, complaint)
-    why = complaint.splitlines()[-1] if complaint else ""
-    if "No space left" in why:
-        raise Unavailable("The hub's disk is full, so this was not taken. Nothing was changed.")
-    raise Invalid(f"git does not accept what was pushed: {ascii(why)[1:-1][:200]}")
-
-
-def _bound(child: Process) -> None:
-    """A small pack can stand for a great deal."""
-    if sys.platform != "linux":  # elsewhere the time limit alone holds
-        return
-    with contextlib.suppress(ProcessLookupError):
-        resource.prlimit(child.pid, resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-        resource.prlimit(child.pid, resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
-        most = 4 * LARGEST_PACK
-        resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (most, most))
-
-
-async def _drained(child: Process) -> None:
-    assert child.stdout
-    while await child.stdout.read(serving.PART):
-        pass
 
 
 # ── what comes of it ────────────────────────────────────────────────────────────────────────────

@@ -9,12 +9,12 @@ import msgspec
 from sqlalchemy import Connection
 
 from hub.errors import Conflict, Invalid
-from hub.registry import deploy_file, names
+from hub.registry import deploy_file
 from hub.registry.asks import Ask, Later, Settled, address_of, whole_second
 from hub.registry.commits import Change, Plan, clean_email, clean_name
-from hub.registry.edits import label_gone, labels_and_versions, pointer_to
+from hub.registry.edits import label_gone, labels_along, labels_and_versions
 from hub.registry.git_terms import DEPLOY, MAIN
-from hub.registry.ledger import Held, Ledger
+from hub.registry.ledger import Ledger
 from hub.registry.reading import read
 from hub.registry.review import rows, writers
 from hub.registry.review.drawing import Drawn, drawn_delete, drawn_rename, drawn_text
@@ -149,7 +149,7 @@ class Merge(_OfProposal):
         """What becomes of the labels of one prompt."""
         part, now = one.part, one.held
         if part.kind == "rename" and now is not None:
-            return _labels_along(ledger, now, part.lands_at)
+            return labels_along(ledger, now, part.lands_at)
         if part.kind == "delete" and now is not None:
             labels = [label for label, _ in labels_and_versions(ledger, now)]
             return [change for label in labels for change in label_gone(ledger, now, label)]
@@ -239,8 +239,9 @@ def _with_authors(ledger: Ledger, held: HeldProposal, landings: list[Landing]) -
     moved = {one.part.prompt_id for one in landings if not one.same and one.part.kind == "change"}
     wrote = [(name, email) for id, name, email in held.unread if id in moved]
     wrote += [
-        (one.author, one.commit.email) for one in ledger.new_versions
-        if one.prompt_id in moved and not isinstance(one.commit, str) and one.commit.second is None
+        one.commit.brought_by or (one.author, one.commit.email) for one in ledger.new_versions
+        if one.prompt_id in moved and not isinstance(one.commit, str)
+        and (one.commit.second is None or one.commit.brought_by)
     ]  # fmt: skip
     lines = [f"Co-authored-by: {name} <{email}>" for name, email in dict.fromkeys(wrote)]
     return "\n\n" + "\n".join(lines) if lines else ""
@@ -256,13 +257,3 @@ def drawn(one: Landing) -> Drawn:
     if part.kind == "release":
         return Drawn(part, [])
     return drawn_text(part, now, read(one.data or b""))
-
-
-def _labels_along(ledger: Ledger, held: Held, new_name: str) -> list[Change]:
-    names.check_name(new_name)
-    files: list[Change] = []
-    for label, known in labels_and_versions(ledger, held):
-        files += label_gone(ledger, held, label)
-        data = deploy_file.serialise(pointer_to(ledger, known, label))
-        files.append(Change(deploy_file.path_of(label, new_name), new="-", data=data))
-    return files

@@ -4,14 +4,13 @@ them for which label, what the checks said, and where the labels were before."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from hub.registry.ledger import Ledger
-from hub.registry.models import LabelMove, PromptEvent, Version
+from hub.registry.models import LabelMove, PromptEvent, PushedCommit, Version
 from hub.registry.review.follow_proposals import co_authors, person
 from hub.registry.review.models import Check, Item, Merge, Revision
 from hub.registry.review.rows import accounts_of
@@ -40,10 +39,19 @@ class OnRecord(msgspec.Struct):
     checks: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
+class LabelGone(msgspec.Struct, frozen=True, kw_only=True):
+    """A move of a label."""
+
+    old: int | None
+    new: int | None
+    broke_glass: bool
+    at: datetime
+
+
 class Moves(msgspec.Struct, frozen=True):
     """The moves of the labels at hand, the oldest first."""
 
-    rows: dict[tuple[str, str], list[Any]]
+    rows: dict[tuple[str, str], list[LabelGone]]
     left: dict[str, list[tuple[str, datetime]]] = {}
     """Names that the prompts left, and when."""
 
@@ -95,15 +103,17 @@ def of_texts(
 
 
 def _writers(db: Connection, workspace_id: int, found: dict[Text, OnRecord]) -> None:
+    """Of what was pushed, whoever pushed it: the author that a commit names is a claim."""
     query = select(
-        Version.prompt_id, Version.hash, Version.author_email, Version.message
-    ).where(
+        Version.prompt_id, Version.hash, Version.author_email, Version.message, PushedCommit.email
+    ).outerjoin(PushedCommit, _brought(Version)).where(
         Version.workspace_id == workspace_id,
         Version.prompt_id.in_({id for id, _ in found}), Version.hash.in_({h for _, h in found}),
     )  # fmt: skip
     for row in db.execute(query):
         if one := found.get((row.prompt_id, row.hash)):
-            one.emails |= {row.author_email.lower()} | co_authors(row.message)
+            said = set[str]() if row.email else co_authors(row.message)
+            one.emails |= {(row.email or row.author_email).lower()} | said
 
 
 def _merges(
@@ -161,22 +171,43 @@ def _of_proposals(
 
 
 def load_moves(db: Connection, ledger: Ledger, prompt_ids: Collection[str]) -> Moves:
-    found: dict[tuple[str, str], list[Any]] = {}
-    query = select(
-        LabelMove.label,
-        LabelMove.prompt_id,
-        LabelMove.old,
-        LabelMove.new,
-        LabelMove.broke_glass,
-        LabelMove.at,
-    ).where(LabelMove.workspace_id == ledger.workspace_id, LabelMove.prompt_id.in_(prompt_ids))
-    for row in db.execute(query.order_by(LabelMove.id)):
-        found.setdefault((row.label, row.prompt_id), []).append(row)
+    """What somebody brought says of its time what it likes: such a move counts as the first ever,
+    and such a change of name as the last, so that nothing passes for allowed that was not."""
+    found: dict[tuple[str, str], list[LabelGone]] = {}
+    query = (
+        select(
+            LabelMove.label, LabelMove.prompt_id, LabelMove.old, LabelMove.new,
+            LabelMove.broke_glass, LabelMove.at, PushedCommit.commit,
+        )
+        .outerjoin(PushedCommit, _brought(LabelMove))
+        .where(
+            LabelMove.workspace_id == ledger.workspace_id, LabelMove.prompt_id.in_(prompt_ids)
+        )
+        .order_by(LabelMove.id)
+    )  # fmt: skip
+    for row in db.execute(query):
+        at = _FIRST if row.commit else row.at
+        one = LabelGone(old=row.old, new=row.new, broke_glass=row.broke_glass, at=at)
+        found.setdefault((row.label, row.prompt_id), []).append(one)
     left: dict[str, list[tuple[str, datetime]]] = {}
-    events = select(PromptEvent.prompt_id, PromptEvent.old, PromptEvent.at).where(
-        PromptEvent.workspace_id == ledger.workspace_id, PromptEvent.prompt_id.in_(prompt_ids),
-        PromptEvent.kind == "renamed",
+    events = (
+        select(PromptEvent.prompt_id, PromptEvent.old, PromptEvent.at, PushedCommit.commit)
+        .outerjoin(PushedCommit, _brought(PromptEvent))
+        .where(
+            PromptEvent.workspace_id == ledger.workspace_id, PromptEvent.kind == "renamed",
+            PromptEvent.prompt_id.in_(prompt_ids),
+        )
     )  # fmt: skip
     for row in db.execute(events):
-        left.setdefault(row.prompt_id, []).append((row.old, row.at))
+        at = _LAST if row.commit else row.at
+        left.setdefault(row.prompt_id, []).append((row.old, at))
     return Moves(found, left)
+
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def _brought(model: type[LabelMove | PromptEvent | Version]) -> ColumnElement[bool]:
+    """Of rows whose commit somebody brought: who."""
+    same = (PushedCommit.workspace_id == model.workspace_id, PushedCommit.commit == model.commit)
+    return and_(*same)

@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlalchemy import Connection, and_, or_, select
 
 from hub.people.rules import Policy, Rule, rule_for
-from hub.registry.models import Version
+from hub.registry.models import PushedCommit, Version
 from hub.registry.review import on_record
 from hub.registry.review.models import Merge
 
@@ -71,11 +71,28 @@ def unread(
         return []
     newer = or_(*(and_(Version.prompt_id == id, Version.number > n) for id, n in since))
     merged = and_(Merge.workspace_id == Version.workspace_id, Merge.commit == Version.commit)
+    pushed = and_(
+        PushedCommit.workspace_id == Version.workspace_id, PushedCommit.commit == Version.commit
+    )
     query = (
-        select(Version.prompt_id, Version.author, Version.author_email, Merge.reviewers)
+        select(
+            Version.prompt_id,
+            Version.author,
+            Version.author_email,
+            Merge.reviewers,
+            PushedCommit.name,
+            PushedCommit.email,
+        )
         .outerjoin(Merge, merged)
+        .outerjoin(PushedCommit, pushed)
         .where(Version.workspace_id == workspace_id, newer)
         .order_by(Version.prompt_id, Version.number)
     )
     rows = db.execute(query)
-    return [(row.prompt_id, row.author, row.author_email) for row in rows if not row.reviewers]
+    return [
+        (row.prompt_id, row.name, row.email)
+        if row.email
+        else (row.prompt_id, row.author, row.author_email)
+        for row in rows
+        if not row.reviewers
+    ]

@@ -1,0 +1,204 @@
+"""Asking for a line of commits to be taken as it is: what somebody pushed, or a forge had.
+
+    await arrive(publisher, workspace, line, actor=…, bring=…)
+
+They are judged like every other ask, commit by commit, and the ref moves with the others of the
+batch, if it still is where the line begins. Whoever brings them answers for them: what a commit
+says of its author is a claim, so a note (`brought`) says who that was.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from hub.errors import Conflict, Forbidden, HubError, Invalid
+from hub.people.policy import Actor, Need, WorkspaceRef, allows, require
+from hub.registry import brought, names
+from hub.registry.asks import Ask, Settled, address_of
+from hub.registry.commits import Change, Plan, clean_email, clean_name
+from hub.registry.document import Document
+from hub.registry.edits import label_gone, labels_along
+from hub.registry.follow import declared_ids, follow_main, prompt_changes
+from hub.registry.git_terms import DEPLOY, PUSHED
+from hub.registry.ledger import Held, Ledger
+from hub.registry.line import Line, Overtaken, Step
+from hub.registry.pinned import pinned
+from hub.registry.publish import Publisher
+from hub.registry.saves import Put, check_free, check_includes
+
+
+class Arrived(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    commit: str
+    versions: tuple[tuple[str, int], ...] = ()
+    """Name and number of each that it made."""
+    moves: tuple[tuple[str, str, int | None], ...] = ()
+    """Label, name and version."""
+
+
+async def arrive(
+    publisher: Publisher, workspace: WorkspaceRef, line: Line, *, actor: Actor,
+    bring: Callable[[], None] | None = None, answers: bool = True, strict: bool = True,
+    at: datetime | None = None,
+) -> Arrived:  # fmt: skip
+    """Put `line` on main as it is; durable, and in the index, when it returns.
+
+    `bring` has the objects put into the repository, once nothing speaks against it; it blocks.
+    `answers`: `actor` stands for the commits, and counts as the author of what they say, in place
+    of whoever they name. `strict` as in `read_line`.
+
+    Raises:
+        Overtaken: main has moved on since the line was read.
+        NeedsReview: the rules want it looked at first.
+        Forbidden: it deletes what is live, and this actor may not.
+        Invalid, Conflict: a file cannot be taken; the sentence names it.
+    """
+    require(actor, Need.SAVE, workspace.id)
+    ask = Arrival(
+        actor=actor, message="", at=at, line=line, bring=bring, answers=answers, strict=strict
+    )
+    return msgspec.convert(await publisher.publish(workspace, ask), Arrived)
+
+
+@dataclass(kw_only=True)
+class Arrival(Ask):
+    """Take a line of commits onto main."""
+
+    line: Line
+    answers: bool = True
+    strict: bool = True
+    labelled: bool = True
+    action: str = "history.pushed"
+    _snippets: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for step in self.line.steps:
+            self.names |= {name for name, _ in prompt_changes(step.commit)}
+            self.ids |= declared_ids(step.commit)
+            self._snippets |= {one for found in step.includes.values() for one in found}
+            if self.answers:
+                email = clean_email(address_of(self.actor))
+                step.commit.brought_by = clean_name(self.actor.name), email
+        self.names |= {name for name, _ in self._snippets}
+
+    def parts(self) -> tuple[Any, ...]:
+        return ("arrive", self.line.ref, self.line.old, self.line.new)
+
+    def subjects(self) -> list[str]:
+        return [self.line.ref.rpartition("/")[2]]
+
+    def detail(self) -> dict[str, Any]:
+        """Whom the commits name, beside who brought them."""
+        named = {f"{one.author} <{one.email}>" for one in (s.commit for s in self.line.steps)}
+        return super().detail() | {"authors": sorted(named)[:20]}
+
+    def look(self, db: Connection, ledger: Ledger) -> None:
+        # A name may become free within the line itself.
+        taken = {name for step in self.line.steps for name, _ in prompt_changes(step.commit)}
+        found = pinned(db, ledger.workspace_id, taken) if len(self.line.steps) > 1 else set[str]()
+        ledger.pinned |= {name: name in found for name in taken if len(self.line.steps) > 1}
+
+    def versions_wanted(self, ledger: Ledger) -> set[tuple[str, int]]:
+        ids = {id for name in self.names if (id := ledger.live.get(name))}
+        wanted = {(id, to.version) for (_, id), to in ledger.labels.items() if id in ids}
+        for name, number in self._snippets:
+            held = [h.id for h in ledger.prompts.values() if h.name == name]
+            wanted |= {(id, number) for id in [*held, ledger.former.get(name)] if id}
+        return wanted
+
+    def settle(self, ledger: Ledger) -> Settled:
+        line = self.line
+        if ledger.tips.get(line.ref) != line.old:
+            raise Overtaken(line.ref)
+        after = self._followed(ledger)
+        plans = [Plan(line.ref, None, step.commit, there=True) for step in line.steps]
+        if files := [*self._labels(ledger, after)]:
+            plans.append(self.plan(DEPLOY, "What was pushed to main moves or deletes", files))
+        ids = [step.commit.id for step in line.steps]
+        email = address_of(self.actor) if self.answers else ""
+        said = brought.notes(ids, self.actor.name, email)
+        plans.append(self.plan(PUSHED, f"Pushed to {self.subjects()[0]}", said))
+        return Settled(plans, lambda: _answer(ledger, line, plans))
+
+    def _followed(self, ledger: Ledger) -> Ledger:
+        """The ledger as it will be; each text is looked at as of its own commit.
+
+        Raises:
+            HubError: a file of one of them cannot be taken.
+        """
+        after = copy.deepcopy(ledger)
+        for step in self.line.steps if self.strict else ():
+            for change in step.commit.changes:
+                name = names.name_of(change.path)
+                if name is not None and change.data is not None:
+                    _check_file(after, step, name, change)
+            follow_main(after, step.commit)
+            _check_sound(ledger, after)
+        if not self.strict:
+            for step in self.line.steps:
+                follow_main(after, step.commit)
+        return after
+
+    def _labels(self, before: Ledger, after: Ledger) -> Iterator[Change]:
+        """Labels go where their prompt goes, and with it when it goes."""
+        for id in sorted({id for _, id in before.labels} & after.prompts.keys()):
+            held, then = before.prompts[id], after.prompts[id]
+            if then.deleted_at is not None and held.deleted_at is None:
+                self._check_may_delete(before, held)
+                for label in sorted(before.labels_of(id)):
+                    yield from label_gone(before, held, label)
+            elif then.name != held.name:
+                yield from labels_along(before, held, then.name)
+
+    def _check_may_delete(self, ledger: Ledger, held: Held) -> None:
+        if not allows(self.actor, Need.RELEASE, ledger.workspace_id):
+            live = ", ".join(sorted(ledger.labels_of(held.id)))
+            raise Forbidden(
+                f"{names.path_of(held.name)}: {held.name} is live ({live}), and deleting it would "
+                "take it away from the applications that use it. A reviewer or an administrator "
+                "can."
+            )
+
+
+def _check_file(ledger: Ledger, step: Step, name: str, change: Change) -> None:
+    """What a save in the browser would refuse, too; `ledger`: as the commit finds it."""
+    id = change.reading.id if change.reading else None
+    try:
+        if ledger.at(name) is None:
+            check_free(ledger, name, id)
+        document = Document()
+        check_includes(ledger, Put(name, document, None, step.includes.get(name, frozenset())))
+    except HubError as refused:
+        raise Conflict(f"{change.path} ({step.commit.id[:10]}): {refused.sentence}") from refused
+
+
+def _check_sound(before: Ledger, after: Ledger) -> None:
+    """No prompt has become one that cannot be served."""
+    for id, held in after.prompts.items():
+        known = before.prompts.get(id)
+        if held.problem is not None and (known is None or known.problem is None):
+            raise Invalid(f"{names.path_of(held.name)}: {held.problem}")
+
+
+def _answer(ledger: Ledger, line: Line, plans: list[Plan]) -> dict[str, Any]:
+    mine = [plan.commit for plan in plans]
+    return {
+        "commit": line.new,
+        "versions": [
+            (one.name, one.number) for one in ledger.new_versions
+            if any(one.commit is commit for commit in mine)
+        ],
+        "moves": [
+            (one.label, one.name, one.new) for one in ledger.moves
+            if any(one.commit is commit for commit in mine)
+        ],
+    }  # fmt: skip

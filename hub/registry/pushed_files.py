@@ -1,0 +1,78 @@
+"""Which files a push may bring to main, and how large they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.errors import Invalid
+from hub.registry import names
+from hub.registry.repository import Repository
+from hub.registry.yaml_read import LARGEST_FILE
+
+PLAIN = "100644"
+NONE = "000000"
+"""The mode of what is not there."""
+_KINDS = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}
+
+
+def check_plain(path: str, mode: str) -> None:
+    """Raises:
+    Invalid: it is no file, or one that could be run.
+    """
+    if mode not in (PLAIN, NONE):
+        what = _KINDS.get(mode, "not a plain file")
+        raise Invalid(f"{shown(path)}: this is {what}. A workspace holds plain prompt files alone.")
+
+
+def prompt_at(path: str, mode: str) -> str:
+    """The prompt that lies there.
+
+    Raises:
+        Invalid: none may, or not as what it is.
+    """
+    check_plain(path, mode)
+    name = names.name_of(path)
+    if name is None and mode != NONE:
+        raise Invalid(_not_a_name(path))
+    if name is None:
+        raise Invalid(f"{shown(path)}: only prompt files (`….prompt.yml`) can be changed.")
+    return name
+
+
+def shown(path: str) -> str:
+    """A path as a terminal can show it, whatever bytes it holds."""
+    return ascii(path)[1:-1][:200]
+
+
+def _not_a_name(path: str) -> str:
+    if not path.endswith(names.SUFFIX):
+        return (
+            f"{shown(path)}: only prompt files belong here; their names end with `{names.SUFFIX}`."
+        )
+    try:
+        names.check_name(path.removesuffix(names.SUFFIX))
+    except names.InvalidName as refused:
+        return f"{shown(path)}: {refused.sentence}"
+    return f"{shown(path)}: this cannot be the name of a prompt."
+
+
+def check_sizes(repository: Repository, files: Sequence[tuple[str, str]], most: int) -> None:
+    """Look at paths and ids, before a byte of the files is read.
+
+    Raises:
+        Invalid: a file is larger than 1 MiB, or all of them than `most`, or one is missing.
+    """
+    asked = "".join(f"{blob}\n" for _, blob in files).encode()
+    out = repository.run("cat-file", "--batch-check", stdin=asked).decode("ascii", "replace")
+    whole = 0
+    for (path, _), line in zip(files, out.splitlines(), strict=True):
+        _, kind, size = (*line.split(" "), "", "")[:3]
+        if kind != "blob":
+            raise Invalid(f"{shown(path)}: its content is missing from the push.")
+        if int(size) > LARGEST_FILE:
+            raise Invalid(f"{shown(path)}: {int(size):,} bytes; 1 MiB is the most. Shorten it.")
+        whole += int(size)
+    if whole > most:
+        raise Invalid(
+            f"This changes {whole:,} bytes of text; {most >> 20} MiB is the most at once."
+        )
