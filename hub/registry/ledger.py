@@ -211,17 +211,15 @@ class Ledger:
 
     def load_former(self, db: Connection, *, names: Iterable[str]) -> None:
         """Who once had these names."""
-        for part in _parts(names):
-            query = select(OldName.name, OldName.prompt_id).where(
-                OldName.workspace_id == self.workspace_id, OldName.name.in_(part)
-            )
-            for name, id in db.execute(query):
-                self.former.setdefault(name, id)
+        self._load_former(db, OldName.name, names)
 
     def load_former_names(self, db: Connection, ids: Iterable[str]) -> None:
-        for part in _parts(ids):
+        self._load_former(db, OldName.prompt_id, ids)
+
+    def _load_former(self, db: Connection, by: Any, wanted: Iterable[str]) -> None:
+        for part in _parts(wanted):
             query = select(OldName.name, OldName.prompt_id).where(
-                OldName.workspace_id == self.workspace_id, OldName.prompt_id.in_(part)
+                OldName.workspace_id == self.workspace_id, by.in_(part)
             )
             for name, id in db.execute(query):
                 self.former.setdefault(name, id)
