@@ -58,12 +58,13 @@ from hub.registry.review import builtin
 from hub.registry.review.queue import Queue
 from hub.registry.review.ringing import open_bell
 from hub.settings import Settings
+from hub.sync import routes as sync
 from hub.sync.carrier import Carrier
 from hub.sync.delivery import Served
 from hub.sync.described import PATHS
 from hub.sync.doors import Doors
-from hub.sync.foreign import langfuse
 from hub.sync.git_http import GitDoor
+from hub.sync.webhooks.worker import open_webhooks
 
 log = logging.getLogger("hub")
 
@@ -91,7 +92,7 @@ def create_app(settings: Settings) -> Front:
             *reviewing_api.ROUTES,
             *playground.ROUTES,
             *playground_api.ROUTES,
-            langfuse.ROUTER,
+            *sync.ROUTES,
             *([styleguide] if settings.debug else []),
         ],
         guards=[gate],
@@ -133,22 +134,22 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         state.engine, state.renderer = state.playground.engine, state.playground.renderer
         state.key_table = KeyTable(state.database)
         stack.push_async_callback(state.key_table.note_use)
-        state.backoff = Backoff()
-        state.make_repository = partial(_make_repository, settings)
-        state.labels_in_use, state.rule_words = labels_in_use, rule_words
+        _lend_to_pages(state, settings)
         state.watch = Watch(state.database)
         state.watch.listen(state.key_table.on_event)
         state.queue = Queue(state.database)
         state.bell, ringing = open_bell(settings, state.database, state.queue, state.watch)
         state.badges = state.bell.badges
         stack.callback(state.bell.close)
-        state.tried_two_models = tried_two_models
         always = security_headers(settings)
         state.served = Served(state.database, state.key_table, state.watch, always)
         stack.callback(state.served.close)
         state.carrier = Carrier(state.database, state.key_table, state.served)
         doors = Doors(state.carrier, state.key_table, always)
         await state.watch.start()
+        state.webhooks = await stack.enter_async_context(
+            open_webhooks(settings, state.database, state.watch)
+        )
         await stack.enter_async_context(
             background(
                 state.watch.run(),
@@ -162,6 +163,14 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         git_door = GitDoor(state.publisher, state.key_table, settings.url)
         behind = git_door.around(doors.around(state.served.before(cast(App, app))))
         yield Behind(behind, lambda scope: state.served.answer(scope) or doors.quick(scope))
+
+
+def _lend_to_pages(state: State, settings: Settings) -> None:
+    """What the pages of one room need of another, which they may not import."""
+    state.backoff = Backoff()
+    state.make_repository = partial(_make_repository, settings)
+    state.labels_in_use, state.rule_words = labels_in_use, rule_words
+    state.tried_two_models = tried_two_models
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ WITH_TABLES = (
     "hub.registry.callers",
     "hub.registry.review.models",
     "hub.playground.models",
+    "hub.sync.webhooks.models",
 )
 SEARCH = "prompt_search"
 """The full-text table and what SQLite keeps beside it; written by hand in the first migration."""

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import JSON, Index, String, func, select
+from sqlalchemy import JSON, ColumnElement, Connection, Index, String, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base, Database, now
 
 log = logging.getLogger("hub")
+
+T = TypeVar("T")
+OVERLAP = timedelta(seconds=30)
+"""Postgres hands out ids before the commit: events this young may still get an older neighbour."""
 
 Listener = Callable[[str, str, Mapping[str, Any]], None]
 """Called with an event's kind, subject and payload; must be quick and may be called twice."""
@@ -57,12 +61,10 @@ def announce(
 class Watch:
     """Tells this process what others wrote: asks for new events twice a second.
 
-    Postgres hands out ids before the commit, so a lower id may appear after a higher one: events
-    younger than `OVERLAP` are read again, and told only once.
+    Events younger than `OVERLAP` are read again, and told only once.
     """
 
     EVERY = 0.5
-    OVERLAP = timedelta(seconds=30)
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -80,7 +82,7 @@ class Watch:
 
     async def look(self) -> None:
         """Tell the listeners what is new."""
-        settled, after = now() - self.OVERLAP, self._floor
+        settled, after = now() - OVERLAP, self._floor
         while events := await self._after(after):
             for event in events:
                 if event.id not in self._told:
@@ -111,3 +113,64 @@ class Watch:
                 listener(event.kind, event.subject, event.payload)
             except Exception:
                 log.exception("a listener failed on event %s (%s)", event.id, event.kind)
+
+
+class Tail(Generic[T]):
+    """Reads the outbox on from where it was, also over a restart; misses nothing.
+
+    At least once: how far it was read is kept with what was made of it, in one transaction, and
+    lags behind, so that a crash shows some events again. `make` refuses the doubles.
+    """
+
+    AT_ONCE = 200
+    LAG = 1000
+    """Events that concern nobody after which the position is written down all the same."""
+
+    def __init__(
+        self, database: Database, reader: str, concerns: ColumnElement[bool],
+        make: Callable[[Connection, Sequence[int]], T],
+    ) -> None:  # fmt: skip
+        """`reader`: the name its position is kept by. `concerns`: of an `Event`. `make`: given the
+        ids of events that do, in the transaction that moves the position."""
+        self._database, self._reader, self._make = database, reader, make
+        self._query = select(Event.id, Event.at, concerns.label("concerns"))
+        self._begun = False
+        self._floor = self._kept = 0
+        self._told: set[int] = set()
+
+    async def look(self) -> list[T]:
+        """Make what is new; returns what `make` did."""
+        if not self._begun:
+            self._floor = self._kept = await self._database.read_at_once(self._position)
+            self._begun = True
+        made: list[T] = []
+        settled, after = now() - OVERLAP, self._floor
+        while events := await self._after(after):
+            fresh = [one.id for one in events if one.concerns and one.id not in self._told]
+            floor = max([self._floor, *(one.id for one in events if one.at < settled)])
+            if fresh or floor - self._kept > self.LAG:
+                made.append(await self._write(fresh, floor))
+            self._told.update(fresh)
+            self._floor, after = floor, events[-1].id
+        self._told = {one for one in self._told if one > self._floor}
+        return made
+
+    async def _after(self, number: int) -> Sequence[Any]:
+        query = self._query.where(Event.id > number).order_by(Event.id).limit(self.AT_ONCE)
+        return await self._database.read_at_once(lambda db: db.execute(query).all())
+
+    async def _write(self, event_ids: Sequence[int], floor: int) -> T:
+        mine = Position.reader == self._reader
+
+        def write(db: Connection) -> T:
+            made = self._make(db, event_ids)
+            if not db.execute(update(Position).where(mine).values(event_id=floor)).rowcount:
+                db.execute(insert(Position).values(reader=self._reader, event_id=floor))
+            return made
+
+        made = await self._database.write_at_once(write)
+        self._kept = floor
+        return made
+
+    def _position(self, db: Connection) -> int:
+        return db.scalar(select(Position.event_id).where(Position.reader == self._reader)) or 0

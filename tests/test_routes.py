@@ -27,6 +27,8 @@ PUBLIC = {
     # The foot of a letter: the link is signed, and ending the letters is all it can do.
     "GET /mail/off/{token:str}",
     "POST /mail/off/{token:str}",
+    # A forge tells of a push: signed with the workspace's secret, or it is told nothing.
+    "POST /api/incoming/{place:str}",
 }
 """What anybody may reach without signing in. A line more is a decision: say why in review."""
 

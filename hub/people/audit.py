@@ -61,6 +61,14 @@ SAID = {
     "prompts.imported": "brought in",
     "version.restored": "restored a version of",
     "version.saved": "saved a version of",
+    "webhook.added": "added the webhook",
+    "webhook.changed": "changed the webhook",
+    "webhook.left-out": "left out a message to the webhook",
+    "webhook.paused": "paused the webhook",
+    "webhook.removed": "removed the webhook",
+    "webhook.resumed": "resumed the webhook",
+    "webhook.secret": "made a new secret for the webhook",
+    "webhook.secret-ended": "ended the secret before of the webhook",
     "workspace.created": "made the workspace",
 }
 """How an action reads between the person and the subject; an unknown one is shown as it is."""

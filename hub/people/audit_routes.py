@@ -32,6 +32,7 @@ KINDS = (
     ("member.", "People and roles"),
     ("key.", "Keys"),
     ("connection.", "Connections"),
+    ("webhook.", "Webhooks"),
 )
 """What the page offers to narrow down to, by how the actions begin."""
 

@@ -36,6 +36,8 @@ def table_of(model: type[Base]) -> Table:
 _PROMPTS, _VERSIONS = table_of(Prompt), table_of(Version)
 _EVENTS, _MOVES, _OLD_NAMES = table_of(PromptEvent), table_of(LabelMove), table_of(OldName)
 _OUTBOX = table_of(Event)
+LONGEST_WHY = 500
+"""Characters of a reason that an event repeats; the whole of it is in the history."""
 _LABELS = table_of(Label)
 _CHANGING = (
     "title", "description", "tags", "head", "hash", "blob", "changed_at", "changed_by", "change",
@@ -232,7 +234,8 @@ def _saved(known: Known) -> dict[str, Any]:
         "subject": known.name,
         "payload": {
             "id": known.prompt_id, "name": known.name, "version": known.number,
-            "hash": known.hash, "commit": known.commit_id,
+            "hash": known.hash, "commit": known.commit_id, "by": known.author,
+            "why": known.message[:LONGEST_WHY],
         },
     }  # fmt: skip
 
@@ -244,6 +247,7 @@ def _happenings(ledger: Ledger) -> list[dict[str, Any]]:
             "subject": one.new or one.old,
             "payload": {
                 "id": one.prompt_id, "old": one.old, "new": one.new, "commit": one.commit.id,
+                "by": one.commit.author, "why": one.commit.message[:LONGEST_WHY],
             },
         }
         for one in ledger.events
@@ -256,6 +260,7 @@ def _moved(one: Moved) -> dict[str, Any]:
         "subject": f"{one.label} {one.name}",
         "payload": {
             "id": one.prompt_id, "name": one.name, "label": one.label, "old": one.old,
-            "new": one.new, "commit": one.commit.id,
+            "new": one.new, "commit": one.commit.id, "by": one.commit.author,
+            "why": one.commit.message[:LONGEST_WHY],
         },
     }  # fmt: skip

@@ -1,14 +1,14 @@
 """Notices: made from the outbox, once per event and person; read, and marked as seen.
 
-At least once: how far the outbox was told of is kept with the notices themselves, in one
-transaction, and lags behind, so that a crash tells some events again; the table refuses doubles.
+After a crash some events are told again; the table refuses doubles.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Insert, func, select, update
@@ -17,9 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database, now
-from hub.outbox import Event, Position
+from hub.outbox import Event, Tail
 from hub.people.models import Account
-from hub.registry.ledger_rows import upsert
 from hub.registry.review import mail_times
 from hub.registry.review.models import Notice
 from hub.registry.review.telling import KINDS, Happened, Told, tell
@@ -27,11 +26,6 @@ from hub.registry.review.telling import KINDS, Happened, Told, tell
 log = logging.getLogger("hub.notices")
 
 READER = "notices"
-OVERLAP = timedelta(seconds=30)
-"""Postgres hands out ids before the commit: events this young may still get an older neighbour."""
-AT_ONCE = 200
-LAG = 1000
-"""Events that are nobody's business after which the position is written down all the same."""
 PAGE = 50
 MOST_COUNTED = 100
 
@@ -40,48 +34,12 @@ class Reader:
     """Reads the outbox on from where it was; `mails`: whether the hub can send letters at all."""
 
     def __init__(self, database: Database, *, mails: bool) -> None:
-        self._database, self._mails = database, mails
-        self._begun = False
-        self._floor = self._kept = 0
-        self._told: set[int] = set()
+        concerns = Event.kind.in_(KINDS)
+        self._tail = Tail(database, READER, concerns, partial(make, mails=mails))
 
     async def look(self) -> set[int]:
         """Make the notices of what is new; returns whom they are for."""
-        if not self._begun:
-            self._floor = self._kept = await self._database.read_at_once(_position)
-            self._begun = True
-        whom: set[int] = set()
-        settled, after = now() - OVERLAP, self._floor
-        while events := await self._after(after):
-            fresh = [one.id for one in events if one.id not in self._told and one.kind in KINDS]
-            floor = max([self._floor, *(one.id for one in events if one.at < settled)])
-            if fresh or floor - self._kept > LAG:
-                whom |= await self._make(fresh, floor)
-            self._told.update(fresh)
-            self._floor, after = floor, events[-1].id
-        self._told = {one for one in self._told if one > self._floor}
-        return whom
-
-    async def _after(self, number: int) -> Sequence[Any]:
-        query = select(Event.id, Event.kind, Event.at).where(Event.id > number)
-        query = query.order_by(Event.id).limit(AT_ONCE)
-        return await self._database.read_at_once(lambda db: db.execute(query).all())
-
-    async def _make(self, event_ids: Sequence[int], floor: int) -> set[int]:
-        """One transaction: the notices, and how far we are for certain."""
-
-        def write(db: Connection) -> set[int]:
-            whom = make(db, event_ids, mails=self._mails)
-            upsert(db, Position, [{"reader": READER, "event_id": floor}])
-            return whom
-
-        whom = await self._database.write_at_once(write)
-        self._kept = floor
-        return whom
-
-
-def _position(db: Connection) -> int:
-    return db.scalar(select(Position.event_id).where(Position.reader == READER)) or 0
+        return set[int]().union(*await self._tail.look())
 
 
 def make(db: Connection, event_ids: Sequence[int], *, mails: bool) -> set[int]:

@@ -225,6 +225,12 @@ def _policy(circle: _Circle, event: Happened) -> list[Saying]:
     return [(circle.with_role("admin"), f"{event.by} {deed}.", "settings/rules")]
 
 
+def _webhook(circle: _Circle, event: Happened) -> list[Saying]:
+    text = f"The webhook “{event.subject}” was paused: {event.says('sentence')}"
+    url = f"settings/webhooks/{event.payload.get('webhook')}"
+    return [(circle.with_role("admin"), text, url)]
+
+
 _SAY: dict[str, Callable[[_Circle, Happened], list[Saying]]] = {
     "proposal.opened": _opened,
     "proposal.revised": _revised,
@@ -242,6 +248,7 @@ _SAY: dict[str, Callable[[_Circle, Happened], list[Saying]]] = {
     "policy.approved": _policy,
     "policy.declined": _policy,
     "policy.changed": _policy,
+    "webhook.paused": _webhook,
 }
 _TO_THE_DOER = frozenset({"release.refused"})
 """The hub did it; they asked for it earlier."""

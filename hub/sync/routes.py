@@ -1,0 +1,12 @@
+"""The routes of this room that the web framework answers; see `doors` and `git_http` for others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.sync.foreign import langfuse
+from hub.sync.webhooks import api, door, inlet_pages, pages
+
+ROUTES: list[Any] = [
+    *pages.ROUTES, *inlet_pages.ROUTES, *api.ROUTES, door.hear, langfuse.ROUTER
+]  # fmt: skip
