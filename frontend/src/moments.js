@@ -28,7 +28,8 @@ export function showMoments(root = document) {
     if (!Number.isNaN(moment.getTime())) element.textContent = exact.format(moment);
   }
   for (const element of root.querySelectorAll("[data-zone]")) {
-    element.textContent = `${Intl.DateTimeFormat().resolvedOptions().timeZone}, ${zone(ahead())}`;
+    const names = new Set([Intl.DateTimeFormat().resolvedOptions().timeZone, zone(ahead())]);
+    element.textContent = [...names].join(", ");
   }
   for (const field of root.querySelectorAll("input[data-local]")) {
     if (field.dataset.local) field.value = asTyped(field.dataset.local);

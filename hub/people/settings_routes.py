@@ -101,12 +101,7 @@ async def labels_page(
 @get("/{slug:str}/settings/about", needs=Need.READ, name="settings:about")
 async def about_page(request: Ask, workspace: NamedDependency[WorkspaceRef]) -> Template:
     state = request.app.state
-    path = state.settings.repositories.resolve() / f"{workspace.slug}.git"
-    more: dict[str, Any] = {
-        "url": state.settings.url,
-        "version": state.version,
-        "repository": str(path),
-    }
+    more: dict[str, Any] = {"url": state.settings.url, "version": state.version}
     return page(request, "people/about.html", section="settings", **more)
 
 
