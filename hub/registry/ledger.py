@@ -12,16 +12,15 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, tuple_
+from sqlalchemy import Connection, Select, and_, or_, select, tuple_
 
 from hub.registry.brought import Brought
 from hub.registry.commits import Commit
 from hub.registry.deploy_file import ALL
-from hub.registry.models import Content, Label, OldName, Prompt, Version
+from hub.registry.ledger_queries import BY_ID, DEAD, LIVING, PROMPT, VERSION, parts, versions
+from hub.registry.models import Content, Label, OldName, Version
 from hub.registry.reading import Reading
 from hub.registry.review.follow_proposals import HeldProposal, Landed, Offered
-
-_MANY = 5000
 
 
 class Held(msgspec.Struct, kw_only=True):
@@ -193,16 +192,16 @@ class Ledger:
         """Prompts by name (living and dead) or by id."""
         asked_names = {name for name in names if name not in self.live}
         # Two questions, since the index by name is one of the living and one of the dead.
-        for part in _parts(asked_names):
-            self._load(db, _LIVING, part)
-        for part in _parts(name for name in asked_names if name not in self.live):
-            self._load(db, _DEAD, part)
-        for part in _parts({id for id in ids if id not in self.prompts}):
-            self._load(db, _BY_ID, part)
+        for part in parts(asked_names):
+            self._load(db, LIVING, part)
+        for part in parts(name for name in asked_names if name not in self.live):
+            self._load(db, DEAD, part)
+        for part in parts({id for id in ids if id not in self.prompts}):
+            self._load(db, BY_ID, part)
 
     def _load(self, db: Connection, query: Select[*tuple[Any, ...]], wanted: list[str]) -> None:
         for values in db.execute(query, {"workspace": self.workspace_id, "wanted": wanted}):
-            held = Held(**dict(zip(_PROMPT, values, strict=True)))
+            held = Held(**dict(zip(PROMPT, values, strict=True)))
             held.stood = held.stands()
             if held.id not in self.prompts:
                 self.prompts[held.id] = held
@@ -217,7 +216,7 @@ class Ledger:
         self._load_former(db, OldName.prompt_id, ids)
 
     def _load_former(self, db: Connection, by: Any, wanted: Iterable[str]) -> None:
-        for part in _parts(wanted):
+        for part in parts(wanted):
             query = select(OldName.name, OldName.prompt_id).where(
                 OldName.workspace_id == self.workspace_id, by.in_(part)
             )
@@ -227,7 +226,7 @@ class Ledger:
     def load_labels(self, db: Connection, ids: Iterable[str]) -> None:
         """Where labels point, for these prompts, and the versions they point at."""
         wanted: set[tuple[str, int]] = set()
-        for part in _parts(ids):
+        for part in parts(ids):
             query = select(
                 Label.label, Label.prompt_id, Label.version, Label.hash, Label.moved_at,
                 Label.moved_by, Label.reason, Label.beside,
@@ -243,60 +242,29 @@ class Ledger:
         self.load_versions(db, wanted)
 
     def load_versions(self, db: Connection, wanted: Iterable[tuple[str, int]]) -> None:
-        for part in _parts({pair for pair in wanted if pair not in self.versions}):
-            query = _versions(self.workspace_id).where(
+        for part in parts({pair for pair in wanted if pair not in self.versions}):
+            query = versions(self.workspace_id).where(
                 tuple_(Version.prompt_id, Version.number).in_(part)
             )
             self._load_versions(db, query)
 
     def load_versions_by_hash(self, db: Connection, wanted: Iterable[tuple[str, str]]) -> None:
-        for part in _parts(wanted):
-            query = _versions(self.workspace_id).where(
+        for part in parts(wanted):
+            query = versions(self.workspace_id).where(
                 or_(*(and_(Version.prompt_id == id, Version.hash == h) for id, h in part))
             )
             self._load_versions(db, query)
 
     def _load_versions(self, db: Connection, query: Select[*tuple[Any, ...]]) -> None:
         for values in db.execute(query):
-            known = Known(**dict(zip(_VERSION, values, strict=True)))
+            known = Known(**dict(zip(VERSION, values, strict=True)))
             self.versions.setdefault((known.prompt_id, known.number), known)
 
     def load_contents(self, db: Connection, hashes: Iterable[str]) -> None:
         """The bytes of prompt files."""
-        for part in _parts({one for one in hashes if one not in self.contents}):
+        for part in parts({one for one in hashes if one not in self.contents}):
             query = select(Content.hash, Content.data).where(
                 Content.workspace_id == self.workspace_id, Content.hash.in_(part)
             )
             for digest, data in db.execute(query):
                 self.contents[digest] = data
-
-
-_PROMPT = (
-    "row", "id", "name", "title", "description", "tags", "head", "hash", "blob", "created_at",
-    "changed_at", "changed_by", "change", "deleted_at", "problem",
-)  # fmt: skip
-_WANTED = bindparam("wanted", expanding=True)
-
-
-def _prompts(*which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    columns: list[Any] = [getattr(Prompt, name) for name in _PROMPT]
-    return select(*columns).where(Prompt.workspace_id == bindparam("workspace"), *which)
-
-
-# Built once: building takes longer than asking.
-_LIVING = _prompts(Prompt.deleted_at.is_(None), Prompt.name.in_(_WANTED))
-_DEAD = _prompts(Prompt.deleted_at.is_not(None), Prompt.name.in_(_WANTED))
-_BY_ID = _prompts(Prompt.id.in_(_WANTED))
-_VERSION = ("prompt_id", "number", "hash", "blob", "commit", "name", "author", "message")
-
-
-def _versions(workspace_id: int) -> Select[*tuple[Any, ...]]:
-    columns: list[Any] = [getattr(Version, name) for name in _VERSION]
-    return select(*columns).where(Version.workspace_id == workspace_id)
-
-
-def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
-    """Portions that a database takes in one statement."""
-    everything = sorted(values)
-    for start in range(0, len(everything), _MANY):
-        yield everything[start : start + _MANY]
