@@ -16,10 +16,7 @@ from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.response import Template
-from litestar.router import Router
 from litestar.template import TemplateConfig
 from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,6 +25,7 @@ from hub import web
 from hub.assets import Assets
 from hub.db import Database
 from hub.front import App, Behind, Front, security_headers
+from hub.openapi import openapi
 from hub.outbox import Watch
 from hub.parts import open_parts
 from hub.people import (
@@ -45,12 +43,12 @@ from hub.people.keys import KeyTable
 from hub.people.policy import Need
 from hub.playground import api as playground_api
 from hub.playground import routes as playground
+from hub.playground.filling import Filling
 from hub.playground.grid import tried_two_models
 from hub.playground.room import open_playground
 from hub.registry import api as registry_api
 from hub.registry import catalog, proposals_api, releases_api, reviewing_api
 from hub.registry import routes as registry
-from hub.registry.api_schema import JsonSchema
 from hub.registry.due import Due
 from hub.registry.models import Label
 from hub.registry.repository import Repository
@@ -61,8 +59,9 @@ from hub.settings import Settings
 from hub.sync import routes as sync
 from hub.sync.carrier import Carrier
 from hub.sync.delivery import Served
-from hub.sync.described import PATHS
 from hub.sync.doors import Doors
+from hub.sync.foreign.mcp_door import McpDoor
+from hub.sync.foreign.mcp_door import Parts as McpParts
 from hub.sync.git_http import GitDoor
 from hub.sync.webhooks.worker import open_webhooks
 
@@ -105,7 +104,7 @@ def create_app(settings: Settings) -> Front:
         exception_handlers={HTTPException: web.on_error, Exception: web.on_error},
         template_config=TemplateConfig(instance=web.engine(fresh=settings.debug)),
         csrf_config=csrf(settings),
-        openapi_config=openapi(),
+        openapi_config=openapi(VERSION),
         include_in_schema=False,
         request_max_body_size=LARGEST,
         logging_config=None,
@@ -145,7 +144,8 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         state.served = Served(state.database, state.key_table, state.watch, always)
         stack.callback(state.served.close)
         state.carrier = Carrier(state.database, state.key_table, state.served)
-        doors = Doors(state.carrier, state.key_table, always)
+        mcp = McpDoor(_mcp_parts(state), state.key_table)
+        state.served.listeners.append(mcp.on_event)
         await state.watch.start()
         state.webhooks = await stack.enter_async_context(
             open_webhooks(settings, state.database, state.watch)
@@ -159,10 +159,25 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
                 *state.carrier.work(),
             )
         )
-        await stack.enter_async_context(state.carrier.leaving())
-        git_door = GitDoor(state.publisher, state.key_table, settings.url)
-        behind = git_door.around(doors.around(state.served.before(cast(App, app))))
-        yield Behind(behind, lambda scope: state.served.answer(scope) or doors.quick(scope))
+        await stack.enter_async_context(mcp.running())
+        await stack.enter_async_context(state.carrier.leaving(mcp.goodbye))
+        yield _behind(app, mcp, always)
+
+
+def _behind(app: Litestar, mcp: McpDoor, always: list[tuple[bytes, bytes]]) -> Behind:
+    """The doors before the framework, one behind the other."""
+    state = app.state
+    doors = Doors(state.carrier, state.key_table, always)
+    git_door = GitDoor(state.publisher, state.key_table, state.settings.url)
+    behind = git_door.around(doors.around(mcp.around(state.served.before(cast(App, app)))))
+    return Behind(behind, lambda scope: state.served.answer(scope) or doors.quick(scope))
+
+
+def _mcp_parts(state: State) -> McpParts:
+    return McpParts(
+        database=state.database, publisher=state.publisher, carrier=state.carrier,
+        filling=Filling(state.database, state.renderer), url=state.settings.url, version=VERSION,
+    )  # fmt: skip
 
 
 def _lend_to_pages(state: State, settings: Settings) -> None:
@@ -260,29 +275,4 @@ def csrf(settings: Settings) -> CSRFConfig:
         cookie_httponly=True,
         cookie_samesite="lax",
         exclude="^/(api|mail/off)/",
-    )
-
-
-class _SchemaOnly(Router):
-    """Litestar's schema pages without its own not-found page below `/api`."""
-
-    def register(self, value: Any) -> list[Any]:
-        return super().register(value) if "/openapi.json" in value.paths else []
-
-
-def openapi() -> OpenAPIConfig:
-    """The description of the REST interface, at `/api/openapi.json`; no page draws it."""
-    bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="ph_…")
-    return OpenAPIConfig(
-        title="Prompt Hub",
-        version=VERSION,
-        description="Prompts, versions and labels of a workspace. The key says which workspace.",
-        path="/api",
-        use_handler_docstrings=True,
-        render_plugins=[JsonSchema(path="/openapi.json", paths=PATHS)],
-        openapi_router=_SchemaOnly(
-            "/api", route_handlers=[], include_in_schema=False, opt={"needs": Need.PUBLIC}
-        ),
-        components=Components(security_schemes={"key": bearer}),
-        security=[{"key": []}],
     )

@@ -14,6 +14,8 @@ from hub.people.gate import check_routes, needed
 from hub.people.policy import MAY, Need
 from hub.settings import Settings
 from hub.sync import git_http
+from hub.sync.foreign import mcp_door
+from hub.sync.foreign.mcp_tools import TOOLS
 from tests.cast import BASE, Browser, Cast
 
 PUBLIC = {
@@ -73,13 +75,17 @@ async def test_the_public_routes_are_the_reviewed_ones(hub: Front):
 
 
 def test_the_routes_before_the_framework_say_it_too():
-    """What git asks for; strangers are met in `test_git_clone` and `test_git_push`."""
+    """What git and agents ask for; strangers are met in their own tests."""
     assert git_http.NEEDS == {
         ("GET", "/info/refs", "service=git-upload-pack"): Need.READ,
         ("POST", "/git-upload-pack", ""): Need.READ,
         ("GET", "/info/refs", "service=git-receive-pack"): Need.PROPOSE,
         ("POST", "/git-receive-pack", ""): Need.PROPOSE,
     }
+    assert mcp_door.NEED is Need.READ
+    needs = {name: tool.needs for name, tool in TOOLS.items()}
+    assert needs.pop("propose_change") is Need.PROPOSE
+    assert set(needs.values()) == {Need.READ}
 
 
 def test_the_app_does_not_start_with_a_route_that_forgot():

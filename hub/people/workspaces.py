@@ -20,7 +20,7 @@ RESERVED = frozenset(
         "sign-in", "sign-out", "account", "workspaces", "api", "static", "healthz", "readyz",
         "metrics", "admin", "new", "settings", "help", "docs", "about", "home", "login", "logout",
         "users", "user", "git", "www", "assets", "invite", "search", "robots", "favicon", "public",
-        "hub", "prompthub", "theme", "styleguide", "mail",
+        "hub", "prompthub", "theme", "styleguide", "mail", "mcp", "v1",
     }
 )  # fmt: skip
 

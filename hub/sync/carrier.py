@@ -236,11 +236,17 @@ class Carrier:
         ]  # fmt: skip
 
     @asynccontextmanager
-    async def leaving(self) -> AsyncGenerator[None]:
+    async def leaving(self, *others: Callable[[], object]) -> AsyncGenerator[None]:
         """Streams are told of the end when it is asked for: servers wait for open connections
-        before they close the app, and an app with open streams would keep them waiting."""
+        before they close the app, and an app with open streams would keep them waiting.
+        `others`: what ends streams that are not ours."""
         loop = asyncio.get_running_loop()
-        restore = _before_signals(lambda: loop.call_soon_threadsafe(self.streams.goodbye))
+
+        def tell() -> None:
+            for goodbye in (self.streams.goodbye, *others):
+                loop.call_soon_threadsafe(goodbye)
+
+        restore = _before_signals(tell)
         try:
             yield
         finally:

@@ -1,0 +1,82 @@
+"""Prompts filled in for programs that come by other doors than the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from hub.db import Database
+from hub.errors import Invalid
+from hub.playground import examples
+from hub.playground.render import Renderer
+from hub.playground.values import Field, fields_of, read, show
+from hub.registry.record import VersionView
+
+Json = dict[str, Any]
+MOST_SUGGESTED = 100
+_EITHER = ("yes", "no")
+
+
+class Argument(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that has to be, or may be, given."""
+
+    name: str
+    help: str
+    required: bool
+
+
+class Filling:
+    """What is asked for, what may stand there, and the prompt with it."""
+
+    def __init__(self, database: Database, renderer: Renderer) -> None:
+        self._database = database
+        self._renderer = renderer
+
+    def arguments(self, view: VersionView) -> list[Argument]:
+        """In the order of their use."""
+        return [
+            Argument(name=one.name, help=one.help, required=one.required)
+            for one in fields_of(view.tree)
+        ]
+
+    async def typed(self, view: VersionView, typed: Mapping[str, str]) -> Json:
+        """The request of a chat with values as people write them.
+
+        Raises:
+            Invalid: a value cannot be read, is not known or is missing; the sentence says which.
+        """
+        fields = fields_of(view.tree)
+        values, wrong = read(fields, typed)
+        for name, sentence in wrong.items():
+            raise Invalid(f"{name}: {sentence}")
+        _no_others(fields, typed)
+        return await self.request(view, values)
+
+    async def request(self, view: VersionView, values: Json) -> Json:
+        """The request of a chat: `messages`, and the prompt's own model and settings."""
+        return await self._renderer.request(view.tree, dict(view.snippets), values)
+
+    async def suggestions(
+        self, workspace_id: int, view: VersionView, name: str, begun: str
+    ) -> list[str]:
+        """What may stand there and begins so: from what the prompt says of it, and its examples."""
+        field = next((one for one in fields_of(view.tree) if one.name == name), None)
+        if field is None:
+            return []
+        found = dict.fromkeys(_EITHER if field.control == "boolean" else (field.example,))
+        async with self._database.read() as db:
+            for one in await examples.listing(db, workspace_id, view.prompt_id):
+                found[show(one.variables.get(name))] = None
+        begun = begun.casefold()
+        fitting = [one for one in found if one and one.casefold().startswith(begun)]
+        return fitting[:MOST_SUGGESTED]
+
+
+def _no_others(fields: list[Field], typed: Mapping[str, str]) -> None:
+    known = [one.name for one in fields]
+    if others := sorted(set(typed) - set(known)):
+        raise Invalid(
+            f"{others[0][:80]} is not asked for here; known are {', '.join(known) or 'none'}."
+        )
