@@ -63,6 +63,7 @@ from hub.sync.doors import Doors
 from hub.sync.foreign.mcp_door import McpDoor
 from hub.sync.foreign.mcp_door import Parts as McpParts
 from hub.sync.git_http import GitDoor
+from hub.sync.remote_watch import open_remotes
 from hub.sync.webhooks.worker import open_webhooks
 
 log = logging.getLogger("hub")
@@ -127,9 +128,8 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_parts(settings))
         state.database, state.publisher = parts.database, parts.publisher
-        state.playground = await stack.enter_async_context(
-            open_playground(settings, state.database)
-        )
+        opened = open_playground(settings, state.database)
+        state.playground = await stack.enter_async_context(opened)
         state.engine, state.renderer = state.playground.engine, state.playground.renderer
         state.key_table = KeyTable(state.database)
         stack.push_async_callback(state.key_table.note_use)
@@ -159,6 +159,7 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
                 *state.carrier.work(),
             )
         )
+        state.remotes = await stack.enter_async_context(open_remotes(settings, parts))
         await stack.enter_async_context(mcp.running())
         await stack.enter_async_context(state.carrier.leaving(mcp.goodbye))
         yield _behind(app, mcp, always)

@@ -262,6 +262,20 @@ def check(
     click.echo(hub.ask("POST", f"proposals/{number}/checks", body)["sentence"])
 
 
+@click.command("remote")
+@click.option("--sync", is_flag=True, help="Begin a round now.")
+@to_hub
+def remote_(hub: Hub, sync: bool) -> None:
+    """Say how the linked git repository stands."""
+    if sync:
+        hub.ask("POST", "remote/sync", {})
+    one = hub.ask("GET", "remote")
+    click.echo(f"{one['url']}: {one['state']}. {one['sentence']}")
+    click.echo(f"ahead {one['ahead']}, behind {one['behind']}")
+    for way in one["choices"]:
+        click.echo(f"  {way['do']}: {way['text']}. {way['means']}")
+
+
 def _for_builds(name: str, says: str) -> click.Command:
     """A command of the SDK's, so that `prompthub --help` tells of it."""
     settings = {"ignore_unknown_options": True}
@@ -275,7 +289,7 @@ def _for_builds(name: str, says: str) -> click.Command:
 
 
 COMMANDS = (
-    proposals, proposal, propose, approve, merge, release_, close, check,
+    proposals, proposal, propose, approve, merge, release_, close, check, remote_,
     _for_builds("pull", "Write what a label points at to a lock file, for a build."),
     _for_builds("types", "Write a module with the types of the prompts, for editors."),
 )  # fmt: skip

@@ -34,6 +34,8 @@ class Change(msgspec.Struct):
     old_data: bytes | None = None
     reading: Reading | None = None
     """`data` as a prompt, if the writer knows it already."""
+    mode: str = ""
+    """Of a file that is no prompt and is taken as it lies in the repository, by its id `new`."""
 
 
 class Commit(msgspec.Struct):
@@ -142,14 +144,29 @@ def _commit(ref: str, mark: int, plan: Plan, *, first: bool) -> Iterable[bytes]:
         yield f"from {plan.parent}\n".encode()
     if commit.second:
         yield f"merge {commit.second}\n".encode()
-    for change in sorted(commit.changes, key=lambda change: change.data is not None):
-        if change.data is None:
-            yield f"D {change.path}\n".encode()
+    # What goes away first: a folder may come where a file was.
+    for change in sorted(commit.changes, key=lambda one: one.data is not None or one.mode != ""):
+        if change.mode:
+            yield b"M %s %s %s\n" % (
+                change.mode.encode(), (change.new or "").encode(), _quoted(change.path)
+            )  # fmt: skip
+        elif change.data is None:
+            yield b"D %s\n" % _quoted(change.path)
         else:
             yield f"M 100644 inline {change.path}\ndata {len(change.data)}\n".encode()
             yield change.data
             yield b"\n"
     yield b"\n"
+
+
+def _quoted(path: str) -> bytes:
+    """A path as fast-import reads any; ours need no quotes."""
+    raw = path.encode("utf-8", "surrogateescape")
+    if all(32 < byte < 127 and byte not in b'"\\' for byte in raw):
+        return raw
+    plain = set(range(32, 127)) - set(b'"\\')
+    told = (bytes([byte]) if byte in plain else b"\\%03o" % byte for byte in raw)
+    return b'"%s"' % b"".join(told)
 
 
 def parse_commit(id: str, body: bytes, changes: list[Change]) -> Commit:

@@ -90,6 +90,26 @@ async def stream(
     )  # fmt: skip
 
 
+async def outbound(
+    words: Command, *, settings: Sequence[tuple[str, str]] = (), given: Mapping[str, str],
+    memory: int, seconds: int, largest: int,
+) -> asyncio.subprocess.Process:  # fmt: skip
+    """A git that talks to another machine, in a group of its own.
+
+    What it is `given` may be secret, so it goes into its environment past every command line. Its
+    bounds (bytes, seconds of a processor, bytes of a file) hold for all that it starts.
+    """
+    _, _, *clean, git = _clean_git({})
+    env = dict(pair.split("=", 1) for pair in clean) | dict(given)
+    told = [word for pair in settings for word in ("-c", "=".join(pair))]
+    bounds = f"ulimit -v {memory >> 10}; ulimit -t {seconds}; ulimit -f {largest >> 9}"
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        "/bin/sh", "-c", f'{bounds}; exec "$@"', "sh", git, *told, *words, env=env,
+        stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True,
+    )  # fmt: skip
+
+
 def _clean_git(given: Mapping[str, str]) -> list[str]:
     """Start git with nothing inherited: a stray GIT_DIR or hook setting must not reach it.
 

@@ -59,6 +59,8 @@ def touched(plans: Iterable[Plan]) -> Touched:
     placed: dict[tuple[str, str], Placed] = {}
     for plan in plans:
         for change in plan.commit.changes:
+            if plan.ref == MAIN and change.mode and names.name_of(change.path) is None:
+                continue  # a file beside the prompts, as it lies elsewhere: nobody is served it
             if plan.ref == MAIN:
                 if (name := names.name_of(change.path)) is None:
                     raise Unreadable(change.path)

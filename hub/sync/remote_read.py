@@ -1,0 +1,43 @@
+"""What a round asks git about commits that arrived. Everything blocks."""
+
+from __future__ import annotations
+
+from hub.registry.git_terms import GitFailed
+from hub.registry.joining import Told
+from hub.registry.repository import Repository
+from hub.sync.remote_troubles import Trouble
+
+MOST_COMMITS = 1000
+"""So many are told of; any number may arrive."""
+
+
+def check_whole(judged: Repository, tip: str, ours: str | None) -> None:
+    """Raises:
+    Trouble: a part of it is missing.
+    """
+    without = [f"^{ours}"] if ours else []
+    try:
+        judged.run("rev-list", "--objects", "--quiet", "--end-of-options", tip, *without)
+    except GitFailed as failed:
+        raise Trouble("objects", f"What arrived is incomplete: {failed.said[:200]}") from None
+
+
+def base_of(judged: Repository, ours: str | None, tip: str) -> str | None:
+    """Where both lines begin to differ; None: they have nothing in common."""
+    if ours is None:
+        return None
+    try:
+        return judged.run("merge-base", "--", ours, tip).decode("ascii").strip() or None
+    except GitFailed as failed:
+        if failed.code == 1:  # git's word for: nothing in common
+            return None
+        raise
+
+
+def told_by(judged: Repository, tip: str, ours: str | None) -> Told:
+    """What the commits say that `ours` has not, the newest first."""
+    without = [f"^{ours}"] if ours else []
+    asked = ("rev-list", "--topo-order", "--no-merges", f"--max-count={MOST_COMMITS}")
+    ids = judged.run(*asked, "--end-of-options", tip, *without).decode("ascii").split()
+    found = judged.read(ids)
+    return Told.by([found[one] for one in ids if one in found])

@@ -1,0 +1,110 @@
+"""What is ours goes there: main, releases, and open proposals as branches; each only from where it
+was seen."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import select
+
+from hub.errors import HubError
+from hub.registry.git_terms import DEPLOY, MAIN, PROPOSALS
+from hub.registry.review.models import Proposal, Revision
+from hub.sync.remote_sides import Again, Sides
+from hub.sync.remote_troubles import Trouble
+
+Moves = dict[str, tuple[str | None, str | None]]
+MIRRORED = "proposals/"
+
+
+async def send(sides: Sides, *, main: bool) -> None:
+    """Push what is not there yet; `main`: whether ours holds all that is there.
+
+    Raises:
+        Again: something moved there meanwhile.
+        Trouble: it was not taken.
+    """
+    state, moves = sides.state, Moves()
+    for ref, branch, may in ((MAIN, state.main, main), (DEPLOY, state.deploy, True)):
+        new, old = sides.repository.tip(ref), sides.heads.tips.get(branch)
+        if not may or not branch or not new or new == old:
+            continue
+        if old is None or await asyncio.to_thread(sides.repository.contains, ref, old):
+            moves[branch] = (old, new)
+        elif ref == MAIN:
+            raise Again
+        else:
+            state.note = (
+                f"The branch {branch} at {sides.name} holds releases that were not made here. They "
+                "are not taken in, and ours are not sent. Release here instead, and delete that "
+                "branch there: it is made anew."
+            )
+    if moves:
+        await _push(sides, moves)
+    for branch, (_, new) in moves.items():
+        state.agreed["main" if branch == state.main else "deploy"] = str(new)
+
+
+async def _push(sides: Sides, moves: Moves) -> None:
+    try:
+        await sides.wire.push(sides.repository, moves)
+    except Trouble as trouble:
+        if trouble.kind == "moved":
+            raise Again from None
+        if trouble.kind != "atomic":
+            raise
+        for branch, move in moves.items():
+            await sides.wire.push(sides.repository, {branch: move})
+    sides.sent({branch: str(new) for branch, (_, new) in moves.items()})
+
+
+async def mirror(sides: Sides) -> None:
+    """Open proposals as branches over there, closed ones taken away. A branch on which somebody
+    put commits of their own is left alone."""
+    state, moves = sides.state, Moves()
+    wanted = await _open(sides) if state.mirror else {}
+    there = {one: tip for one, tip in sides.heads.tips.items() if one.startswith(MIRRORED)}
+    for branch in sorted({*wanted, *there}):
+        old, new = there.get(branch), wanted.get(branch)
+        if old != new and (old is None or await _is_ours(sides, branch, old)):
+            moves[branch] = (old, new)
+    try:
+        if moves:
+            await sides.wire.push(sides.repository, moves, force=True, atomic=False)
+    except Trouble as trouble:
+        state.note = state.note or f"Proposals could not be shown there. {trouble.sentence}"
+
+
+async def _is_ours(sides: Sides, branch: str, tip: str) -> bool:
+    """Whether it is a revision of that proposal."""
+    revisions = f"{PROPOSALS}{branch.removeprefix(MIRRORED)}/"
+    return tip in (await asyncio.to_thread(sides.repository.refs, revisions)).values()
+
+
+async def _open(sides: Sides) -> dict[str, str]:
+    """The commits of open proposals, by their branches."""
+    last = (
+        (Revision.workspace_id == Proposal.workspace_id) & (Revision.number == Proposal.number)
+        & (Revision.revision == Proposal.revision)
+    )  # fmt: skip
+    query = (
+        select(Proposal.number, Revision.commit)
+        .join(Revision, last)
+        .where(Proposal.workspace_id == sides.workspace.id, Proposal.state == "open")
+    )
+    async with sides.publisher.database.read() as db:
+        return {f"{MIRRORED}{row.number}": row.commit for row in await db.execute(query)}
+
+
+async def count(sides: Sides) -> None:
+    """How far the sides are apart; of what was not fetched, nothing is known but that."""
+    state, ours, theirs = sides.state, sides.ours, sides.heads.tips.get(sides.state.main)
+    state.ahead = state.behind = 0
+    if not ours or theirs is None or theirs == ours:
+        return
+    try:
+        spec = ("--left-right", "--count", "--end-of-options", f"{ours}...{theirs}")
+        said = await asyncio.to_thread(sides.repository.run, "rev-list", *spec)
+        state.ahead, state.behind = map(int, said.split())
+    except HubError:
+        state.behind = 1

@@ -1,0 +1,64 @@
+"""Both sides of a link as one round sees them, and how a round can end early."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from hub.people.policy import WorkspaceRef
+from hub.registry.git_terms import MAIN
+from hub.registry.publish import Publisher
+from hub.registry.repository import Repository
+from hub.sync.remote_git import Heads, Wire
+
+
+class State(msgspec.Struct):
+    """What a round reads of the row and may change."""
+
+    main: str
+    deploy: str
+    mirror: bool
+    agreed: dict[str, str]
+    waiting: dict[str, Any] | None
+    stopped: dict[str, Any] | None
+    chosen: dict[str, Any] | None
+    note: str = ""
+    ahead: int = 0
+    behind: int = 0
+
+
+class Stop(Exception):
+    """A person must choose; `facts` say what about."""
+
+    def __init__(self, why: str, **facts: str) -> None:
+        super().__init__(why)
+        self.facts = {"why": why} | facts
+
+
+class Again(Exception):
+    """Something moved meanwhile: look anew."""
+
+
+@dataclass
+class Sides:
+    """What a round works with."""
+
+    publisher: Publisher
+    workspace: WorkspaceRef
+    repository: Repository
+    wire: Wire
+    name: str
+    """Of the other side."""
+    state: State
+    heads: Heads = field(default_factory=lambda: Heads({}, ""))
+
+    @property
+    def ours(self) -> str | None:
+        """Where main is here."""
+        return self.repository.tip(MAIN)
+
+    def sent(self, tips: dict[str, str]) -> None:
+        """These branches are there now."""
+        self.heads = Heads(dict(self.heads.tips) | tips, self.heads.default)

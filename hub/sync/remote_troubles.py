@@ -1,0 +1,73 @@
+"""What goes wrong on the way to a forge, in a sentence that says what to do. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from hub.errors import HubError
+from hub.sync.remote_address import Address
+
+
+class Trouble(HubError):
+    """The forge cannot be reached or says no; `kind` says which."""
+
+    status = 422
+
+    def __init__(self, kind: str, sentence: str) -> None:
+        super().__init__(sentence, kind=kind)
+        self.kind = kind
+
+
+_SAID: tuple[tuple[str, str, str], ...] = (
+    ("hostkey", r"REMOTE HOST IDENTIFICATION|Host key verification failed|No \S+ host key is known",
+     "{name} shows another host key than the one that was confirmed. If its keys were changed on "
+     "purpose, look at the new ones under Settings, Git, and confirm them; else ask who runs it."),
+    ("moved", r"stale info|fetch first|non-fast-forward|cannot lock ref|remote ref is at|"
+              r"failed to update ref|incorrect old value",
+     "{name} was changed at the same moment; it is tried again."),
+    ("atomic", r"does not support --atomic", "{name} cannot move two branches at once."),
+    ("protected", r"GH006|protected branch|not allowed to (?:force )?push|hook declined|"
+                  r"denying (?:non-fast-forward|ref deletion)|\[remote rejected\]",
+     "{name} does not let the hub change a branch that is protected there. Allow its account to "
+     "push to that branch; it is tried again by itself."),
+    ("redirect", r"unable to update url base from redirection|returned error: 30\d",
+     "{name} sends the hub to another address. Enter the address that it leads to."),
+    ("auth", r"Authentication failed|could not read (?:Username|Password)|Access denied|"
+             r"returned error: 40[13]|Permission (?:to .* )?denied|publickey|access denied|"
+             r"not authorized|Invalid username or password",
+     "{name} does not accept the hub's {secret}. {mend}"),
+    ("missing", r"[Rr]epository .*not found|not found|does not appear to be a git repository|"
+                r"returned error: 404|does not exist|no matching repository|not exported",
+     "There is no repository at {name}, or the hub's {secret} may not see it."),
+    ("certificate", r"SSL certificate|certificate verify|unable to get local issuer",
+     "The certificate of {name} is not one that the hub trusts. Ask its operator."),
+    ("shallow", r"shallow",
+     "{name} holds only a part of its history (a shallow copy). Link the whole one."),
+    ("kind", r"object.format|hash algorithm|mismatched algorithms",
+     "{name} uses another kind of commit ids (SHA-256) than the hub. Make it with SHA-1."),
+    ("full", r"No space left|Disk quota", "The disk is full, so nothing could be carried over."),
+    ("objects", r"fsck|bad object|index-pack|unpack-objects|did not receive expected object|"
+                r"File too large|out of memory",
+     "git does not accept what {name} sent: {said}"),
+    ("away", r"", "{name} cannot be reached just now; it is tried again by itself."),
+)  # fmt: skip
+
+
+def told(address: Address, said: str) -> Trouble:
+    """What git complained about, as people read it."""
+    ssh = address.scheme == "ssh"
+    words = {
+        "name": address.name, "said": _last(said),
+        "secret": "deploy key" if ssh else "token",
+        "mend": "Add the deploy key to the repository there, with the right to write." if ssh else
+                "Make a token that may write to this repository, and enter it under Settings, Git.",
+    }  # fmt: skip
+    for kind, pattern, sentence in _SAID:
+        if re.search(pattern, said):
+            return Trouble(kind, sentence.format_map(words))
+    raise AssertionError("the last one fits everything")
+
+
+def _last(said: str) -> str:
+    lines = [line for line in said.splitlines() if re.search("fatal|error", line)]
+    return ascii(lines[-1] if lines else said[-200:])[1:-1][:200]
