@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from hub.db import Database
 from hub.people.policy import Need
+from hub.sync import remotes
 from hub.sync.webhooks import incoming
 from hub.sync.webhooks.worker import Worker
 from hub.web import Ask
@@ -29,5 +30,7 @@ async def hear(
     """A forge says that something was pushed."""
     secret = request.app.state.settings.secret()
     headers = {name.lower(): value for name, value in request.headers.items()}
-    _, told, news = await incoming.hear(database, secret, place, headers, request.stream())
+    workspace, told, news = await incoming.hear(database, secret, place, headers, request.stream())
+    if told.pushes and news:
+        await remotes.fetch_soon(database, workspace.id)
     return Response({"heard": told.event, "news": news})
