@@ -246,7 +246,7 @@ async def _read(db: AsyncSession, key_id: str, presented: bytes) -> KeyGrant | N
         if account.disabled_at is not None or not role:  # whoever left: the key is nobody's
             return None
         owner = Owner(account.id, account.name, account.email, role)
-    scope: Scope = next((one for one in SCOPES if one == key.scope), "read")
+    scope: Scope = key.scope if key.scope in SCOPES else "read"
     place = WorkspaceRef(workspace.id, workspace.slug, workspace.name)
     return KeyGrant(key.id, key.name, scope, place, owner)
 
