@@ -14,7 +14,7 @@ from typing import Any
 
 import sdk
 from bench.sdk_peers import served_ms
-from tests.contract.fake_hub import KEY, FakeHub, answer
+from tests.contract.fake_hub import KEY, FakeHub, answer, content, digest_of
 from tests.contract.proxy import FAULTS, Proxy
 
 WAIT = 0.5
@@ -97,19 +97,32 @@ def _first_read(url: str, folder: str | None) -> float:
 
 
 def releases() -> Figures:
-    """From a release to the first read that sees it."""
+    """From a release to the first read that sees it.
+
+    As with the peer's stub, the clock starts when the hub has the new version and begins to tell:
+    how long saving one takes is another question (`bench.delivery`, `bench.saves`).
+    """
     with fake() as hub:
+        hub.heartbeat = 15  # the protocol's; in tests it is a fraction of a second
         reader = client(hub.url)
         reader.get_prompt("p/0")
         while reader.status().state != "live":
             time.sleep(0.01)
+        versions = {version: _version(hub, version) for version in range(2, 62)}
         found = served_ms(
-            lambda version: hub.release("p/0", f"Text {version}", version),
+            lambda version: hub.point(("production", "p/0"), versions[version]),
             lambda: reader.get_prompt("p/0").version,
             lambda version: version,
         )
         reader.close(1)
     return {"served_ms": found}
+
+
+def _version(hub: FakeHub, version: int) -> dict[str, Any]:
+    text = content(f"Text {version}")
+    digest = digest_of(text)
+    hub.objects[digest] = text
+    return hub.pointer("p/0", version, digest, "production")
 
 
 def faults(seconds: float = 1.5) -> Figures:

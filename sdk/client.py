@@ -61,7 +61,8 @@ class Hub:
             bundled: lock file that came with the program: a path, or `package:file`.
             stream: whether to be told of changes as they happen.
             max_stale: seconds of silence after which prompts are too old, by `on_stale`.
-            on_stale: serve them all the same, those of the lock file, or raise.
+            on_stale: serve them all the same, those of the lock file, or raise (a lock file does
+                not stand in then, and a read's own `default` does).
             on_change: called with an `Event`, in a thread of its own, as by `subscribe`.
             telemetry: whether to tell the hub which versions are in use.
             app: the program's name, for the hub's people.

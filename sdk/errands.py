@@ -54,15 +54,15 @@ class Errands:
             try:
                 errand()
             except Exception as error:
-                _say(f"a listener or a background task failed ({type(error).__name__})")
+                warn_once(f"a listener or a background task failed ({type(error).__name__})")
 
 
 _said: set[str] = set()
 
 
-def _say(sentence: str) -> None:
-    """Once in the life of the program."""
-    if sentence not in _said:
+def warn_once(sentence: str) -> None:
+    """Once in the life of the program; after a thousand different ones no more are said."""
+    if sentence not in _said and len(_said) < MOST:
         _said.add(sentence)
         warn(sentence)
 

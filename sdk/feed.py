@@ -3,32 +3,36 @@
     BOOT ─► POLLING ─► LIVE ─► RETRY ─► POLLING ─► STALE       any valid document leads back
               refused: REFUSED, asked again every few minutes
 
-    letter box ◄── Line (a thread of its own that reads the stream)
-         │
-      this thread ──► Shelf (what readers look into)
+    Line (a thread that reads the stream) ──► letter box ──► Shelf (what readers look into)
+                                                  │
+                    this thread: polls, time-outs, and letters that the other had to leave
 
-Whatever comes from the network is applied by this thread alone, and nothing but a whole, valid
-document changes what readers get.
+Whatever comes from the network is applied under one lock. The line's thread applies its letters
+itself if the lock is free, so that a release does not wait for another thread to be woken; else it
+leaves them to whoever holds it. Nothing but a whole, valid document changes what readers get.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
 from sdk.answer import Answer
 from sdk.errands import Errands
+from sdk.events import Event
 from sdk.flow import Failed
 from sdk.line import Ended, Line
 from sdk.loading import NEVER, Loader, chance
 from sdk.table import SCHEMA, BadDocument
 from sdk.transport import Transport
-from sdk.wire import Batch, Event, place_of, stream_question
+from sdk.wire import Batch, place_of, stream_question
 
-Letter = tuple[Line, Event | Ended] | None
+Letter = tuple[Line, Event | Ended]
 
 
 class Feed(Loader):
@@ -39,7 +43,9 @@ class Feed(Loader):
         super().begin()
         self.errands = Errands("prompthub-errands")
         self.listeners = Errands("prompthub-listeners")
-        self._inbox: SimpleQueue[Letter] = SimpleQueue()
+        self._inbox: deque[Letter] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._work = threading.Lock()
         self._listens = Transport(self._who.url)
         self._line: Line | None = None
         self._thread: threading.Thread | None = None
@@ -69,16 +75,22 @@ class Feed(Loader):
             answer.give(Failed("this connection to the hub was closed"))
             return answer
         self._asked.append(answer)
-        self._inbox.put(None)
+        self._bell.put(None)
         return answer
 
-    def wake(self) -> None:
-        """Look at what is due."""
-        self._inbox.put(None)
+    def receive(self, line: Line, letters: Iterable[Event | Ended]) -> None:
+        """What a line has read, in its own thread: applied at once if nobody is at work."""
+        self._inbox.extend((line, one) for one in letters)
+        if self._work.acquire(blocking=False):
+            try:
+                self._read_letters()
+            finally:
+                self._work.release()
+        self._bell.put(None)  # something may be due sooner now, or these letters still lie there
 
     def close(self, timeout: float) -> None:
         self.closed = True
-        self._inbox.put(None)
+        self._bell.put(None)
         line, ends = self._line, monotonic() + timeout
         if line is not None:
             line.cut()
@@ -98,21 +110,30 @@ class Feed(Loader):
 
     def _run(self) -> None:
         while not self.closed:
-            try:
-                letter = self._inbox.get(timeout=self._turn())
-                if letter is not None and letter[0] is self._line:
-                    self._read(letter[1])
-            except Empty:
-                continue
-            except Exception as error:  # whatever it is: a feed that dies serves the past for ever
-                self._lost(f"something went wrong in the SDK ({type(error).__name__})")
-                self._poll_at = monotonic() + 1 + 4 * chance()
-        self._change("closed")
+            with self._work:
+                wait = self._turn()
+            with suppress(Empty):
+                self._bell.get(timeout=wait)
+        with self._work:
+            self._change("closed")
         self._transport.close()
         self._listens.close()
 
     def _turn(self) -> float:
-        """Do what is due; returns the seconds until something is."""
+        """Read what lies there and do what is due; returns the seconds until something is."""
+        self._read_letters()
+        try:
+            return self._due()
+        except Exception as error:
+            self._broke(error)
+            return 0.001
+
+    def _broke(self, error: Exception) -> None:
+        """Whatever it is: a feed that dies serves the past for ever."""
+        self._lost(f"something went wrong in the SDK ({type(error).__name__})")
+        self._poll_at = monotonic() + 1 + 4 * chance()
+
+    def _due(self) -> float:
         now, timing = monotonic(), self._timing
         due = [one() for one in self.every]
         line = self._line
@@ -141,21 +162,27 @@ class Feed(Loader):
     def _connect(self) -> None:
         ask = stream_question(self._who, self._key(), self.table)
         self._batch = Batch()
-        self._line = Line(ask, self._listens, self._inbox, self._timing.silence)
+        self._line = Line(ask, self._listens, self.receive, self._timing.silence)
         try:
             self._line.thread.start()
         except RuntimeError:
             self._lost("no thread could be started to listen to the hub")
 
-    def _read(self, letter: Event | Ended) -> None:
-        """What came from the line."""
-        if isinstance(letter, Ended):
-            self._ended(letter)
-            return
-        try:
-            self._event(letter)
-        except BadDocument as error:
-            self._reload(f"the stream could not be used: {error}")
+    def _read_letters(self) -> None:
+        """What came from the line there is now; the lock is held."""
+        while self._inbox and not self.closed:
+            line, letter = self._inbox.popleft()
+            if line is not self._line:
+                continue
+            try:
+                if isinstance(letter, Ended):
+                    self._ended(letter)
+                else:
+                    self._event(letter)
+            except BadDocument as error:
+                self._reload(f"the stream could not be used: {error}")
+            except Exception as error:
+                self._broke(error)
 
     def _event(self, event: Event) -> None:
         if event.kind in ("put", "delete"):

@@ -53,6 +53,8 @@ class Finding:
         self._begun = self._known_whole = self._offline = False
         self.expired = False
         """Whether what there is was called too old to be served."""
+        self._withheld = False
+        """Whether what came along is not to stand in for that."""
 
     def begin(self) -> None:
         """Once in a process, before its first read: the disk, then the thread."""
@@ -128,6 +130,8 @@ class Finding:
 
     def bundled(self, pin: Pin, name: str) -> Prompt | None:
         """From the lock file that came along."""
+        if self._withheld and self._who.covers(pin, name):
+            return None
         table = self._bundle.table()
         pointer = table.pointers.get((str(pin), name)) if isinstance(pin, str) else None
         if pointer is None:
@@ -162,6 +166,7 @@ class Finding:
             life.stale = True
             self._shelf.take(table, self._who.labels, "bundled", life)
         else:
+            self._withheld = True
             self._shelf.empty(self._who.labels)
 
     def one_by_one(self) -> None:
@@ -176,7 +181,7 @@ class Finding:
         if not self._known_whole:
             self._keeper.forget(self._who.covers)
         self._known_whole = True
-        self.expired = False
+        self.expired = self._withheld = False
         self._misses.clear()
 
     # ── what is not there ───────────────────────────────────────────────────────────────────────

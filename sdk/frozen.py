@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
+_BARE = frozenset({str, int, float, bool, type(None)})
+
 
 def frozen(value: Any) -> Any:
     """The same data, through and through read-only."""
     kind = type(value)
-    if kind is str or kind is int or value is None or kind is bool or kind is float:
+    if kind in _BARE:
         return value
+    if isinstance(value, (list, tuple)):  # before `Mapping`, which is slow to ask for
+        return tuple(map(frozen, cast("list[Any]", value)))
     if kind is dict or isinstance(value, Mapping):
         items = cast("Mapping[str, Any]", value).items()
-        return MappingProxyType({key: frozen(one) for key, one in items})
-    if isinstance(value, (list, tuple)):
-        return tuple(frozen(one) for one in cast("list[Any]", value))
+        return MappingProxyType(
+            {key: one if type(one) in _BARE else frozen(one) for key, one in items}
+        )
     return value
 
 
@@ -33,5 +37,4 @@ def thawed(value: Any) -> Any:
 
 def flat(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """A message without lists and dictionaries as a plain one, which is quick to copy."""
-    bare = not any(isinstance(value, (tuple, Mapping)) for value in message.values())
-    return dict(message) if bare else message
+    return dict(message) if _BARE.issuperset(map(type, message.values())) else message

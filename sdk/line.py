@@ -1,16 +1,16 @@
-"""One connection to the hub's stream: a thread that puts what it reads in a letter box."""
+"""One connection to the hub's stream: a thread that hands in what it reads."""
 
 from __future__ import annotations
 
 import threading
-from queue import SimpleQueue
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
+from sdk.events import Event, Events
 from sdk.flow import Ask, Reply, refusal, waiting
 from sdk.notes import Life
 from sdk.transport import Transport
-from sdk.wire import Event, Events
 
 
 class Ended(NamedTuple):
@@ -26,14 +26,15 @@ class Line:
     """It lives until it ends or is cut; what it still says after that, nobody listens to."""
 
     def __init__(
-        self, ask: Ask, transport: Transport, inbox: SimpleQueue[tuple[Line, Event | Ended] | None],
-        silence: float,
+        self, ask: Ask, transport: Transport,
+        hand_in: Callable[[Line, Sequence[Event | Ended]], object], silence: float,
     ) -> None:  # fmt: skip
+        """`hand_in` is called in the line's thread, with itself and what came in one piece."""
         self.heard = self.began = monotonic()
         self.greeted = False
         self.live: Life | None = None
         """Whose prompts are in step as long as something is heard."""
-        self._ask, self._inbox, self._silence = ask, inbox, silence
+        self._ask, self._hand_in, self._silence = ask, hand_in, silence
         self._transport = transport
         self._over = False
         self.thread = threading.Thread(target=self._run, name="prompthub-stream", daemon=True)
@@ -51,7 +52,7 @@ class Line:
             malformed = isinstance(error, ValueError)
             words = str(error) if malformed else type(error).__name__
             ended = Ended(f"the stream broke ({words})", malformed=malformed)
-        self._inbox.put((self, ended))
+        self._hand_in(self, [ended])
 
     def _read(self) -> Ended:
         events, answers = Events(), list[Reply]()
@@ -63,13 +64,21 @@ class Line:
             self.heard = monotonic()
             if self.live is not None:
                 self.live.heard = self.heard
-            for event in events.feed(chunk):
-                if not self.greeted:
-                    if event.kind != "hello":
-                        raise ValueError(f"it began with `{event.kind}`")
-                    self.greeted = True
-                self._inbox.put((self, event))
+            self._take(events, chunk)
         return self._why(answers)
+
+    def _take(self, events: Events, chunk: bytes) -> None:
+        """Hand in what has arrived whole, also if something malformed follows it."""
+        found: list[Event] = []
+        try:
+            events.feed(chunk, found)
+        finally:
+            if found and not self.greeted:
+                if found[0].kind != "hello":
+                    raise ValueError(f"it began with `{found[0].kind}`")
+                self.greeted = True
+            if found:
+                self._hand_in(self, found)
 
     def _why(self, answers: list[Reply]) -> Ended:
         if not answers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from time import monotonic
 
@@ -25,7 +26,7 @@ OLDER_TIMES = 3
 nodes may only be behind."""
 
 
-class Loader:
+class Loader(ABC):
     """The document, its state and when to ask again; `Feed` runs it in a thread."""
 
     def __init__(
@@ -61,9 +62,9 @@ class Loader:
         self._accept_older = False
         self._asked: list[Answer] = []
 
+    @abstractmethod
     def _stop_listening(self) -> None:
         """The stream is of no use now."""
-        raise NotImplementedError
 
     def _change(self, state: State) -> None:
         if state == self.state:

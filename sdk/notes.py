@@ -38,11 +38,14 @@ class Notes:
         self.whole = False
         self.passed: tuple[str, ...] = ()
 
-    def rendered(self, given: Mapping[str, object]) -> None:
+    def rendered(self, given: Mapping[str, object]) -> tuple[str, ...]:
+        """Count it; returns the names that nobody has passed before."""
         next(self.renders)
-        for name in given:
-            if name not in self.passed and len(self.passed) < MOST_NAMES:
-                self.passed = (*self.passed, name)
+        new = tuple(name for name in given if name not in self.passed)[:MOST_NAMES]
+        if new and len(self.passed) < MOST_NAMES:
+            self.passed = (*self.passed, *new)
+            return new
+        return ()
 
     def since(self) -> tuple[int, int, int]:
         """Reads, renderings and errors since the last time; to be asked by one thread only."""

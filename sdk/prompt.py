@@ -12,8 +12,8 @@ from sdk.flat import BETWEEN, Flat, flatten
 from sdk.frozen import flat, frozen, thawed
 from sdk.notes import Life, Notes
 from sdk.request import body_of, parameters
-from sdk.template import Kind, Text, compile_text
-from sdk.variables import by_name, check_kind, needed, required, turns
+from sdk.template import Text, texts_of
+from sdk.variables import by_name, check_kind, needed, required, turns, warn_of_unknown
 
 Record = Mapping[str, Any]
 _NEW = Life()
@@ -94,21 +94,14 @@ class Prompt:
         """
         record = frozen(record)
         document = cast("Record", record["document"])
-        kind: Kind = "plain" if document.get("template") == "plain" else "jinja"
         snippets = cast("Mapping[str, str]", record.get("snippets") or {})
-        texts: list[Text | None] = []
-        for number, message in enumerate(document["messages"], 1):
-            if message["role"] == "placeholder" and message["name"]:
-                texts.append(None)
-                continue
-            try:
-                texts.append(compile_text(str(message.get("content") or ""), kind, snippets))
-            except TemplateError as error:
-                raise TemplateError(
-                    f"{record['name']} v{record['version']}, message {number}: {error.sentence}",
-                    error.line,
-                ) from None
-        return cls(record, source, tuple(texts))
+        try:
+            texts = texts_of(document, snippets)
+        except TemplateError as error:
+            raise TemplateError(
+                f"{record['name']} v{record['version']}, {error.sentence}", error.line
+            ) from None
+        return cls(record, source, texts)
 
     def with_source(self, source: str, life: Life | None = None) -> Prompt:
         """The same prompt, saying that it came from `source`; nothing is parsed again."""
@@ -135,7 +128,8 @@ class Prompt:
 
     def belonging_to(self, life: Life) -> Prompt:
         """Itself, told whose it is; for one that nobody has been given yet."""
-        for one in (self, *(other for _, other in self._shares)):
+        object.__setattr__(self, "life", life)
+        for _, one in self._shares:
             object.__setattr__(one, "life", life)
         return self
 
@@ -157,7 +151,7 @@ class Prompt:
     @property
     def shares(self) -> tuple[Prompt, ...]:
         """The versions that answer now: this one, or those of a gradual release."""
-        return tuple(one for _, one in self._shares) or (self,)
+        return tuple(one for _, one in self._shares) if self._shares else (self,)
 
     @property
     def stale(self) -> bool:
@@ -247,7 +241,8 @@ class Prompt:
         except PromptHubError:
             next(self.notes.errors)
             raise
-        self.notes.rendered(variables)
+        if new := self.notes.rendered(variables):
+            warn_of_unknown(f"{self.name} v{self.version}", new, self.variables)
         return made
 
     def _fill(self, variables: Mapping[str, object]) -> list[dict[str, Any]]:

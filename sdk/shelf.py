@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable
+from time import sleep
 from typing import NamedTuple
 
 from sdk.errors import TemplateError
@@ -168,6 +169,7 @@ class Shelf:
                         row[name] = one
             self.table, self.source, self.life = table, source, life
             self.publish({**self.rows, **made})
+        sleep(0)  # readers first: what is left to do here can wait for its turn
         return failed
 
     def _again(

@@ -91,7 +91,7 @@ def module(table: Table, label: str) -> str:
     union = " | ".join(f'Literal["{one.name}"]' for one in prompts) or "str"
     overloads = "\n".join(_overload(one.name, names[one.name], "") for one in prompts)
     later = "\n".join(_overload(one.name, names[one.name], "async ") for one in prompts)
-    # `overload` wants two; the second one is never met.
+    # `overload` wants two; there is no prompt without a name, so the second one is never met.
     never = "" if len(prompts) != 1 else _NEVER
     tail = _TAIL.replace("{overloads_async}", later + never.replace("{a}", "async ").replace(
         "{name}", "aget_prompt"))  # fmt: skip
@@ -101,7 +101,7 @@ def module(table: Table, label: str) -> str:
 
 _NEVER = """
 @overload
-{a}def {name}(name: None) -> None: ...  # type: ignore[misc]
+{a}def {name}(name: Literal[""]) -> None: ...
 """
 
 

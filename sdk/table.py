@@ -8,12 +8,14 @@ A table is never changed; `apply` makes the next one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from json import loads
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from json import JSONDecoder
 from typing import Any, NamedTuple, cast
 
 from sdk.prompt import Prompt
 
+_decode = JSONDecoder().raw_decode
 SCHEMA = 1
 MOST_REMEMBERED = 256
 Place = tuple[str, str]
@@ -110,36 +112,36 @@ def pointer_of(given: object) -> Pointer:
     if not isinstance(given, Mapping):
         raise BadDocument("a pointer is not an object")
     one = cast("Mapping[str, Any]", given)
-    split = one.get("split") or ()
     try:
-        shares = tuple(
-            Share(_number(s, "version"), _text(s, "hash"), _text(s, "commit"), _text(s, "object"),
-                  _number(s, "share"))
-            for s in split
-        )  # fmt: skip
-        pointer = Pointer(
-            _text(one, "label"), _text(one, "name"), _text(one, "id"), _number(one, "version"),
-            _text(one, "hash"), _text(one, "commit"), _text(one, "object"), shares,
-        )  # fmt: skip
+        texts = one["label"], one["name"], one["id"], one["hash"], one["commit"], one["object"]
+        version = one["version"]
+        shares = tuple(map(_share, one.get("split") or ()))
     except (KeyError, TypeError, AttributeError):
         raise BadDocument("a pointer has another shape than expected") from None
+    if set(map(type, texts)) != {str}:
+        raise BadDocument("a pointer has something else where a text belongs")
+    if type(version) is not int or version < 0:
+        raise BadDocument("`version` of a pointer is not a number")
     if shares and sum(one.share for one in shares) != WHOLE:
         raise BadDocument("the shares of a split do not add up")
-    return pointer
+    label, name, id, hash, commit, object_ = texts
+    return Pointer(label, name, id, version, hash, commit, object_, shares)
 
 
-def _text(given: Mapping[str, Any], name: str) -> str:
-    value = given[name]
-    if not isinstance(value, str):
-        raise BadDocument(f"`{name}` of a pointer is not a text")
-    return value
+def _share(given: Mapping[str, Any]) -> Share:
+    made = Share(
+        given["version"], given["hash"], given["commit"], given["object"], given["share"]
+    )  # fmt: skip
+    if tuple(map(type, made)) != (int, str, str, str, int) or min(made[0], made[4]) < 0:
+        raise BadDocument("a share of a split has another shape than expected")
+    return made
 
 
-def _number(given: Mapping[str, Any], name: str) -> int:
-    value = given[name]
-    if type(value) is not int or value < 0:
-        raise BadDocument(f"`{name}` of a pointer is not a number")
-    return value
+@cache
+def _sha256() -> Callable[[bytes], Any]:
+    from hashlib import sha256  # with OpenSSL behind it, 5 ms; not for `import sdk`
+
+    return sha256
 
 
 def checked(digest: str, text: object) -> str:
@@ -150,10 +152,8 @@ def checked(digest: str, text: object) -> str:
     """
     if not isinstance(text, str):
         raise BadDocument("an object is not a text")
-    from hashlib import sha256  # with OpenSSL behind it, 5 ms; not for `import sdk`
-
     try:
-        found = sha256(text.encode()).hexdigest()
+        found = _sha256()(text.encode()).hexdigest()
     except UnicodeEncodeError:
         found = ""
     if found != digest:
@@ -172,10 +172,8 @@ def bucket(label: str, id: str, key: str) -> int:
     >>> bucket("production", "p_demo", "user-1"), bucket("production", "p_demo", "用户")
     (7401, 1994)
     """
-    from hashlib import sha256
-
     text = f"{label}/{id}/{key}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(sha256(text).digest()[:8], "big") % WHOLE
+    return int.from_bytes(_sha256()(text).digest()[:8], "big") % WHOLE
 
 
 # ── from a table to a prompt ────────────────────────────────────────────────────────────────────
@@ -201,7 +199,7 @@ def prompt_of(table: Table, pointer: Pointer, source: str) -> Prompt:
 
 def _prompt(table: Table, pointer: Pointer, one: Pointer | Share, source: str) -> Prompt:
     try:
-        content = loads(table.objects[one.object])
+        content, _ = _decode(table.objects[one.object])
         record = {
             "name": pointer.name, "id": pointer.id, "version": one.version, "commit": one.commit,
             "hash": one.hash, "label": pointer.label, "labels": (pointer.label,),

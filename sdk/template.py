@@ -34,7 +34,7 @@ import re
 from _thread import allocate_lock
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sdk.errors import MissingVariables, TemplateError
 from sdk.values import MOST_OUTPUT, TOO_LONG, check, show
@@ -165,6 +165,25 @@ class _Full(Text):
             made = self._made or load(cast("nodes.Template", self._tree))
             self._made, self._tree = made, None
         return made
+
+
+def texts_of(document: Mapping[str, Any], snippets: Mapping[str, str]) -> tuple[Text | None, ...]:
+    """The texts of a document's messages; None stands for a placeholder.
+
+    Raises:
+        TemplateError: names the message whose text is not one we render.
+    """
+    kind: Kind = "plain" if document.get("template") == "plain" else "jinja"
+    texts: list[Text | None] = []
+    for number, message in enumerate(document["messages"], 1):
+        if message["role"] == "placeholder" and message["name"]:
+            texts.append(None)
+            continue
+        try:
+            texts.append(compile_text(str(message.get("content") or ""), kind, snippets))
+        except TemplateError as error:
+            raise TemplateError(f"message {number}: {error.sentence}", error.line) from None
+    return tuple(texts)
 
 
 def compile_text(

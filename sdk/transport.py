@@ -1,4 +1,4 @@
-"""The one file that touches the network; another HTTP library needs another one of it."""
+"""The way to the network; another HTTP library needs another one of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sdk.flow import Ask, Reply
 if TYPE_CHECKING:
     import logging
     import socket
+    import ssl
 
     import httpx
 
@@ -31,7 +32,11 @@ class Transport:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._here = url.partition("://")[2].partition("/")[0].startswith(_LOOPBACK)
         self._client: httpx.Client | None = None
+        self._trusted: ssl.SSLContext | None = None
+        self._straight: Callable[..., Iterator[bytes]] | None = None
+        """How to listen without a proxy, and so without httpx."""
         self._lock = threading.Lock()
         self._closed = False
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
@@ -65,6 +70,12 @@ class Transport:
     def stream(self, ask: Ask, silence: float, opened: Callable[[Reply], None]) -> Iterator[bytes]:
         """What arrives, as it arrives; `opened` is told the status and headers first."""
         client = self._open()
+        if self._straight is not None:
+            yield from self._straight(
+                ask, connect=CONNECT_S, wait=WAIT_S, silence=silence, tls=self._authorities,
+                note=self._remember, opened=opened,
+            )  # fmt: skip
+            return
         import httpx
 
         limits = httpx.Timeout(WAIT_S, connect=CONNECT_S, read=silence)
@@ -94,11 +105,22 @@ class Transport:
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
 
     def _note(self, event: str, info: dict[str, Any]) -> None:
-        """Remember the socket: shutting it down is how to wake a thread that reads from it."""
         if event in _CONNECTED:
-            self._sockets.add(info["return_value"].get_extra_info("socket"))
-            if self._closed:
-                self.cut()
+            self._remember(info["return_value"].get_extra_info("socket"))
+
+    def _remember(self, one: socket.socket) -> None:
+        """Shutting a socket down is how to wake a thread that reads from it."""
+        self._sockets.add(one)
+        if self._closed:
+            self.cut()
+
+    def _authorities(self) -> ssl.SSLContext:
+        """Whom httpx trusts, so that the stream trusts nobody else."""
+        if self._trusted is None:
+            import httpx
+
+            self._trusted = httpx.create_ssl_context()
+        return self._trusted
 
     def _open(self) -> httpx.Client:
         with self._lock:
@@ -107,14 +129,17 @@ class Transport:
             if self._client is None:
                 with _importing:
                     import httpx  # 100 ms; a program that reads no prompt never pays it
-                host = self._url.partition("://")[2].partition("/")[0]
-                here = host.startswith(_LOOPBACK)
+
+                    from sdk import direct
+                if self._here or direct.goes_straight():
+                    self._straight = direct.stream
+                # Reading the authorities takes 20 ms, and plain HTTP to here has no use for them.
+                plain = self._here and self._url.startswith("http://")
                 self._client = httpx.Client(
                     timeout=httpx.Timeout(WAIT_S, connect=CONNECT_S),
                     limits=httpx.Limits(keepalive_expiry=30),
-                    trust_env=not here,
-                    # Reading the authorities takes 20 ms, and plain HTTP has no use for them.
-                    verify=not (here and self._url.startswith("http://")),
+                    trust_env=not self._here,
+                    verify=False if plain else self._authorities(),
                 )
                 _quieten(self._url)
             return self._client
@@ -125,6 +150,7 @@ _CONNECTED = frozenset(
     for kind in ("connection", "http11", "http2", "proxy", "socks")
     for what in ("connect_tcp", "start_tls", "connect_unix_socket")
 )
+
 
 _quiet: set[str] = set()
 

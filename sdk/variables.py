@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
+from sdk.errands import warn_once
 from sdk.errors import InvalidVariable
 from sdk.frozen import thawed
+from sdk.near import near
 from sdk.template import Text
 
 Record = Mapping[str, Any]
@@ -44,6 +46,8 @@ def check_kind(prompt: str, name: str, variable: Record, value: object) -> None:
 
 
 def by_name(variables: object) -> dict[str, Record]:
+    if not variables:
+        return {}
     if isinstance(variables, Mapping):
         items = cast("Mapping[str, Any]", variables).items()
         return {name: spec if isinstance(spec, Mapping) else {} for name, spec in items}
@@ -55,6 +59,8 @@ def needed(texts: tuple[Text | None, ...], declared: Mapping[str, Record]) -> tu
 
     A name that is used under a condition only may be missing; the text itself says when it is not.
     """
+    if not declared and len(texts) == 1 and (only := texts[0]):
+        return only.variables if only.plain_path else ()
     used = dict.fromkeys(
         name for text in texts if text and text.plain_path for name in text.variables
     )
@@ -88,3 +94,16 @@ def turns(name: str, value: object) -> list[dict[str, Any]]:
             name, f"`{name}` must be a list of messages, each with a role and a content."
         )
     return [{key: thawed(part) for key, part in one.items()} for one in turns]
+
+
+def warn_of_unknown(prompt: str, given: Iterable[str], known: tuple[str, ...]) -> None:
+    """A line in the program's log for names that the prompt has no use for, once for each.
+
+    No error: a program may pass already what only the next version asks for.
+    """
+    for name in given:
+        if name in known:
+            continue
+        similar = near(name, known, 1)
+        hint = f" Did you mean `{similar[0]}`?" if similar else ""
+        warn_once(f"{prompt} has no variable `{name}`.{hint}")

@@ -2,21 +2,21 @@
 
 snapshot_question, stream_question, object_question   what to send
 document(bytes)                                       a whole table, read piece by piece
-Events.feed(bytes)                                    server-sent events, however they are cut
+Batch.take(event)                                     what came since the last commit
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from json import JSONDecoder, loads
+from collections.abc import Callable, Mapping
+from json import JSONDecoder
 from time import sleep
 from typing import Any, NamedTuple, cast
 
+from sdk.events import Event
 from sdk.flow import Ask
 from sdk.table import SCHEMA, BadDocument, Pointer, Table, checked, pointer_of
 
-LONGEST_EVENT = 32 * 1024 * 1024
 _BREATH = 16
 """So many pieces are read before other threads get their turn: one is some 10 us of work."""
 
@@ -184,68 +184,7 @@ def _each(text: str, at: int, kind: str, take: Callable[[str, int], int], breath
     return at + 1
 
 
-# ── events ──────────────────────────────────────────────────────────────────────────────────────
-
-
-class Event(NamedTuple):
-    """One event; `data` is an object."""
-
-    kind: str
-    data: Mapping[str, Any]
-
-
-KNOWN = frozenset({"hello", "put", "delete", "commit", "resync", "goodbye"})
-
-
-class Events:
-    """Server-sent events from bytes, cut anywhere; events we do not know are left out."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._kind = ""
-        self._data: list[str] = []
-
-    def feed(self, chunk: bytes) -> Iterator[Event]:
-        """What has arrived whole.
-
-        Raises:
-            BadDocument: an event we know is malformed.
-        """
-        whole = self._rest + chunk
-        if len(whole) > LONGEST_EVENT:
-            raise BadDocument("an event never ends")
-        *lines, self._rest = whole.replace(b"\r\n", b"\n").split(b"\n")
-        for line in lines:
-            if line:
-                self._line(line)
-            elif self._data or self._kind:
-                event = self._event()
-                if event is not None:
-                    yield event
-
-    def _line(self, line: bytes) -> None:
-        try:
-            field, _, value = line.decode().partition(":")
-        except UnicodeDecodeError:
-            raise BadDocument("an event is not UTF-8") from None
-        value = value.removeprefix(" ")
-        if field == "event":
-            self._kind = value
-        elif field == "data":
-            self._data.append(value)
-
-    def _event(self) -> Event | None:
-        kind, text = self._kind, "\n".join(self._data)
-        self._kind, self._data = "", []
-        if kind not in KNOWN:
-            return None
-        try:
-            data: object = loads(text)
-        except (ValueError, RecursionError):
-            raise BadDocument(f"the data of `{kind}` is not JSON") from None
-        if not isinstance(data, dict):
-            raise BadDocument(f"the data of `{kind}` is not an object")
-        return Event(kind, cast("dict[str, Any]", data))
+# ── batches ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def place_of(data: Mapping[str, Any]) -> tuple[str, int]:

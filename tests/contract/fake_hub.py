@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -61,6 +62,7 @@ class FakeHub:
         self.reports: list[dict[str, Any]] = []
         self.streams: list[Handler] = []
         self.port = port
+        self.tls: ssl.SSLContext | None = None
         self.changed = threading.Condition()
         self._server: ThreadingHTTPServer | None = None
         self._connections: set[socket.socket] = set()
@@ -80,6 +82,10 @@ class FakeHub:
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
         self._server.daemon_threads, self._server.block_on_close = True, False
         self.port = self._server.server_address[1]
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
@@ -110,7 +116,7 @@ class FakeHub:
         made = content(text, **document)
         digest = digest_of(made)
         self.objects[digest] = made
-        self._set((label, name), self.pointer(name, version, digest, label))
+        self.point((label, name), self.pointer(name, version, digest, label))
         return digest
 
     def pointer(self, name: str, version: int, digest: str, label: str) -> dict[str, Any]:
@@ -131,12 +137,13 @@ class FakeHub:
                            | {"share": share})  # fmt: skip
         main = max(entries, key=lambda one: one["share"])
         pointer = self.pointer(name, main["version"], main["object"], label)
-        self._set((label, name), pointer | {"split": entries})
+        self.point((label, name), pointer | {"split": entries})
 
     def remove(self, name: str, label: str = "production") -> None:
-        self._set((label, name), None)
+        self.point((label, name), None)
 
-    def _set(self, place: tuple[str, str], pointer: dict[str, Any] | None) -> None:
+    def point(self, place: tuple[str, str], pointer: dict[str, Any] | None) -> None:
+        """What is at a place from now on; None: nothing."""
         with self.changed:
             if pointer is None:
                 self.pointers.pop(place, None)

@@ -234,8 +234,7 @@ def test_35_what_is_too_old(connect, fake, tmp_path, on_stale):
     lock = tmp_path / "prompts.lock.json"
     lock.write_text(json.dumps(fake.document(["production"], [])))
     fake.release("a/b", "Newer", 2)
-    client = connect(max_stale=0.6, on_stale=on_stale, boot_wait=5,
-                     bundled=str(lock) if on_stale == "bundled" else None)  # fmt: skip
+    client = connect(max_stale=0.6, on_stale=on_stale, boot_wait=5, bundled=str(lock))
     assert client.version() == 2
     client.state("live")
     time.sleep(0.7)
@@ -256,6 +255,15 @@ def test_35_what_is_too_old(connect, fake, tmp_path, on_stale):
     fake.start()
     client.until(lambda: client.version(default="Mine") == 2)
     client.until(lambda: client.get("a/b")["stale"] is False)
+
+
+def test_37_an_unknown_variable_is_said_once_and_by_what_it_looks_like(make, fake, caplog):
+    fake.release("v/w", "{{ name }}")
+    hub = make()
+    for _ in range(3):
+        assert hub.get_prompt("v/w").text(name="Ada", nmae="Bo") == "Ada"
+    said = [one.getMessage() for one in caplog.records if one.name == "prompthub"]
+    assert said == ["Prompt Hub: v/w v1 has no variable `nmae`. Did you mean `name`?"]
 
 
 def test_35_the_wall_clock_does_not_matter(make, monkeypatch):
