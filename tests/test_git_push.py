@@ -201,8 +201,7 @@ def test_others_do_not_even_begin(filled: Server, copy: Path):
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        ("HEAD:refs/heads/deploy", "changes by a release"),
-        ("+HEAD:refs/heads/deploy", "changes by a release"),
+        ("+HEAD:refs/heads/deploy", "cannot move labels here"),
         ("HEAD:refs/heads/mine", "keeps no branches or tags"),
         ("HEAD:refs/heads/MAIN", "keeps no branches or tags"),
         ("HEAD:refs/tags/main", "keeps no branches or tags"),

@@ -20,28 +20,20 @@ from sqlalchemy import Connection
 
 from hub.errors import Conflict, Forbidden, HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef, allows, require
-from hub.registry import brought, names
-from hub.registry.asks import Ask, Settled, address_of
-from hub.registry.commits import Change, Plan, clean_email, clean_name
+from hub.registry import names
+from hub.registry.asks import Settled
+from hub.registry.commits import Change
 from hub.registry.document import Document
 from hub.registry.edits import label_gone, labels_along
 from hub.registry.follow import declared_ids, follow_main, prompt_changes
-from hub.registry.git_terms import DEPLOY, PUSHED
+from hub.registry.git_terms import DEPLOY
 from hub.registry.ledger import Held, Ledger
-from hub.registry.line import Line, Overtaken, Step
+from hub.registry.line import Line, Step
 from hub.registry.pinned import pinned
 from hub.registry.publish import Publisher
+from hub.registry.pushed_releases import PushedRelease
 from hub.registry.saves import Put, check_free, check_includes
-
-
-class Arrived(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it."""
-
-    commit: str
-    versions: tuple[tuple[str, int], ...] = ()
-    """Name and number of each that it made."""
-    moves: tuple[tuple[str, str, int | None], ...] = ()
-    """Label, name and version."""
+from hub.registry.taking import Arrived, TakeLine
 
 
 async def arrive(
@@ -49,34 +41,34 @@ async def arrive(
     bring: Callable[[], None] | None = None, answers: bool = True, strict: bool = True,
     at: datetime | None = None,
 ) -> Arrived:  # fmt: skip
-    """Put `line` on main as it is; durable, and in the index, when it returns.
+    """Put `line` on main, or on deploy, as it is; durable, and in the index, when it returns.
 
     `bring` has the objects put into the repository, once nothing speaks against it; it blocks.
     `answers`: `actor` stands for the commits, and counts as the author of what they say, in place
     of whoever they name. `strict` as in `read_line`.
 
     Raises:
-        Overtaken: main has moved on since the line was read.
+        Overtaken: the branch has moved on since the line was read.
         NeedsReview: the rules want it looked at first.
+        BreaksPrograms: programs that run now could not fill in what it releases.
         Forbidden: it deletes what is live, and this actor may not.
         Invalid, Conflict: a file cannot be taken; the sentence names it.
     """
-    require(actor, Need.SAVE, workspace.id)
-    ask = Arrival(
-        actor=actor, message="", at=at, line=line, bring=bring, answers=answers, strict=strict
-    )
+    given: dict[str, Any] = {"actor": actor, "message": "", "at": at, "bring": bring}
+    if line.ref == DEPLOY:
+        require(actor, Need.RELEASE, workspace.id)
+        ask = PushedRelease(line=line, answers=answers, **given)
+    else:
+        require(actor, Need.SAVE, workspace.id)
+        ask = Arrival(line=line, answers=answers, strict=strict, **given)
     return msgspec.convert(await publisher.publish(workspace, ask), Arrived)
 
 
 @dataclass(kw_only=True)
-class Arrival(Ask):
+class Arrival(TakeLine):
     """Take a line of commits onto main."""
 
-    line: Line
-    answers: bool = True
     strict: bool = True
-    labelled: bool = True
-    action: str = "history.pushed"
     _snippets: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
 
     def __post_init__(self) -> None:
@@ -85,21 +77,7 @@ class Arrival(Ask):
             self.names |= {name for name, _ in prompt_changes(step.commit)}
             self.ids |= declared_ids(step.commit)
             self._snippets |= {one for found in step.includes.values() for one in found}
-            if self.answers:
-                email = clean_email(address_of(self.actor))
-                step.commit.brought_by = clean_name(self.actor.name), email
         self.names |= {name for name, _ in self._snippets}
-
-    def parts(self) -> tuple[Any, ...]:
-        return ("arrive", self.line.ref, self.line.old, self.line.new)
-
-    def subjects(self) -> list[str]:
-        return [self.line.ref.rpartition("/")[2]]
-
-    def detail(self) -> dict[str, Any]:
-        """Whom the commits name, beside who brought them."""
-        named = {f"{one.author} <{one.email}>" for one in (s.commit for s in self.line.steps)}
-        return super().detail() | {"authors": sorted(named)[:20]}
 
     def look(self, db: Connection, ledger: Ledger) -> None:
         # A name may become free within the line itself.
@@ -116,18 +94,12 @@ class Arrival(Ask):
         return wanted
 
     def settle(self, ledger: Ledger) -> Settled:
-        line = self.line
-        if ledger.tips.get(line.ref) != line.old:
-            raise Overtaken(line.ref)
+        self.check_tip(ledger)
         after = self._followed(ledger)
-        plans = [Plan(line.ref, None, step.commit, there=True) for step in line.steps]
+        plans = self.steps()
         if files := [*self._labels(ledger, after)]:
             plans.append(self.plan(DEPLOY, "What was pushed to main moves or deletes", files))
-        ids = [step.commit.id for step in line.steps]
-        email = address_of(self.actor) if self.answers else ""
-        said = brought.notes(ids, self.actor.name, email)
-        plans.append(self.plan(PUSHED, f"Pushed to {self.subjects()[0]}", said))
-        return Settled(plans, lambda: _answer(ledger, line, plans))
+        return self.settled(ledger, plans)
 
     def _followed(self, ledger: Ledger) -> Ledger:
         """The ledger as it will be; each text is looked at as of its own commit.
@@ -187,18 +159,3 @@ def _check_sound(before: Ledger, after: Ledger) -> None:
         known = before.prompts.get(id)
         if held.problem is not None and (known is None or known.problem is None):
             raise Invalid(f"{names.path_of(held.name)}: {held.problem}")
-
-
-def _answer(ledger: Ledger, line: Line, plans: list[Plan]) -> dict[str, Any]:
-    mine = [plan.commit for plan in plans]
-    return {
-        "commit": line.new,
-        "versions": [
-            (one.name, one.number) for one in ledger.new_versions
-            if any(one.commit is commit for commit in mine)
-        ],
-        "moves": [
-            (one.label, one.name, one.new) for one in ledger.moves
-            if any(one.commit is commit for commit in mine)
-        ],
-    }  # fmt: skip

@@ -55,6 +55,15 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
             return self.beside.version, self.beside.blob
         return self.version, self.blob
 
+    @property
+    def other(self) -> tuple[int, str] | None:
+        """The same of the other share."""
+        if self.beside is None:
+            return None
+        if self.beside.first:
+            return self.version, self.blob
+        return self.beside.version, self.beside.blob
+
 
 def path_of(label: str, name: str) -> str:
     names.check_label(label)

@@ -1,4 +1,5 @@
-"""A push to main itself: the commits are taken as they are, where whoever pushes may save.
+"""A push to main or deploy itself: the commits are taken as they are, where whoever pushes may
+save, or release.
 
 The hub's writer moves the ref, together with what people save at the same moment, so a push wins or
 loses against a save like one save against another.
@@ -7,20 +8,21 @@ loses against a save like one save against another.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import msgspec
 
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, require
 from hub.registry import arrivals
-from hub.registry.arrivals import Arrived
-from hub.registry.git_terms import MAIN
+from hub.registry.git_terms import DEPLOY, MAIN
 from hub.registry.line import Overtaken
 from hub.registry.publish import Publisher
 from hub.registry.quarantine import Quarantine
 from hub.registry.repository import Repository
+from hub.registry.taking import Arrived
 
-REFS = (MAIN,)
+NEEDS: Mapping[str, Need] = {MAIN: Need.SAVE, DEPLOY: Need.RELEASE}
 NOBODY = "0" * 40
 WAY = "Propose it: git push origin HEAD:refs/for/main"
 MOST_SHOWN = 20
@@ -39,9 +41,9 @@ class Refused(HubError):
 
     status = 403
 
-    def __init__(self, refused: HubError) -> None:
+    def __init__(self, refused: HubError, ref: str) -> None:
         said = refused.sentence.removesuffix(" Propose it instead.")
-        super().__init__(f"{said} {WAY}")
+        super().__init__(f"{said} {WAY}" if ref == MAIN else said)
 
 
 def check(
@@ -53,12 +55,12 @@ def check(
         Refused: they may not.
         Overtaken: the branch is not where they saw it.
     """
-    if update.ref not in REFS:
+    if update.ref not in NEEDS:
         return
     try:
-        require(actor, Need.SAVE, workspace.id)
+        require(actor, NEEDS[update.ref], workspace.id)
     except HubError as refused:
-        raise Refused(refused) from refused
+        raise Refused(refused, update.ref) from refused
     if update.old != (repository.tip(update.ref) or NOBODY):
         raise Overtaken(update.ref)
 
@@ -80,7 +82,7 @@ async def take(
     except Overtaken:
         raise
     except HubError as refused:
-        raise Refused(refused) from refused
+        raise Refused(refused, update.ref) from refused
     return _told(done)
 
 

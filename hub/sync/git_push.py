@@ -19,7 +19,6 @@ from sqlalchemy import select
 
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.registry.git_terms import DEPLOY
 from hub.registry.publish import Publisher
 from hub.registry.quarantine import Pushed, Quarantine, checked_id
 from hub.registry.review import proposals
@@ -29,7 +28,7 @@ from hub.registry.review.models import Item
 from hub.registry.review.propose import Made
 from hub.sync import git_direct
 from hub.sync import git_packets as packets
-from hub.sync.git_direct import NOBODY, REFS, WAY, Update
+from hub.sync.git_direct import NEEDS, NOBODY, WAY, Update
 from hub.sync.git_unpack import unpack
 
 FOR_MAIN = "refs/for/main"
@@ -68,7 +67,7 @@ async def receive(
         git_direct.check(repository, update, workspace, actor)
         with await asyncio.to_thread(Quarantine, repository) as quarantine:
             await unpack(repository, quarantine, read)
-            if update.ref in REFS:
+            if update.ref in NEEDS:
                 said = await git_direct.take(publisher, workspace, actor, update, quarantine)
             else:
                 pushed = await asyncio.to_thread(quarantine.arrived, update.new)
@@ -119,13 +118,11 @@ def _one(updates: list[Update]) -> Update:
     one = updates[0]
     if one.new == NOBODY:
         raise Invalid("Nothing can be deleted by a push. Close a proposal in the browser.")
-    if one.ref in (FOR_MAIN, *REFS):
+    if one.ref in (FOR_MAIN, *NEEDS):
         return one
     word = one.ref.removeprefix(PROPOSALS)
     if word != one.ref and len(word) <= 200 and _WORD.fullmatch(word):
         return one
-    if one.ref == DEPLOY:
-        raise Invalid("What is live changes by a release: in the browser, or `prompthub release`.")
     raise Invalid(f"This hub keeps no branches or tags of its users. {WAY}")
 
 

@@ -21,7 +21,7 @@ from hub.registry.review import live_callers, on_record, writers
 from hub.registry.review.follow_proposals import BROKE_GLASS, HeldProposal
 from hub.registry.review.merging import Merge
 from hub.registry.review.rows import accounts_of
-from hub.registry.review.touched import Placed, Touched, touched
+from hub.registry.review.touched import Placed, Touched, both, touched
 
 ON_RECORD = "on record"
 """Stands for a digest where approvals were looked up by content."""
@@ -88,6 +88,7 @@ def check(seen: Seen, ledger: Ledger, ask: Ask, settled: Settled) -> None:
     """
     ask.breaks_glass = False  # it may have been judged before
     does = touched(settled.plans)
+    does = Touched(does.names, both(ledger, does.labels))
     if isinstance(ask, Merge):
         _check_merge(seen, ledger.proposals[ask.number], ask, settled, does)
     elif seen.rules.policy.rules:

@@ -10,6 +10,7 @@ from hub.errors import HubError
 from hub.registry import deploy_file, names
 from hub.registry.commits import Change, Plan
 from hub.registry.git_terms import DEPLOY, MAIN
+from hub.registry.ledger import Ledger
 
 
 class Unreadable(HubError):
@@ -25,7 +26,7 @@ class Unreadable(HubError):
 class Placed(msgspec.Struct):
     """A label of one prompt: where it points before and after, and under which names.
 
-    In a gradual release that is the newcomer: the rest is what was there already.
+    In a gradual release that is the newcomer; as a rule the rest was there already (see `both`).
     """
 
     label: str
@@ -35,6 +36,9 @@ class Placed(msgspec.Struct):
     new: int | None = None
     blob: str = ""
     """Git's id of the text that it points at afterwards."""
+    rest: int | None = None
+    """The version of the other share afterwards, if there are two."""
+    rest_blob: str = ""
 
     @property
     def along(self) -> bool:
@@ -85,5 +89,21 @@ def _place(placed: dict[tuple[str, str], Placed], change: Change) -> None:
         one.names.add(name)
         if after:
             one.new, one.blob = pointer.newcomer
+            one.rest, one.rest_blob = pointer.other or (None, "")
         else:
             one.old = pointer.newcomer[0]
+
+
+def both(ledger: Ledger, placed: Iterable[Placed]) -> tuple[Placed, ...]:
+    """Each share by itself, where a file brings in two: only what the label gives already, as the
+    ledger has it, need not be looked at again."""
+    found: list[Placed] = []
+    for one in placed:
+        found.append(one)
+        now = ledger.labels.get((one.label, one.prompt_id))
+        live = {now.version, now.beside.version if now.beside else None} if now else set[int]()
+        if one.rest is not None and one.rest not in live:
+            found.append(
+                msgspec.structs.replace(one, new=one.rest, blob=one.rest_blob, old=None, rest=None)
+            )
+    return tuple(found)
