@@ -20,6 +20,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     String,
+    bindparam,
     delete,
     func,
     insert,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from hub.db import Base
 from hub.registry.ledger import Ledger
@@ -127,22 +128,21 @@ def _labels(db: Connection, workspace_id: int, ids: set[str]) -> dict[str, list[
 
 
 def _next_revision(db: Connection, workspace_id: int) -> int:
-    least = int(time.time() * 1000)
-    given = {"workspace_id": workspace_id, "epoch": _new_epoch(), "floor": 0, "revision": least}
+    given = {"workspace": workspace_id, "least": int(time.time() * 1000)}
+    counted = db.execute(_counted(db.dialect.name), given).scalar()
+    if counted is not None:
+        return counted
+    begin(db, workspace_id)
     return db.execute(_counted(db.dialect.name), given).scalar_one()
 
 
 @cache
-def _counted(dialect: str) -> ReturningInsert[int]:
+def _counted(dialect: str) -> ReturningUpdate[int]:
     """Made once: SQLAlchemy takes longer to build it than the database to run it."""
-    builder = sqlite.insert if dialect == "sqlite" else postgresql.insert
     greater = func.max if dialect == "sqlite" else func.greatest
-    statement = builder(Feed)
-    raised = greater(Feed.revision + 1, statement.excluded.revision)
-    counted = statement.on_conflict_do_update(
-        index_elements=["workspace_id"], set_={"revision": raised}
-    )
-    return counted.returning(Feed.revision)
+    counted = update(Feed).where(Feed.workspace_id == bindparam("workspace"))
+    raised = greater(Feed.revision + 1, bindparam("least", type_=BigInteger))
+    return counted.values(revision=raised).returning(Feed.revision)
 
 
 def _insert(db: Connection) -> Any:

@@ -12,6 +12,7 @@ whoever else moves a ref makes us look again, so nothing is ever overwritten.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import secrets
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 MOST = 64
 TRIES = 10
+_LIFE, _COUNTED = secrets.token_hex(8), itertools.count(1)
+"""What no other process has, and what no other batch of this one has: together a batch's id."""
 _MOVES = ThreadPoolExecutor(thread_name_prefix="moves")
 """Threads of their own: what writes the index down waits in another one for what they do."""
 
@@ -189,7 +192,7 @@ class _Writer:
         await index.catch_up(self._database, repository, self._workspace.id)
 
     async def _write(self, repository: Repository, made: batch.Batch) -> None:
-        made.id = secrets.token_hex(8)
+        made.id = f"{_LIFE}-{next(_COUNTED):x}"
         for bring in (ask.bring for ask in made.asks if ask.bring):
             await asyncio.to_thread(bring)
         plans = [plan for plan in made.plans if not plan.there]

@@ -19,6 +19,11 @@ _BARE = re.compile(
     r"[^\W\d]([^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufff0-\uffff:#]|:(?=[^\s:])|(?<=\S)#)*"
 )
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*", re.ASCII)
+_COMMON = frozenset((
+    "id", "name", "description", "tags", "template", "model", "modelParameters", "messages",
+    "role", "content", "variables", "type", "required", "default", "example",
+))  # fmt: skip
+"""Keys of almost every file, known to be bare."""
 _WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
 _SHORT = {
     '"': '\\"', "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0",
@@ -38,7 +43,7 @@ def _mapping(group: Mapping[str, object], indent: str, first: str, out: list[str
     lead = first or indent
     for key, value in group.items():
         out.append(lead)
-        out.append(key if _is_bare_key(key) else _quoted(key, ""))
+        out.append(key if key in _COMMON or _is_bare_key(key) else _quoted(key, ""))
         out.append(":")
         # Message text is always a block, so that adding a second line is a one-line change.
         _value(value, indent, out, block=key == "content")
