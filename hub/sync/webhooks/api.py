@@ -48,7 +48,7 @@ async def add_webhook(
     fields = bodies.fields(decode(body, bodies.AddWebhook))
     hook, secret = await acts.add(worker_of(request), database, workspace, actor, fields)
     standing = bodies.facts(Standing(hook=hook, waiting=0))
-    answer = as_json(bodies.WebhookMade(**standing, secret=secret))
+    answer = as_json(bodies.WebhookMade(**standing, secret=str(secret) if secret else None))
     answer.status_code = 201
     return answer
 
@@ -100,7 +100,7 @@ async def renew_secret(
     given = decode(body, bodies.NewSecret)
     renew = acts.end_overlap if given.end_overlap else acts.renew
     made = await renew(worker_of(request), database, workspace, actor, webhook)
-    return as_json(bodies.SecretMade(secret=made))
+    return as_json(bodies.SecretMade(secret=str(made) if made else None))
 
 
 @get(

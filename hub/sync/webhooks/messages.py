@@ -14,7 +14,7 @@ STANDARD, GITHUB, SLACK = "standard", "github", "slack"
 FORMS = {
     STANDARD: "Signed JSON (Standard Webhooks)",
     GITHUB: "GitHub: start a workflow (repository_dispatch)",
-    SLACK: "Slack, Mattermost or Teams: a line of text",
+    SLACK: "Slack, Mattermost: a line of text",
 }
 
 
