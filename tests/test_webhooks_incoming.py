@@ -1,26 +1,36 @@
 """Forges tell of pushes: signed or not heard, once or not again."""
 
+import asyncio
 import hashlib
 import hmac
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from sqlalchemy import func, select, update
 from standardwebhooks import Webhook as Reference
 
 from hub.db import now
 from hub.front import Front
+from hub.settings import Settings
 from hub.sync.webhooks import incoming
 from hub.sync.webhooks.models import Arrival, Inlet
 from tests.cast import Browser, on_both_engines
+from tests.forge import git_daemon, prompt
 from tests.hook_people import ROOT
 
 ADDRESS = "/api/incoming/clinic"
 BODY = json.dumps({"ref": "refs/heads/main", "before": "0" * 40, "after": "1" * 40}).encode()
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, private_hosts="127.0.0.1")
 
 
 @pytest.fixture
@@ -221,3 +231,24 @@ async def test_only_administrators_see_the_address_and_make_the_secret(
     for who, status in ((ana, 403), (ben, 403), (carla, 403), (mallory, 404)):
         assert (await who.get(ROOT)).status_code == status
         assert (await who.post_form(f"{ROOT}/incoming")).status_code == status
+
+
+async def test_a_push_that_is_told_comes_in_at_once(
+    client: Browser, maria: Browser, secret: str, read_key: dict[str, str], tmp_path: Path
+):
+    """The timer looks every five minutes; nobody waits so long here."""
+    with git_daemon(tmp_path / "forge") as forge:
+        file = "support/triage.prompt.yml"
+        forge.begin({file: prompt("Be kind.")})
+        linked = await maria.post_form("/clinic/settings/git", {"url": forge.url})
+        assert linked.status_code == 303, linked.text
+        await until_served(client, read_key, "Be kind.")
+        forge.commit({file: prompt("Be quick.")})
+        assert (await send(client, github(secret))).json() == {"heard": "push", "news": True}
+        await until_served(client, read_key, "Be quick.")
+
+
+async def until_served(client: Browser, key: dict[str, str], words: str) -> None:
+    async with asyncio.timeout(30):
+        while words not in (await client.get("/api/v1/prompts/support/triage", headers=key)).text:
+            await asyncio.sleep(0.05)

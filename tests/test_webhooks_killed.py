@@ -90,5 +90,5 @@ async def live_and_die(
         receiver.hold.set()
         receiver.hold = None
     again = lives.enter_context(start(server.settings))
-    await asyncio.to_thread(wait_until_ready, url, again)
+    await asyncio.to_thread(wait_until_ready, url, again, 90)
     return again
