@@ -7,6 +7,7 @@ import re
 import secrets
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,10 +81,16 @@ def user() -> None:
 )  # fmt: skip
 def user_add(email: str, data: Path | None, name: str, workspace: str, role: str) -> None:
     """Add a person to a workspace and print the link that signs them in once."""
-    settings = read_settings(data=data)
-    click.echo(
-        run(settings, lambda parts: operating.add_person(parts, workspace, email, name, role))
-    )
+    ask = partial(operating.add_person, slug=workspace, email=email, name=name, role=role)
+    click.echo(run(read_settings(data=data), ask))
+
+
+@user.command("link")
+@click.argument("email")
+@data_option
+def user_link(email: str, data: Path | None) -> None:
+    """Print a link that signs a person in once, for a lost password; their other sign-ins end."""
+    click.echo(run(read_settings(data=data), partial(operating.link_for, email=email)))
 
 
 @prompthub.group()
@@ -100,10 +107,8 @@ def key() -> None:
 def key_create(data: Path | None, workspace: str, scope: str, name: str, person: str) -> None:
     """Make a key and print it, and nothing else; it cannot be shown again."""
     name = name or f"command line {secrets.token_hex(3)}"
-    settings = read_settings(data=data)
-    click.echo(
-        run(settings, lambda parts: operating.make_key(parts, workspace, name, scope, person))
-    )
+    ask = partial(operating.make_key, slug=workspace, name=name, scope=scope, person=person)
+    click.echo(run(read_settings(data=data), ask))
 
 
 @prompthub.group()
@@ -117,8 +122,8 @@ def workspace() -> None:
 @click.option("--name", default="", help="As people read it.")
 def workspace_create(slug: str, data: Path | None, name: str) -> None:
     """Make an empty workspace."""
-    settings = read_settings(data=data)
-    click.echo(run(settings, lambda parts: operating.make_workspace(parts, slug, name)))
+    ask = partial(operating.make_workspace, slug=slug, name=name)
+    click.echo(run(read_settings(data=data), ask))
 
 
 @prompthub.group()
@@ -134,10 +139,8 @@ def audit() -> None:
 )
 def audit_verify(data: Path | None, workspace: str | None, expect: str) -> None:
     """Check that no row was changed or taken out; exit code 1 and the first one that was."""
-    settings = read_settings(data=data)
-    reports = run(
-        settings, lambda parts: operating.verify_audit(parts, workspace, expect), look=True
-    )
+    ask = partial(operating.verify_audit, slug=workspace, expected=expect)
+    reports = run(read_settings(data=data), ask, look=True)
     for name, report in reports:
         older = f" ({report.older} older ones carry no hash)" if report.older else ""
         said = report.broken or f"{report.rows} rows fit{older}. Last hash: {report.head or 'none'}"
@@ -172,8 +175,8 @@ def rules() -> None:
 @workspace_option
 def rules_show(data: Path | None, workspace: str) -> None:
     """Print the rules in force, a sentence each."""
-    settings = read_settings(data=data)
-    for line in run(settings, lambda parts: operating.tell_rules(parts, workspace), look=True):
+    ask = partial(operating.tell_rules, slug=workspace)
+    for line in run(read_settings(data=data), ask, look=True):
         click.echo(line)
 
 
@@ -183,8 +186,8 @@ def rules_show(data: Path | None, workspace: str) -> None:
 @click.option("--because", required=True, help="Why; it stands in the history of the rules.")
 def rules_unlock(data: Path | None, workspace: str, because: str) -> None:
     """Let one administrator change the rules again, when too few are left to approve it."""
-    settings = read_settings(data=data)
-    click.echo(run(settings, lambda parts: operating.unlock_rules(parts, workspace, because)))
+    ask = partial(operating.unlock_rules, slug=workspace, because=because)
+    click.echo(run(read_settings(data=data), ask))
 
 
 @prompthub.command("import")
@@ -211,10 +214,8 @@ def import_(path: Path, data: Path | None, workspace: str, folder: str, message:
 @click.option("--folder", default="", help="Only what is below this folder.")
 def export(out: Path, data: Path | None, workspace: str, as_: str, folder: str) -> None:
     """Write the prompts as files of another program, and say what those cannot hold."""
-    report = run(
-        read_settings(data=data),
-        lambda parts: operating.export_folder(parts, workspace, as_, folder, out), look=True,
-    )  # fmt: skip
+    ask = partial(operating.export_folder, slug=workspace, format_=as_, folder=folder, out=out)
+    report = run(read_settings(data=data), ask, look=True)
     click.echo("\n".join(report.lines))
     sys.exit(0 if report.written else 1)
 

@@ -17,6 +17,7 @@ from hub.errors import Invalid, NotFound
 from hub.parts import Parts
 from hub.people import (
     accounts,
+    audit,
     audit_chain,
     audit_read,
     keys,
@@ -129,6 +130,17 @@ async def add_person(parts: Parts, slug: str, email: str, name: str, role: str) 
     workspace = await find_workspace(parts, slug)
     async with parts.database.write() as db:
         account = await workspaces.add(db, workspace, email, name, role, actor=OPERATOR)
+        token = await accounts.make_link(db, account)
+    return f"{address(parts.settings)}/sign-in/{token}"
+
+
+async def link_for(parts: Parts, email: str) -> str:
+    """Returns the address that signs this person in once, whatever their word counts for."""
+    async with parts.database.write() as db:
+        account = await accounts.find(db, email)
+        if account is None:
+            raise NotFound(f"Nobody here has the address {email}.")
+        audit.record(db, OPERATOR, "account.invited", account.email, None)
         token = await accounts.make_link(db, account)
     return f"{address(parts.settings)}/sign-in/{token}"
 

@@ -107,7 +107,8 @@ class Bench(Shelf):
                 Prompt,
                 (Prompt.workspace_id == Label.workspace_id) & (Prompt.id == Label.prompt_id),
             )
-            return await db.scalar(query.where(Prompt.name == name, Label.label == label))
+            here = Prompt.workspace_id == self.workspace.id
+            return await db.scalar(query.where(here, Prompt.name == name, Label.label == label))
 
     async def set_role(self, who: str, role: str) -> None:
         async with self.database.write() as db:

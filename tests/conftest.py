@@ -36,6 +36,7 @@ from tests.cast import (
 )
 from tests.serving import Server, browser_at, free_port, serve
 
+pytest_plugins = ["tests.over_doors"]
 CI = os.environ.get("CI") == "true"
 passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 

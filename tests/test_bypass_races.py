@@ -111,6 +111,11 @@ async def withdraw(bench: Bench, made: proposals.Made) -> None:
     await proposals.withdraw(bench.database, bench.workspace, made.number, actor=bench.ana)
 
 
+async def decline(bench: Bench, made: proposals.Made) -> None:
+    maria = bench.people["maria"]
+    await proposals.decline(bench.database, bench.workspace, made.number, actor=maria, reason="No")
+
+
 async def ask_for_change(bench: Bench, made: proposals.Made) -> None:
     await bench.review(made, "maria", verdict="changes")
 
@@ -146,8 +151,8 @@ async def ready(bench: Bench, group: int) -> None:
 
 
 DEEDS: list[Deed] = [
-    tighten, others_count, out_of_group, leave, disable, demote_merger, withdraw, ask_for_change,
-    take_back, revise,
+    tighten, others_count, out_of_group, leave, disable, demote_merger, withdraw, decline,
+    ask_for_change, take_back, revise,
 ]  # fmt: skip
 
 

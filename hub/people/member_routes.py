@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import HubError
-from hub.people import workspaces
+from hub.people import appointing, workspaces
 from hub.people.policy import ROLES, Actor, Need, WorkspaceRef
 from hub.web import Ask, Form, go, page
 
+AGREED = "another administrator agrees on the page Rules"
 ABOUT_ROLES = {
     "viewer": "reads prompts, versions and runs; may propose a change, comment and review",
     "editor": "also writes drafts, runs models, and saves and merges where the rules let them",
@@ -42,7 +43,7 @@ async def add_person(
     """Add somebody; who has no password yet gets a link, shown this once."""
     try:
         async with database.write() as db:
-            account = await workspaces.add(
+            account, made = await appointing.add(
                 db, workspace, data.get("email", ""), data.get("name", ""), data.get("role", ""),
                 actor=actor,
             )  # fmt: skip
@@ -58,7 +59,8 @@ async def add_person(
             }
             return await _people_page(request, db, workspace, **more)
     async with database.read() as db:
-        return await _people_page(request, db, workspace, added=account, link=_link(request, token))
+        shown: dict[str, Any] = {"added": account, "link": _link(request, token)}
+        return await _people_page(request, db, workspace, waits=not made.accepted, **shown)
 
 
 @post("/{slug:str}/settings/people/{account_id:int}/role", needs=Need.ADMIN, name="settings:role")
@@ -74,8 +76,9 @@ async def change_role(
     role = data.get("role", "")
     if account_id == actor.account_id and role != actor.role and "sure" not in data:
         return await _people_page(request, db, workspace, own_role=role, status=422)
-    name = await workspaces.change_role(db, workspace.id, account_id, role, actor=actor)
-    return go(f"/{workspace.slug}/settings", f"{name}: {role}.")
+    name, made = await appointing.change_role(db, workspace.id, account_id, role, actor=actor)
+    said = f"{name}: {role}." if made.accepted else f"{name}: {role}, once {AGREED}."
+    return go(f"/{workspace.slug}/settings", said)
 
 
 @post(
@@ -125,7 +128,8 @@ async def _people_page(
 ) -> Template:
     found = await workspaces.people(db, workspace.id)
     shown: dict[str, Any] = {
-        "typed": {}, "wrong": None, "added": None, "link": None, "own_role": None, **more,
+        "typed": {}, "wrong": None, "added": None, "link": None, "own_role": None, "waits": False,
+        **more,
     }  # fmt: skip
     roles = [(role, role.capitalize()) for role in ROLES]
     return page(

@@ -1,7 +1,8 @@
 """How the rules change: at once, or after as many administrators agreed as the rules in force say.
 
 Every state of the rules is a row; the latest accepted one is in force. A change of a group that the
-rules name is a change of the rules: it decides whose word counts.
+rules name is a change of the rules: it decides whose word counts. So is making somebody a reviewer
+or an administrator (`hub.people.appointing`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import now
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.outbox import announce
-from hub.people import audit, groups, rules_store
+from hub.people import audit, groups, rules_store, workspaces
 from hub.people.models import Group, Member, PolicyChange, Workspace
 from hub.people.policy import Actor, Need, require
-from hub.people.rules import GroupEdit, Kept, Policy
+from hub.people.rules import GroupEdit, Kept, Policy, RoleEdit
 from hub.people.rules_store import Loaded
 
 CHANGED_MEANWHILE = (
@@ -38,7 +39,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
 async def propose(
     db: AsyncSession, workspace_id: int, policy: Policy, *, base_id: int | None, why: str,
-    actor: Actor, edits: tuple[GroupEdit, ...] = (), broke_glass: str = "",
+    actor: Actor, edits: tuple[GroupEdit, ...] = (), roles: tuple[RoleEdit, ...] = (),
+    broke_glass: str = "",
 ) -> Outcome:  # fmt: skip
     """Offer new rules; in force at once where the rules in force ask for no approval.
 
@@ -53,8 +55,9 @@ async def propose(
     if force.policy_id != base_id:
         raise Conflict(CHANGED_MEANWHILE)
     plain = Policy(rules=policy.rules, change_needs=policy.change_needs)
-    await _check(db, workspace_id, force, plain, edits)
-    row = _row(workspace_id, force, Kept(**_fields(plain), edits=edits), why, actor)
+    await _check(db, workspace_id, force, plain, also=bool(edits or roles))
+    kept = Kept(**_fields(plain), edits=edits, roles=roles)
+    row = _row(workspace_id, force, kept, why, actor)
     db.add(row)
     await db.flush()
     needed = force.policy.change_needs
@@ -168,8 +171,14 @@ async def _admins(db: AsyncSession, workspace_id: int) -> set[int | None]:
 
 async def _accept(db: AsyncSession, row: PolicyChange, actor: Actor) -> None:
     row.accepted_at = now()
-    for edit in msgspec.convert(row.policy, Kept).edits:
+    kept = msgspec.convert(row.policy, Kept)
+    for edit in kept.edits:
         await groups.apply(db, row.workspace_id, edit, actor=actor)
+    for one in kept.roles:
+        if await db.get(Member, (row.workspace_id, one.account_id)) is not None:
+            await workspaces.change_role(
+                db, row.workspace_id, one.account_id, one.role, actor=actor, agreed=True
+            )
     _tell(db, row, actor, "policy.changed")
     await db.flush()
     await rules_store.bump(db, row.workspace_id)
@@ -199,12 +208,11 @@ async def _named_by_waiting(db: AsyncSession, workspace_id: int, force: Loaded) 
 
 
 async def _check(
-    db: AsyncSession, workspace_id: int, force: Loaded, policy: Policy,
-    edits: tuple[GroupEdit, ...],
-) -> None:  # fmt: skip
+    db: AsyncSession, workspace_id: int, force: Loaded, policy: Policy, *, also: bool
+) -> None:
     """Refuse what changes nothing, names strangers, or could never be changed again."""
     before = Policy(rules=force.policy.rules, change_needs=force.policy.change_needs)
-    if policy == before and not edits:
+    if policy == before and not also:
         raise Invalid("These are the rules already; there is nothing to change.")
     known = await db.scalars(select(Group.id).where(Group.workspace_id == workspace_id))
     if policy.named("group") - set(known):

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.models import Account, Group, PolicyChange
-from hub.people.rules import GroupEdit, Kept, called, in_order, sentence
+from hub.people.rules import GroupEdit, Kept, RoleEdit, called, in_order, sentence
 from hub.people.rules.words import approvals, listed
 from hub.people.rules_store import Loaded
 
@@ -56,7 +56,10 @@ def _line(row: PolicyChange, known: dict[int, Kept], names: dict[str, str], forc
     glass = [one["broke_glass"] for one in row.approvals if "broke_glass" in one]
     return Line(
         id=row.id, by=row.by, account_id=row.account_id, at=row.at, why=row.why,
-        added=(*(one for one in now if one not in before), *_edits(kept.edits, names)),
+        added=(
+            *(one for one in now if one not in before), *_edits(kept.edits, names),
+            *_roles(kept.roles, names),
+        ),
         removed=tuple(one for one in before if one not in now),
         approved_by=tuple(one["name"] for one in given),
         approver_ids=frozenset(one["account_id"] for one in given),
@@ -86,11 +89,21 @@ def _edits(edits: Sequence[GroupEdit], names: dict[str, str]) -> list[str]:
     return said
 
 
+def _roles(roles: Sequence[RoleEdit], names: dict[str, str]) -> list[str]:
+    """`Dora becomes a reviewer.`"""
+    called_so = {"reviewer": "a reviewer", "admin": "an administrator"}
+    return [
+        f"{names.get(f'person:{one.account_id}', 'Somebody')} becomes {called_so[one.role]}."
+        for one in roles
+    ]
+
+
 async def _names(db: AsyncSession, workspace_id: int, policies: Sequence[Kept]) -> dict[str, str]:
     groups = await db.execute(
         select(Group.id, Group.name).where(Group.workspace_id == workspace_id)
     )
     ids = {one for kept in policies for one in kept.named("person")}
     ids |= {one for kept in policies for edit in kept.edits for one in (*edit.add, *edit.remove)}
+    ids |= {one.account_id for kept in policies for one in kept.roles}
     people = await db.execute(select(Account.id, Account.name).where(Account.id.in_(ids)))
     return called({row.id: row.name for row in groups}, {row.id: row.name for row in people})

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
-from hub.people import accounts, audit, groups, rules_store
+from hub.people import accounts, audit, groups, guarded, rules_store
 from hub.people.models import Account, AuditEntry, Member, Workspace
 from hub.people.policy import ROLES, Actor, Role, WorkspaceRef
 
@@ -102,7 +102,7 @@ async def create(
     db.add(workspace)
     await db.flush()
     if account_id is not None:
-        await _join(db, workspace.id, account_id, "admin")
+        await _join(db, workspace.id, account_id, "admin", actor=actor)
     audit.record(db, actor, "workspace.created", slug, workspace.id)
     return ref(workspace)
 
@@ -147,6 +147,7 @@ async def add(
 
     Raises:
         Conflict: they are a member already, or were invited elsewhere and never came.
+        NeedsAgreement: another administrator has to agree to that role.
     """
     role = check_role(role)
     email = accounts.clean_email(email)
@@ -162,7 +163,7 @@ async def add(
             "Ask again when they have."
         )
     await groups.forget(db, workspace.id, account.id)
-    await _join(db, workspace.id, account.id, role)
+    await _join(db, workspace.id, account.id, role, actor=actor)
     audit.record(db, actor, "member.added", email, workspace.id, role=role, account=account.id)
     return account
 
@@ -193,26 +194,36 @@ async def invite(db: AsyncSession, workspace_id: int, account_id: int, *, actor:
     """The token of a new sign-in link for a member.
 
     Raises:
-        Forbidden: the link would open workspaces of others.
+        Forbidden: it would open workspaces of others, or be somebody whose word is guarded.
     """
-    account = (await _member(db, workspace_id, account_id))[1]
+    member, account = await _member(db, workspace_id, account_id)
     if not await may_link(db, actor, account_id):
         raise Forbidden(
             f"{account.name} also belongs to a workspace that you do not administer, so a link "
             "from here would open that one too. Ask the operator of this hub for it."
+        )
+    if account.password_hash is not None and await guarded.keeps_word(db, member, actor):
+        raise Forbidden(
+            f"{account.name}'s word counts here and the rules are guarded, so nobody else gets a "
+            "link that signs in as them. Ask the operator of this hub: `prompthub user link`."
         )
     audit.record(db, actor, "account.invited", account.email, workspace_id)
     return await accounts.make_link(db, account)
 
 
 async def change_role(
-    db: AsyncSession, workspace_id: int, account_id: int, role: str, *, actor: Actor
-) -> str:
-    """Give a member another role; returns their name."""
+    db: AsyncSession, workspace_id: int, account_id: int, role: str, *, actor: Actor,
+    agreed: bool = False,
+) -> str:  # fmt: skip
+    """Give a member another role; returns their name. `agreed`: those who guard the rules did;
+    else NeedsAgreement."""
     role = check_role(role)
     member, account = await _member(db, workspace_id, account_id)
     if member.role == role:
         return account.name
+    raises = ROLES.index(role) > ROLES.index(check_role(member.role))
+    if not agreed and raises and await guarded.is_guarded(db, workspace_id, role, actor):
+        raise guarded.NeedsAgreement
     if role != "admin":
         await _keep_an_admin(db, member)
     audit.record(
@@ -248,16 +259,21 @@ async def put_back(db: AsyncSession, workspace_id: int, account_id: int, *, acto
         if account and entry.detail.get("account") == account_id:
             if await db.get(Member, (workspace_id, account_id)) is None:
                 role = check_role(entry.detail["role"])
-                await _join(db, workspace_id, account_id, role)
+                await _join(db, workspace_id, account_id, role, actor=actor)
                 detail = {"role": role, "account": account_id}
                 audit.record(db, actor, "member.added", account.email, workspace_id, **detail)
             return account.name
     raise NotFound("Nobody was removed from here just now.")
 
 
-async def _join(db: AsyncSession, workspace_id: int, account_id: int, role: Role) -> None:
-    db.add(Member(workspace_id=workspace_id, account_id=account_id, role=role, created_at=now()))
+async def _join(
+    db: AsyncSession, workspace_id: int, account_id: int, role: Role, *, actor: Actor
+) -> None:
+    member = Member(workspace_id=workspace_id, account_id=account_id, role=role, created_at=now())
+    db.add(member)
     await rules_store.bump(db, workspace_id)
+    if await guarded.keeps_word(db, member, actor):
+        raise guarded.NeedsAgreement
 
 
 async def _member(db: AsyncSession, workspace_id: int, account_id: int) -> tuple[Member, Account]:

@@ -11,6 +11,7 @@ from hub.people.rules.values import (
     Kept,
     Kind,
     Policy,
+    RoleEdit,
     Rule,
     matches,
     rule_for,
@@ -19,7 +20,7 @@ from hub.people.rules.words import called, in_order, sentence, sentences, who_wo
 
 __all__ = [
     "FREE", "MOST_APPROVALS", "Approval", "Case", "GroupEdit", "Kept", "Kind",
-    "Person", "Policy", "Rule", "Verdict",
+    "Person", "Policy", "RoleEdit", "Rule", "Verdict",
     "called", "folded", "in_order", "judge", "matches", "rule_for", "sentence", "sentences",
     "who_words",
 ]  # fmt: skip

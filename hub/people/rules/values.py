@@ -151,10 +151,18 @@ class GroupEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     remove: tuple[int, ...] = ()
 
 
+class RoleEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A member becomes somebody whose word counts."""
+
+    account_id: int
+    role: Literal["reviewer", "admin"]
+
+
 class Kept(Policy, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A policy as the table keeps it: with the changes of groups that came in the same step."""
+    """A policy as the table keeps it: with what came in the same step of groups and roles."""
 
     edits: tuple[GroupEdit, ...] = ()
+    roles: tuple[RoleEdit, ...] = ()
 
 
 FREE = Policy()
