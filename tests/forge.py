@@ -22,6 +22,8 @@ from hub.sync import remotes
 from hub.sync.remote_models import Remote
 from hub.sync.remote_watch import once
 from hub.sync.remotes import Fields, Room
+from tests.cast import make_cast
+from tests.clinic_story import Story
 from tests.serving import free_port
 from tests.shelf import Shelf, git
 
@@ -165,6 +167,23 @@ class Linked:
 
 def room_for(database: Database, publisher: Publisher, folder: Path, private: str) -> Room:
     return Room(database, publisher, Outbound(private), folder / "sync", Secret("0" * 64))
+
+
+async def clinic(database: Database, folder: Path) -> Shelf:
+    """The cast's workspace, below the web."""
+    cast = await make_cast(database)
+    publisher = Publisher(database, folder / "repositories")
+    await publisher.ensure(cast.workspace)
+    story = Story(publisher, database, cast)
+    ana, ben = await story.actor("ana"), await story.actor("ben")
+    return Shelf(database, publisher, cast.workspace, ana, ben)
+
+
+@contextmanager
+def linked_to_daemon(shelf: Shelf, folder: Path) -> Iterator[Linked]:
+    """A workspace beside an empty forge; nobody has linked them yet."""
+    with git_daemon(folder / "forge") as forge:
+        yield Linked(shelf, forge, room_for(shelf.database, shelf.publisher, folder, "127.0.0.1"))
 
 
 def need(program: str, package: str) -> str:

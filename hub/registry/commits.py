@@ -35,7 +35,8 @@ class Change(msgspec.Struct):
     reading: Reading | None = None
     """`data` as a prompt, if the writer knows it already."""
     mode: str = ""
-    """Of a file that is no prompt and is taken as it lies in the repository, by its id `new`."""
+    """Of a file that is no prompt and is taken as it lies in the repository, by its id
+    `new`; `000000`: it goes away."""
 
 
 class Commit(msgspec.Struct):
@@ -145,8 +146,8 @@ def _commit(ref: str, mark: int, plan: Plan, *, first: bool) -> Iterable[bytes]:
     if commit.second:
         yield f"merge {commit.second}\n".encode()
     # What goes away first: a folder may come where a file was.
-    for change in sorted(commit.changes, key=lambda one: one.data is not None or one.mode != ""):
-        if change.mode:
+    for change in sorted(commit.changes, key=lambda one: one.data is not None or _taken(one)):
+        if _taken(change):
             yield b"M %s %s %s\n" % (
                 change.mode.encode(), (change.new or "").encode(), _quoted(change.path)
             )  # fmt: skip
@@ -157,6 +158,11 @@ def _commit(ref: str, mark: int, plan: Plan, *, first: bool) -> Iterable[bytes]:
             yield change.data
             yield b"\n"
     yield b"\n"
+
+
+def _taken(change: Change) -> bool:
+    """Whether the file is to be as it lies in the repository already."""
+    return change.mode not in ("", "000000")
 
 
 def _quoted(path: str) -> bytes:

@@ -106,7 +106,7 @@ class Join(Ask):
     def settle(self, ledger: Ledger) -> Settled:
         changes = [change for one in self.pieces for change in self._changes(ledger, one)]
         changes += [
-            Change(one.path, new=one.blob, mode=one.mode) if one.blob else Change(one.path, old="")
+            Change(one.path, new=one.blob, mode=one.mode if one.blob else "000000")
             for one in self.others
         ]
         plan = self.plan(MAIN, self.message, changes, Prompts=str(len(self.pieces)))
