@@ -19,11 +19,12 @@ from pathlib import Path
 
 import msgspec
 
+from hub.errors import Unavailable
 from hub.outbound import Outbound
 from hub.registry.git_terms import ID
 from hub.registry.gits import outbound as started
 from hub.registry.quarantine import Quarantine
-from hub.registry.repository import Repository
+from hub.registry.repository import Repository, version
 from hub.settings import Secret
 from hub.sync import remote_keys
 from hub.sync.git_serving import ended, said
@@ -33,6 +34,8 @@ from hub.sync.remote_troubles import told
 log = logging.getLogger("hub")
 
 PREFIX = "remote-"
+PINS = (2, 37)
+"""Since then git can be told which IP a name stands for."""
 LOOK, CARRY = 60.0, 900.0
 """Seconds for a look, and for a fetch or a push."""
 MEMORY, SECONDS, LARGEST = 4 << 30, 600, 1 << 30
@@ -167,6 +170,8 @@ async def opened(outbound: Outbound, folder: Path, way: Way) -> AsyncGenerator[W
     Invalid, Unavailable: the hub does not go there, or not just now.
     """
     address = way.address
+    if address.scheme in ("http", "https") and version() < PINS:
+        raise Unavailable("The hub's git is too old for this: 2.37 or later is needed.")
     ips = await checked(outbound, address)
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder) as own:

@@ -50,7 +50,8 @@ class Round(Sides):
             may_send = await self._take_in()
             self.state.stopped = None
         except Stop as stop:
-            self.state.stopped, may_send = stop.facts, False
+            # What was chosen was about another state, or did not help.
+            self.state.stopped, self.state.chosen, may_send = stop.facts, None, False
         await send(self, main=may_send)
         await mirror(self)
         await count(self)

@@ -28,8 +28,8 @@ _SAID: tuple[tuple[str, str, str], ...] = (
     ("atomic", r"does not support --atomic", "{name} cannot move two branches at once."),
     ("protected", r"GH006|protected branch|not allowed to (?:force )?push|hook declined|"
                   r"denying (?:non-fast-forward|ref deletion)|\[remote rejected\]",
-     "{name} does not let the hub change a branch that is protected there. Allow its account to "
-     "push to that branch; it is tried again by itself."),
+     "{name} does not let the hub push to it{because}. Allow the hub's account to push to that "
+     "branch there; it is tried again by itself."),
     ("redirect", r"unable to update url base from redirection|returned error: 30\d",
      "{name} sends the hub to another address. Enter the address that it leads to."),
     ("auth", r"Authentication failed|could not read (?:Username|Password)|Access denied|"
@@ -57,7 +57,7 @@ def told(address: Address, said: str) -> Trouble:
     """What git complained about, as people read it."""
     ssh = address.scheme == "ssh"
     words = {
-        "name": address.name, "said": _last(said),
+        "name": address.name, "said": _last(said), "because": _because(said),
         "secret": "deploy key" if ssh else "token",
         "mend": "Add the deploy key to the repository there, with the right to write." if ssh else
                 "Make a token that may write to this repository, and enter it under Settings, Git.",
@@ -66,6 +66,12 @@ def told(address: Address, said: str) -> Trouble:
         if re.search(pattern, said):
             return Trouble(kind, sentence.format_map(words))
     raise AssertionError("the last one fits everything")
+
+
+def _because(said: str) -> str:
+    """The other side's own reason, if it gave one."""
+    found = re.search(r"\[remote rejected\] .*?\((.+)\)$", said, re.M)
+    return f" ({ascii(found[1])[1:-1][:200]})" if found else ""
 
 
 def _last(said: str) -> str:

@@ -1,0 +1,328 @@
+"""Getting in: our own door over HTTP, ssh with a key of ours and a host that was confirmed; and
+where the hub does not go at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from hub.db import Database, now
+from hub.errors import Conflict, HubError
+from hub.sync import remotes
+from hub.sync.remote_view import view
+from tests.forge import Forge, Linked, clinic, make_bare, need, prompt, room_for, wait_for
+from tests.git_people import own_key, save
+from tests.http_backend import http_backend
+from tests.serving import Server, free_port
+from tests.shelf import Shelf
+
+
+@pytest.fixture
+async def shelf(database: Database, tmp_path: Path) -> Shelf:
+    return await clinic(database, tmp_path)
+
+
+# ── our own door ────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_another_hub_has_comes_in_by_our_own_door(
+    server: Server, shelf: Shelf, tmp_path: Path
+):
+    key = await asyncio.to_thread(own_key, server, "maria")
+    await asyncio.to_thread(save, server, "support/triage", "Be kind.")
+    room = room_for(shelf.database, shelf.publisher, tmp_path, server.url.removeprefix("http://"))
+    linked = Linked(shelf, Forge(tmp_path, f"{server.url}/clinic.git"), room)
+    with pytest.raises(HubError, match="does not accept the hub's token"):
+        await linked.link(token="ph_wrong", deploy="")
+    row = await linked.link(token=key, deploy="")
+    assert row.sealed is not None
+    assert key.encode() not in row.sealed
+    row = await linked.sync()
+    assert (row.trouble, row.stopped, row.ahead, row.behind) == ("", None, 0, 0)
+    assert "Be kind." in linked.text("support/triage")
+    await shelf.save("tutor/maths", "Explain sums.")  # a hub takes nothing in another hub's name
+    row = await linked.sync()
+    assert "does not let the hub push" in row.trouble
+    assert "the hub itself made it" in row.trouble
+    assert row.failures == 1
+    await shelf.save("tutor/physics", "Explain light.")  # saves work all the same
+
+
+async def test_both_ways_over_http_with_a_token_that_expires(shelf: Shelf, tmp_path: Path):
+    with http_backend(tmp_path / "forge") as (forge, tokens):
+        host = forge.url.removeprefix("http://").partition("/")[0]
+        linked = Linked(shelf, forge, room_for(shelf.database, shelf.publisher, tmp_path, host))
+        await shelf.save("support/triage", "Be kind.")
+        await linked.link(token="ghp_first")
+        await linked.in_step()
+        forge.pull()
+        big = prompt("word " * 100_000)
+        forge.commit({"a/b.prompt.yml": big}, "A long one")
+        await linked.in_step()
+        await shelf.save("a/c", "word " * 150_000)
+        await linked.in_step()
+        tokens[:] = ["ghp_second"]
+        await shelf.save("tutor/maths", "Explain sums.")
+        for failures in (1, 2):
+            row = await linked.sync()
+            assert "does not accept the hub's token" in row.trouble
+            assert row.failures == failures
+            assert "ghp_first" not in row.trouble
+        assert row.due_at - now() > timedelta(seconds=20)
+        wish = remotes.Fields(token="ghp_second", deploy="on")
+        await remotes.renew(linked.room, shelf.workspace, wish, shelf.ben)
+        await linked.in_step()
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """Hands everybody over to another address."""
+
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", f"{self.server.target}{self.path}")  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@contextmanager
+def canary() -> Iterator[tuple[int, list[bytes]]]:
+    """A listener that nobody may reach; what came in."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+        done = threading.Event()
+
+        def listen() -> None:
+            while not done.is_set():
+                try:
+                    line, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                with line:
+                    heard.append(b"connected")
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield listener.getsockname()[1], heard
+        finally:
+            done.set()
+            thread.join()
+
+
+async def test_no_redirect_is_followed(shelf: Shelf, tmp_path: Path):
+    port = free_port()
+    with canary() as (target, heard):
+        other = ThreadingHTTPServer(("127.0.0.1", port), _Elsewhere)
+        other.target = f"http://127.0.0.1:{target}"  # type: ignore[attr-defined]
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        try:
+            room = room_for(shelf.database, shelf.publisher, tmp_path, f"127.0.0.1:{port}")
+            linked = Linked(shelf, Forge(tmp_path, f"http://127.0.0.1:{port}/a/b.git"), room)
+            with pytest.raises(HubError, match="sends the hub to another address"):
+                await linked.link(token="ghp_secret")
+        finally:
+            other.shutdown()
+            thread.join()
+            other.server_close()
+        assert heard == []
+
+
+ADDRESSES = """
+http://127.0.0.1:PORT/a/b.git
+https://127.0.0.1:PORT/a/b.git
+https://localhost:PORT/a/b.git
+https://localhost.:PORT/a/b.git
+https://LOCALHOST:PORT/a/b.git
+https://127.1:PORT/a/b.git
+https://127.0.1:PORT/a/b.git
+https://2130706433:PORT/a/b.git
+https://0x7f000001:PORT/a/b.git
+https://0x7f.0.0.1:PORT/a/b.git
+https://0177.0.0.1:PORT/a/b.git
+https://017700000001:PORT/a/b.git
+https://0:PORT/a/b.git
+https://0.0.0.0:PORT/a/b.git
+https://127.0.0.1.:PORT/a/b.git
+https://[::1]:PORT/a/b.git
+https://[::]:PORT/a/b.git
+https://[::ffff:127.0.0.1]:PORT/a/b.git
+https://[::ffff:7f00:1]:PORT/a/b.git
+https://[0:0:0:0:0:ffff:127.0.0.1]:PORT/a/b.git
+https://[64:ff9b::7f00:1]:PORT/a/b.git
+https://[::127.0.0.1]:PORT/a/b.git
+https://[fe80::1%25lo]:PORT/a/b.git
+https://169.254.169.254/latest/meta-data
+https://[fd00:ec2::254]/latest
+https://100.100.100.200/latest
+https://10.0.0.1:PORT/a/b.git
+https://192.168.0.1/a/b.git
+https://user@127.0.0.1:PORT/a/b.git
+https://user:token@github.com/a/b.git
+https://github.com@127.0.0.1:PORT/a/b.git
+https://127.0.0.1:PORT\\@github.com/a/b.git
+https://127.0.0.1:PORT#@github.com/a/b.git
+https://github.com:PORT@127.0.0.1:PORT/a/b.git
+https://127.0.0.1:PORT/a/b.git?x=1
+https://127.0.0.1:99999/a/b.git
+https:127.0.0.1:PORT/a/b.git
+https:///127.0.0.1:PORT/a/b.git
+ssh://git@127.0.0.1:PORT/a/b.git
+ssh://git@localhost:PORT/a/b.git
+ssh://-oProxyCommand=id@github.com/a/b.git
+ssh://-oProxyCommand=touch%20x/a/b.git
+ssh://git@-oProxyCommand=id/a/b.git
+git@127.0.0.1:a/b.git
+-oProxyCommand=id:a/b.git
+git://127.0.0.1:PORT/a/b.git
+git://localhost:PORT/a/b.git
+file:///etc
+file://127.0.0.1/etc
+/etc/passwd
+../../repositories/rival.git
+ext::sh -c id
+ext::nc% 127.0.0.1% PORT
+fd::7
+ftp://127.0.0.1:PORT/a/b.git
+http+unix://%2Ftmp%2Fx/a
+https://github.com/a/../../b.git
+https://github.com/-upload-pack=id/b.git
+https://github.com/a b.git
+https://git\u04bbub.com/a/b.git
+--upload-pack=id
+""".strip().splitlines()
+
+
+async def test_addresses_that_are_never_spoken_to(shelf: Shelf, tmp_path: Path):
+    with canary() as (port, heard):
+        room = room_for(shelf.database, shelf.publisher, tmp_path, "")
+        for one in ADDRESSES:
+            linked = Linked(shelf, Forge(tmp_path, one.replace("PORT", str(port))), room)
+            with pytest.raises(HubError) as refused:
+                await linked.link(token="ghp_secret")
+            assert "ghp_secret" not in refused.value.sentence, one
+        assert heard == []
+    assert len(ADDRESSES) >= 50
+
+
+# ── ssh ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def ssh_server(folder: Path, port: int) -> Iterator[None]:
+    """`sshd` with host keys of its own, that lets in whoever `authorized_keys` names."""
+    sshd = need("sshd", "openssh-server")
+    need("ssh-keyscan", "openssh-client")
+    user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    (folder / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\n"
+        f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
+        f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nAllowUsers {user}\n"
+        "PermitRootLogin prohibit-password\nLogLevel QUIET\n"
+    )
+    Path("/run/sshd").mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        [sshd, "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for(port)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def host_key(folder: Path) -> None:
+    for name in ("host", "host.pub"):
+        (folder / name).unlink(missing_ok=True)
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "host")]
+    subprocess.run(words, check=True)
+
+
+@pytest.fixture
+async def by_ssh(shelf: Shelf, tmp_path: Path) -> AsyncIterator[Linked]:
+    """A link over ssh whose host was shown and that nobody has confirmed yet."""
+    need("sshd", "openssh-server")
+    if os.geteuid() != 0:
+        need("no-sshd-without-root", "openssh-server, and run as root")
+    folder, port = tmp_path / "forge", free_port()
+    make_bare(folder)
+    host_key(folder)
+    user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    url = f"ssh://{user}@127.0.0.1:{port}{folder}/acme/prompts.git"
+    linked = Linked(
+        shelf, Forge(folder, url),
+        room_for(shelf.database, shelf.publisher, tmp_path, "127.0.0.1"),
+    )  # fmt: skip
+    with ssh_server(folder, port):
+        row = await linked.link()
+        (folder / "authorized_keys").write_text(row.public_key + "\n")
+        yield linked
+
+
+async def confirm(linked: Linked) -> None:
+    prints = " ".join(remotes.shown((await linked.row()).offered_keys))
+    await remotes.confirm_keys(linked.room, linked.shelf.workspace, prints, linked.shelf.ben)
+
+
+async def test_ssh_with_a_key_of_ours_and_a_host_that_was_confirmed(by_ssh: Linked):
+    row = await by_ssh.row()
+    assert view(row).state == "setting up"
+    assert not remotes.ready(row)
+    shown = subprocess.run(
+        ["ssh-keygen", "-lf", str(by_ssh.forge.folder / "host.pub")], capture_output=True,
+        text=True, check=True,
+    ).stdout.split()[1]  # fmt: skip
+    assert shown in [print for _, print in view(row).prints]
+    with pytest.raises(Conflict):
+        await remotes.confirm_keys(
+            by_ssh.room, by_ssh.shelf.workspace, "SHA256:other", by_ssh.shelf.ben
+        )  # fmt: skip
+    await by_ssh.shelf.save("support/triage", "Be kind.")
+    await confirm(by_ssh)
+    await by_ssh.in_step()
+    by_ssh.forge.pull()
+    by_ssh.forge.commit({"a/b.prompt.yml": prompt("Theirs.")})
+    await by_ssh.in_step()
+    assert not list(by_ssh.room.folder.glob("*"))  # no key is left in a file
+
+
+async def test_a_host_with_other_keys_gets_nothing(by_ssh: Linked):
+    await by_ssh.shelf.save("support/triage", "Be kind.")
+    await confirm(by_ssh)
+    row = await by_ssh.row()
+    async with by_ssh.shelf.database.write() as db:
+        kept = await db.merge(row)
+        kind, key = row.host_keys.split(" ")
+        kept.host_keys = f"{kind} {key[:-8]}AAAAAAA{key[-1]}"  # as if others had been confirmed
+    row = await by_ssh.sync()
+    assert "another host key" in row.trouble
+    assert row.failures == 1
+    assert by_ssh.forge.tip() is None
+    await remotes.ask_for_keys(by_ssh.room, by_ssh.shelf.workspace)
+    assert view(await by_ssh.row()).changed
+    await confirm(by_ssh)
+    await by_ssh.in_step()
+
+
+async def test_a_key_that_was_not_added_says_where_to_add_it(by_ssh: Linked):
+    (by_ssh.forge.folder / "authorized_keys").write_text("")
+    await by_ssh.shelf.save("support/triage", "Be kind.")
+    await confirm(by_ssh)
+    row = await by_ssh.sync()
+    assert "Add the deploy key" in row.trouble
+    (by_ssh.forge.folder / "authorized_keys").write_text(row.public_key + "\n")
+    await by_ssh.in_step()  # what was wrong is gone with it
