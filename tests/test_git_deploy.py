@@ -13,6 +13,7 @@ import pytest
 from hub.people.rules import Rule
 from hub.registry.models import LabelMove
 from tests.git_people import API, clone, git, own_key, rule, save
+from tests.listening import Team, listening
 from tests.serving import Server
 from tests.test_git_main import get, refused, repository, rows
 from tests.test_git_push import prompt, write
@@ -85,6 +86,24 @@ def test_an_edited_file_is_a_release_and_a_revert_takes_it_back(filled: Server, 
     assert live(filled) == 1
     moves = rows(filled, LabelMove, LabelMove.label == "production")
     assert [(one.old, one.new) for one in moves][-2:] == [(1, 2), (2, 1)]
+
+
+def test_apps_hear_of_it_and_a_read_right_after_the_push_has_it(filled: Server, copy: Path):
+    """The answer to a push comes after the index and the log that apps are told from."""
+    key = filled.cast.read_key
+    pointing(copy, 3)
+    with Team(filled.url, filled.cast.write_key) as team:
+        place = team.table().place
+    with listening(filled.url, key, f"since={place}") as line:
+        assert [one.kind for one in line.batch()] == ["hello", "commit"]
+        git(copy, "push", "origin", DEPLOY)
+        at_once = httpx.get(
+            f"{filled.url}{API}/prompts/support/triage?label=production", headers=filled.headers()
+        )
+        assert at_once.json()["version"] == 3
+        puts = [one for one in line.batch() if one.kind == "put"]
+        assert [(one.data["label"], one.data["version"]) for one in puts] == [("production", 3)]
+    release(filled, "support/triage", 1)
 
 
 def test_several_labels_move_together_or_not_at_all(filled: Server, copy: Path):

@@ -421,5 +421,8 @@ def test_what_a_killed_hub_left_of_a_push_is_swept_at_its_next_start(tmp_path: P
     left = Quarantine(made).folder  # never ended: the hub was killed
     (left / "pack").mkdir()
     (left / "pack" / "tmp_pack_x").write_bytes(b"half")
-    assert recover.sweep(made, {}) == [str(left)]
+    half = made.path / "objects/pack/pack-x.pack"  # handed over, but for its index
+    half.write_bytes(b"half")
+    assert recover.sweep(made, {}) == [str(left), str(half)]
     assert not left.exists()
+    assert not half.exists()

@@ -31,9 +31,11 @@ LONGEST = 0.25
 class Saver:
     """The mother of the processes that are killed."""
 
+    module = "tests.saver"
+
     def __init__(self, data: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.saver", str(data), str(CLIENTS)],
+            [sys.executable, "-m", self.module, str(data), str(CLIENTS)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             cwd=Path(__file__).parent.parent,
         )  # fmt: skip

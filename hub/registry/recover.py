@@ -63,6 +63,10 @@ def sweep(repository: Repository, known: dict[str, str]) -> list[str]:
         for path in repository.path.glob(pattern):
             swept.append(str(path))
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for pack in repository.path.glob("objects/pack/*.pack"):
+        if not pack.with_suffix(".idx").exists():  # of a push, cut off while it was handed over
+            swept.append(str(pack))
+            pack.unlink()
     for ref, tip in known.items():
         if _is_broken(repository.path / ref):
             log.error("%s of %s was broken; put back to %s", ref, repository.path.name, tip)

@@ -34,7 +34,8 @@ from hub.sync.git_unpack import unpack
 FOR_MAIN = "refs/for/main"
 PROPOSALS = "refs/heads/proposals/"
 CAN = b"report-status side-band-64k quiet ofs-delta object-format=sha1 agent=prompthub"
-_WORD = re.compile(r"[\w.#+-]+(/[\w.#+-]+)*", re.ASCII)
+_WORD = re.compile(r"(?!.*(\.\.|\.lock(/|$)))[\w#+][\w.#+-]*(/[\w#+][\w.#+-]*)*(?<!\.)", re.ASCII)
+"""What git lets a branch be called, and less."""
 
 
 def advertised(tips: dict[str, str]) -> bytes:
