@@ -24,6 +24,7 @@ WITH_TABLES = (
     "hub.registry.review.models",
     "hub.playground.models",
     "hub.sync.webhooks.models",
+    "hub.sync.importing.models",
     "hub.sync.remote_models",
 )
 SEARCH = "prompt_search"

@@ -5,6 +5,7 @@ import "./keys.js";
 import "./theme.js";
 import "./copy.js";
 import "./dialog.js";
+import "./drop.js";
 import "./grid.js";
 import "./steps.js";
 import { startBell } from "./bell.js";

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,8 +47,15 @@ async def save(
 async def save_many(
     publisher: Publisher, workspace: WorkspaceRef, documents: Sequence[tuple[str, Document]], *,
     actor: Actor, message: str, at: datetime | None = None,
+    bases: Mapping[str, str | None] | None = None,
 ) -> list[Saved]:  # fmt: skip
-    """Put all of them, over whatever is there, in one commit; what is the same stays."""
+    """Put all of them, over whatever is there, in one commit; what is the same stays.
+
+    `bases`: by name, the hash of what each was made over; None: it is to be new.
+
+    Raises:
+        Conflict: one of them is not at its base any more. Nothing was saved.
+    """
     require(actor, Need.SAVE, workspace.id)
     if len({name for name, _ in documents}) != len(documents):
         raise Invalid("Two of these prompts have the same name. Give each its own.")
@@ -58,7 +65,10 @@ async def save_many(
         sum(size_of(document) for _, document in documents),
         lambda: Save(
             actor=actor, message=message, at=at, action="prompts.imported",
-            puts=[_put(name, document, ANY) for name, document in documents],
+            puts=[
+                _put(name, document, ANY if bases is None else bases[name])
+                for name, document in documents
+            ],
         ),
     )  # fmt: skip
     return _saved(await publisher.publish(workspace, ask))

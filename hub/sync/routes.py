@@ -6,9 +6,10 @@ from typing import Any
 
 from hub.sync import remote_api, remote_pages
 from hub.sync.foreign import langfuse
+from hub.sync.importing import pages as importing
 from hub.sync.webhooks import api, door, inlet_pages, pages
 
 ROUTES: list[Any] = [
     *pages.ROUTES, *inlet_pages.ROUTES, *api.ROUTES, door.hear, langfuse.ROUTER,
-    *remote_pages.ROUTES, *remote_api.ROUTES,
+    *importing.ROUTES, *remote_pages.ROUTES, *remote_api.ROUTES,
 ]  # fmt: skip
