@@ -45,6 +45,7 @@ from hub.playground import api as playground_api
 from hub.playground import routes as playground
 from hub.playground.filling import Filling
 from hub.playground.grid import tried_two_models
+from hub.playground.relay.calling import Relaying
 from hub.playground.room import open_playground
 from hub.registry import api as registry_api
 from hub.registry import catalog, proposals_api, releases_api, reviewing_api
@@ -161,7 +162,7 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         )
         state.remotes = await stack.enter_async_context(open_remotes(settings, parts))
         await stack.enter_async_context(mcp.running())
-        await stack.enter_async_context(state.carrier.leaving(mcp.goodbye))
+        await stack.enter_async_context(state.carrier.leaving(mcp.goodbye, state.relaying.goodbye))
         yield _behind(app, mcp, always)
 
 
@@ -183,6 +184,7 @@ def _mcp_parts(state: State) -> McpParts:
 
 def _lend_to_pages(state: State, settings: Settings) -> None:
     """What the pages of one room need of another, which they may not import."""
+    state.relaying = Relaying(state.playground)
     state.backoff = Backoff()
     state.make_repository = partial(_make_repository, settings)
     state.labels_in_use, state.rule_words = labels_in_use, rule_words
@@ -266,8 +268,8 @@ async def styleguide(request: Request[Any, Any, Any]) -> Template:
 
 
 def csrf(settings: Settings) -> CSRFConfig:
-    """A token in every form. `/api/` needs none: it takes no cookies. A letter's own link is
-    signed, and pressed by mail programs."""
+    """A token in every form. `/api/` and `/v1/` need none: they take no cookies. A letter's own
+    link is signed, and pressed by mail programs."""
     secure = settings.secure_cookies
     return CSRFConfig(
         secret=settings.derive("csrf"),
@@ -275,5 +277,5 @@ def csrf(settings: Settings) -> CSRFConfig:
         cookie_secure=secure,
         cookie_httponly=True,
         cookie_samesite="lax",
-        exclude="^/(api|mail/off)/",
+        exclude="^/(api|v1|mail/off)/",
     )

@@ -23,6 +23,7 @@ WITH_TABLES = (
     "hub.registry.callers",
     "hub.registry.review.models",
     "hub.playground.models",
+    "hub.playground.relay.models",
     "hub.sync.webhooks.models",
     "hub.sync.importing.models",
     "hub.sync.remote_models",

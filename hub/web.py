@@ -40,6 +40,8 @@ log = logging.getLogger("hub")
 
 ROOT = FILES
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PROGRAMS = ("/api/", "/v1/")
+"""Addresses below these are for programs: a key, JSON, no cookie and no form's token."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -230,7 +232,7 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
         sentence, facts = f"Something broke on our side; what was saved is safe. ({reference})", {}
     if status < 500:
         log.info("%s %s: %s %s", request.method, request.url.path, status, sentence)
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith(PROGRAMS):
         return problem(status, sentence, type(refusal or error).__name__, facts)
     if request.method in SAFE and (moved := _moved_to(request, error)):
         return Redirect(moved, status_code=301)

@@ -33,6 +33,7 @@ def test_the_table_of_who_may_what():
         "key:read": ["read"],
         "key:write": ["propose", "read", "release", "save"],
         "key:checks": ["check", "read"],
+        "key:run": ["read", "run"],
     }
 
 

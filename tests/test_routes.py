@@ -16,6 +16,7 @@ from hub.settings import Settings
 from hub.sync import git_http
 from hub.sync.foreign import mcp_door
 from hub.sync.foreign.mcp_tools import TOOLS
+from hub.web import PROGRAMS
 from tests.cast import BASE, Browser, Cast
 
 PUBLIC = {
@@ -108,7 +109,7 @@ async def test_nobody_is_sent_to_sign_in_or_asked_for_a_key(
             continue
         answer = await ask(client, method, filled(path))
         where = f"{method} {path}: {answer.status_code}"
-        if path.startswith("/api/") or method != "GET":
+        if path.startswith(PROGRAMS) or method != "GET":
             assert answer.status_code == 401, where
         else:
             assert answer.headers["location"].startswith(SIGN_IN), where
@@ -162,7 +163,7 @@ async def test_a_key_opens_no_page_and_a_session_no_api(
     for method, path, need in all_routes(hub.litestar):
         if need is Need.PUBLIC or method != "GET":
             continue
-        if path.startswith("/api/"):
+        if path.startswith(PROGRAMS):
             assert (await maria.get(filled(path))).status_code == 401, path
         else:
             answer = await client.get(filled(path), headers=write_key)
@@ -193,7 +194,7 @@ async def test_forged_forms_do_nothing(hub: Front, maria: Browser, client: Brows
     )
     headers = {"Origin": BASE, "Sec-Fetch-Site": "same-origin", **given.get("headers", {})}
     for method, path, _ in all_routes(hub.litestar):
-        if method == "GET" or path.startswith("/api/") or path in SIGNED_LINKS:
+        if method == "GET" or path.startswith(PROGRAMS) or path in SIGNED_LINKS:
             continue
         form = {"_csrf_token": token} if token else {}
         answer = await maria.request(method, filled(path), data=form, headers=headers)

@@ -37,6 +37,8 @@ SAID = {
     "key.revoked": "revoked the key",
     "label.moved": "moved the label",
     "machine.priced": "set the price of an hour of",
+    "relay.opened": "let programs run prompts in",
+    "relay.closed": "stopped programs from running prompts in",
     "member.added": "added",
     "member.changed": "changed the role of",
     "member.removed": "removed",

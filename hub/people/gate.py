@@ -1,8 +1,8 @@
 """The gate every route stands behind: who asks, about which workspace, and may they?
 
-One credential per door, so that no second header sneaks past a check: `/api/` takes
+One credential per door, so that no second header sneaks past a check: `/api/` and `/v1/` take
 `Authorization: Bearer ph_…` and nothing else, pages take the session cookie and nothing else. Of
-the doors for other tools' clients (`FOREIGN`) each takes the key where that client puts it.
+the doors for other tools' clients each takes the key where that client puts it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hub.people.accounts import THEMES
 from hub.people.keys import KeyTable
 from hub.people.models import Account, SignIn
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.web import SAFE
+from hub.web import PROGRAMS, SAFE
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -51,7 +51,7 @@ async def gate(connection: Connection, handler: BaseRouteHandler) -> None:
     state = connection.state
     theme = connection.cookies.get("theme", "auto")
     state.theme = theme if theme in THEMES else "auto"
-    is_api = connection.scope["path"].startswith("/api/")
+    is_api = connection.scope["path"].startswith(PROGRAMS)
     if not is_api:
         _same_site(connection)
     if need is Need.PUBLIC:

@@ -27,8 +27,8 @@ from hub.people import audit, rules_store
 from hub.people.models import Account, ApiKey, Member, Workspace
 from hub.people.policy import Actor, WorkspaceRef
 
-Scope = Literal["read", "write", "checks"]
-SCOPES: tuple[Scope, ...] = ("read", "write", "checks")
+Scope = Literal["read", "write", "checks", "run"]
+SCOPES: tuple[Scope, ...] = ("read", "write", "checks", "run")
 REVOKED = "key.revoked"
 TOKEN = re.compile(r"ph_([a-z2-7]{10})_([a-z2-7]{32})([0-9a-f]{8})")
 KEPT = 10_000
@@ -98,7 +98,9 @@ async def issue(
 ) -> NewKey:  # fmt: skip
     """Make a key; `account_id`: whom it acts as, which the caller has checked."""
     if scope not in SCOPES:
-        raise Invalid("A key's scope is read, write (which may also save and release) or checks.")
+        raise Invalid(
+            "A key's scope is read, write (which may also save and release), checks or run."
+        )
     await _free_the_name(db, workspace, name)
     key_id, token = _mint()
     db.add(

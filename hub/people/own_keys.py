@@ -24,8 +24,8 @@ async def create(
     """
     if actor.kind != "operator" and (actor.account_id != account.id or actor.key_id is not None):
         raise Forbidden("Everybody makes their own personal keys, signed in with the browser.")
-    if scope == "checks":
-        raise Invalid("A person posts no checks. A personal key reads, or does what you may do.")
+    if scope in ("checks", "run"):
+        raise Invalid("Only an app's key can do that. A personal key reads, or does what you may.")
     if await db.get(Member, (workspace.id, account.id)) is None:
         raise NotFound(f"{account.email} is not a member of that workspace.")
     name = f"{keys.clean_name(name, 40)} – {account.name[:36]}"

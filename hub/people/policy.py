@@ -27,6 +27,8 @@ class Need(StrEnum):
     """Give a word on a proposal; whether it counts, the rules say."""
     CHECK = "check"
     """Post a machine's verdict on a proposal."""
+    RUN = "run"
+    """Have the hub fill in a prompt and ask a model, for a program."""
     SAVE = "save"
     """Save versions, rename, delete, restore, import."""
     RELEASE = "release"
@@ -50,6 +52,8 @@ MAY: dict[str, frozenset[Need]] = {
     "key:read": frozenset({Need.READ}),
     "key:write": frozenset({Need.READ, Need.PROPOSE, Need.SAVE, Need.RELEASE}),
     "key:checks": frozenset({Need.READ, Need.CHECK}),
+    # It spends money, and nothing else needs to.
+    "key:run": frozenset({Need.READ, Need.RUN}),
     # The operator at the machine's own command line.
     "operator": frozenset(Need),
 }
@@ -60,6 +64,7 @@ WHO_CAN: dict[Need, str] = {
     Need.PROPOSE: "a member of this workspace",
     Need.REVIEW: "a member of this workspace",
     Need.CHECK: "a key for checks",
+    Need.RUN: "a key for running prompts",
     Need.SAVE: "an editor, a reviewer or an administrator",
     Need.RELEASE: "a reviewer or an administrator",
     Need.ADMIN: "an administrator",
@@ -71,6 +76,7 @@ DEED: dict[Need, str] = {
     Need.PROPOSE: "propose a change here",
     Need.REVIEW: "approve or ask for a change here",
     Need.CHECK: "post checks here",
+    Need.RUN: "run prompts through the hub here",
     Need.SAVE: "save versions here",
     Need.RELEASE: "move labels here",
     Need.ADMIN: "change this workspace's settings",
@@ -78,7 +84,7 @@ DEED: dict[Need, str] = {
 
 KEY_DEEDS = {
     "key:read": "read", "key:write": "read, propose, save and release",
-    "key:checks": "read and post checks",
+    "key:checks": "read and post checks", "key:run": "read and run prompts",
 }  # fmt: skip
 
 

@@ -54,6 +54,20 @@ class Filling:
         _no_others(fields, typed)
         return await self.request(view, values)
 
+    async def given(self, view: VersionView, given: Mapping[str, Any]) -> Json:
+        """The same with values as JSON; a text stands for a number or a list where one is due.
+
+        Raises:
+            Invalid: as above.
+        """
+        fields = fields_of(view.tree)
+        _no_others(fields, given)
+        texts = {name: one for name, one in given.items() if isinstance(one, str)}
+        values, wrong = read([one for one in fields if one.control != "text"], texts)
+        for name, sentence in wrong.items():
+            raise Invalid(f"{name}: {sentence}")
+        return await self.request(view, {**given, **values})
+
     async def request(self, view: VersionView, values: Json) -> Json:
         """The request of a chat: `messages`, and the prompt's own model and settings."""
         return await self._renderer.request(view.tree, dict(view.snippets), values)
@@ -74,7 +88,7 @@ class Filling:
         return fitting[:MOST_SUGGESTED]
 
 
-def _no_others(fields: list[Field], typed: Mapping[str, str]) -> None:
+def _no_others(fields: list[Field], typed: Mapping[str, Any]) -> None:
     known = [one.name for one in fields]
     if others := sorted(set(typed) - set(known)):
         raise Invalid(

@@ -1,6 +1,8 @@
-"""All pages of the playground."""
+"""All pages of the playground, and the relay."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from hub.playground.pages import (
     alias_pages,
@@ -12,8 +14,9 @@ from hub.playground.pages import (
     model_pages,
     try_it,
 )
+from hub.playground.relay import routes as relay
 
-ROUTES = [
+ROUTES: list[Any] = [
     *try_it.ROUTES,
     *answer_pages.ROUTES,
     *grids.ROUTES,
@@ -22,4 +25,5 @@ ROUTES = [
     *example_pages.ROUTES,
     *model_pages.ROUTES,
     *alias_pages.ROUTES,
+    relay.ROUTER,
 ]

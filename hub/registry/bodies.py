@@ -175,6 +175,14 @@ def decode(raw: bytes, shape: type[T]) -> T:
         raise Invalid(_said(str(error))) from None
 
 
+def json_object(raw: bytes) -> dict[str, Any]:
+    """The body as it is, for shapes that are other people's; as strict as `decode`."""
+    tree = _parse(raw)
+    if not isinstance(tree, dict):
+        raise Invalid("Send a JSON object.")
+    return cast("dict[str, Any]", tree)
+
+
 def _parse(raw: bytes) -> object:
     try:
         text = raw.decode("utf-8")

@@ -11,16 +11,17 @@ from litestar.response import Redirect, Stream, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import Conflict
+from hub.errors import Conflict, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.playground import connections, machine, probe, targets
 from hub.playground.card import blocks
 from hub.playground.connections import Fields, Wrong
 from hub.playground.engine.folders import BUILTIN, BUILTIN_NAME
 from hub.playground.pages.common import connection_form, fields_of, playground_of
-from hub.playground.pages.model_rows import everything
+from hub.playground.pages.model_rows import everything, relay_row
 from hub.playground.pages.probe_page import growing_page
 from hub.playground.providers import PROVIDERS, by_id
+from hub.playground.relay import budget
 from hub.web import Ask, Form, go, is_part, page
 
 
@@ -35,7 +36,8 @@ async def models_page(
     return page(
         request, "playground/models.html", section="models",
         **await everything(db, playground_of(request), workspace.id),
-        may_change=allows(actor, Need.ADMIN, workspace.id),
+        **await relay_row(db, workspace.id),
+        may_change=allows(actor, Need.ADMIN, workspace.id), url=request.app.state.settings.url,
     )  # fmt: skip
 
 
@@ -54,6 +56,23 @@ async def machine_price(
         return go(where, refusal.sentence, kind="error")
     said = f"An hour of this machine costs ${price:g}." if price else "This machine has no price."
     return go(where, said)
+
+
+@post("/{slug:str}/models/relay", needs=Need.ADMIN, name="models:relay")
+async def set_relay(
+    data: Form,
+    actor: NamedDependency[Actor],
+    workspace: NamedDependency[WorkspaceRef],
+    db: NamedDependency[AsyncSession],
+) -> Redirect:
+    """Whether programs may run prompts through the hub, and how much a key may use of a day."""
+    where = f"/{workspace.slug}/models#programs"
+    open, tokens, usd = data.get("open") == "on", data.get("tokens", ""), data.get("usd", "")
+    try:
+        made = await budget.set_up(db, workspace, open=open, tokens=tokens, usd=usd, actor=actor)
+    except Invalid as refusal:
+        return go(where, refusal.sentence, kind="error")
+    return go(where, "Programs may run prompts now." if made.open else "Programs may not.")
 
 
 @get("/{slug:str}/models/engine", needs=Need.READ, name="models:engine")
@@ -222,6 +241,6 @@ def _fields(data: dict[str, str]) -> Fields:
 
 
 ROUTES = [
-    models_page, machine_price, engine_part, start, unload, built_in_page,
+    models_page, machine_price, set_relay, engine_part, start, unload, built_in_page,
     new_page, add, edit_page, change, test, fetch, remove,
 ]  # fmt: skip

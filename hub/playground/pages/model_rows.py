@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
+from hub.people import keys
 from hub.playground import aliases, connections, machine, prices, targets
 from hub.playground.aliases import RULES, Speeds
 from hub.playground.calls import THIS_MACHINE
@@ -16,6 +17,7 @@ from hub.playground.engine.folders import BUILTIN_NAME, Found
 from hub.playground.machine import Machine
 from hub.playground.models import Alias, Connection
 from hub.playground.providers import LANGUAGES
+from hub.playground.relay import budget
 from hub.playground.room import Choice, Playground
 
 SHOWN = 12
@@ -37,6 +39,17 @@ async def everything(db: AsyncSession, playground: Playground, workspace_id: int
         "hour_price": await targets.hour_price(db, workspace_id),
         "list_date": prices.table().date,
     }
+
+
+async def relay_row(db: AsyncSession, workspace_id: int) -> dict[str, Any]:
+    """Whether programs may run prompts, and what their keys have used of this day."""
+    known = {one.id: one.name for one in await keys.listed(db, workspace_id)}
+    used = [
+        {"name": known.get(one.key_id, one.key_id), "calls": one.calls, "tokens": one.tokens,
+         "usd": one.usd}
+        for one in await budget.used_today(db, workspace_id)
+    ]  # fmt: skip
+    return {"relay": await budget.settings(db, workspace_id), "relayed": used}
 
 
 def machine_row(here: Machine | None) -> Row:

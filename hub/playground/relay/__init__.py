@@ -1,0 +1,1 @@
+"""Prompts run for programs: a call names a prompt, the hub fills it in and asks a model."""
