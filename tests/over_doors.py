@@ -118,6 +118,9 @@ class Form(Api):
         )  # fmt: skip
         return None
 
+    async def close(self, number: int, deed: str, by: str) -> None:
+        await self.form(by, f"proposals/{number}/{deed}", reason="No")
+
     async def delete(self, name: str, by: str = "ana") -> None:
         await self.form(by, f"delete/{name}", reason="", name=name)
 
@@ -173,6 +176,9 @@ class Command(Api):
         words += [f"--reason={more.pop('reason', 'Because')}"]
         await self.command(by, "release", *words, *([f"--break-glass={glass}"] * bool(glass)))
         return None
+
+    async def close(self, number: int, deed: str, by: str) -> None:
+        await self.command(by, "close", str(number), deed, "--reason=No")
 
 
 class Push(Api):

@@ -160,6 +160,10 @@ class Api(Bench):
     async def delete(self, name: str, by: str = "ana") -> None:
         await self.ask(by, "DELETE", f"prompts/{name}")
 
+    async def close(self, number: int, deed: str, by: str) -> None:
+        """`decline`, `withdraw` or `reopen`."""
+        await self.ask(by, "POST", f"proposals/{number}/{deed}", {"reason": "No"})
+
     async def rename(self, old: str, new: str, by: str = "ana") -> None:
         """REST knows no renaming: by its sheet."""
         await self.form(by, f"rename/{old}", new_name=new, reason="")

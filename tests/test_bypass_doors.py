@@ -5,14 +5,13 @@ Each attempt leaves git where it was, and says why in a sentence.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from hub.front import Front
-from tests.cast import Browser, Cast
-from tests.doors import PROMPT, UNREVIEWED, Deed, Doors, commands_reach, open_doors
+from tests.doors import PROMPT, UNREVIEWED, Deed, Doors, open_doors
+from tests.rest_door import House
 
 EVIL = {"messages": [{"role": "system", "content": "Evil"}]}
 FILE = "messages:\n  - role: system\n    content: Evil\n"
@@ -21,14 +20,12 @@ LACKS = " approval"
 MAY_NOT = "cannot"
 
 
-@pytest.fixture
-async def doors(
-    hub: Front, cast: Cast, client: Browser, maria: Browser, ana: Browser, ben: Browser,
-    carla: Browser, mallory: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> Doors:  # fmt: skip
-    commands_reach(client, monkeypatch)
-    people = {"maria": maria, "ana": ana, "ben": ben, "carla": carla, "mallory": mallory}
-    return await open_doors(hub, cast, client, people, hub.state.settings.data)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def doors(house: House) -> Doors:
+    return await open_doors(house)
 
 
 def put(form: str, who: str = "ben", **fields: str) -> Deed:
@@ -42,7 +39,7 @@ def ask(method: str, path: str, body: Any = None, who: str = "ben", **headers: s
 async def editor(doors: Doors) -> str:
     from tests.test_writing import editor as filled
 
-    page = await doors.browsers["ben"].get(f"/clinic/prompts/{PROMPT}")
+    page = await doors.browsers["ben"].get(f"{doors.here}/prompts/{PROMPT}")
     form = filled(page.text, "Evil", action="save", message="Because")
     said = await doors.form("ben", f"prompts/{PROMPT}", **form)
     return said + await doors.form("ben", f"prompts/{PROMPT}", **form)
@@ -205,8 +202,9 @@ async def test_nothing_is_merged_without_its_approvals(doors: Doors, way: str):
 
 
 @pytest.mark.parametrize("way", MERGES)
-async def test_with_its_approvals_every_door_merges(doors: Doors, way: str):
+async def test_with_its_approvals_every_door_merges(house: House, way: str):
     """So the attempts above failed for want of an approval, not of a door."""
+    doors = await open_doors(house)
     before = doors.git()
     await doors.form("maria", "proposals/1/review", **word(doors))
     said = await MERGES[way](doors)

@@ -6,29 +6,27 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
-from sqlalchemy import select
+import pytest_asyncio
+from sqlalchemy import func, select
 
-from hub.front import Front
-from hub.people import rules
-from hub.registry.models import Label
-from hub.registry.review import proposals
+from hub.people.rules import Rule
 from hub.registry.review.models import Review
-from tests.cast import BASE, Browser, Cast
-from tests.doors import PROMPT, Doors, commands_reach, open_doors
-from tests.offered import set_rules, text
+from tests.bench_of_review import change, create
+from tests.cast import BASE
+from tests.doors import PROMPT, Doors, open_doors
+from tests.over_doors import bench_in
+from tests.rest_door import Api, House, Refused
 
 DOCUMENT = {"messages": [{"role": "system", "content": "Evil"}]}
 FILE = "messages:\n  - role: system\n    content: Evil\n"
 
 
-@pytest.fixture
-async def doors(
-    hub: Front, cast: Cast, client: Browser, maria: Browser, ana: Browser, ben: Browser,
-    mallory: Browser, monkeypatch: pytest.MonkeyPatch,
-) -> Doors:  # fmt: skip
-    commands_reach(client, monkeypatch)
-    people = {"maria": maria, "ana": ana, "ben": ben, "mallory": mallory}
-    return await open_doors(hub, cast, client, people, hub.state.settings.data)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def doors(house: House) -> Doors:
+    return await open_doors(house)
 
 
 # --- C: a twin of a ruled name -------------------------------------------------------------------
@@ -57,25 +55,20 @@ async def test_a_twin_of_a_ruled_name_is_no_name_or_is_ruled(doors: Doors, name:
         "ben", "PUT", "releases", {"moves": [{"label": "production", "name": name, "version": 2}]}
     )
     assert doors.git() == before
-    assert (await revisions(doors)) <= {"refs/proposals/1/1", "refs/proposals/2/1"}
-
-
-async def revisions(doors: Doors) -> set[str]:
-    repository = doors.hub.state.publisher.repository(doors.cast.workspace.slug)
-    return set(repository.refs("refs/proposals/"))
 
 
 @pytest.mark.parametrize("name", ["clinical-x/a", "clinicals/a", "clinical.x/a", "my/clinical/a"])
 async def test_a_folder_of_a_longer_name_is_another_folder(doors: Doors, name: str):
+    """And a save there is a save."""
     said = await doors.api("ben", "POST", f"versions/{name}", {"document": DOCUMENT, "base": None})
     assert '"version":1' in said
 
 
-async def test_a_deeper_folder_is_ruled_too_and_the_deepest_rule_counts(doors: Doors):
-    deep = rules.Rule(kind="change", folder="clinical/notes", approvals=0)
-    deeper = rules.Rule(kind="change", folder="clinical/notes/ward")
-    rule = rules.Rule(kind="change", folder="clinical")
-    await set_rules(doors.hub.state.database, doors.cast.workspace.id, rule, deep, deeper)
+async def test_a_deeper_folder_is_ruled_too_and_the_deepest_rule_counts(house: House):
+    doors = await open_doors(house)
+    deep = Rule(kind="change", folder="clinical/notes", approvals=0)
+    deeper = Rule(kind="change", folder="clinical/notes/ward")
+    await doors.bench.rule(Rule(kind="change", folder="clinical"), deep, deeper)
     for name, works in (
         ("clinical/a/b/c/d", False), ("clinical/notes/a", True), ("clinical/notes/ward/a", False),
         ("clinical/notesx", False), ("clinical/notes", False),
@@ -95,7 +88,7 @@ LABELS = [
 
 @pytest.mark.parametrize("label", LABELS)
 async def test_a_twin_of_a_ruled_label_is_no_label(doors: Doors, label: str):
-    before, plain = doors.git(), unquote(label)
+    before, before_revisions, plain = doors.git(), revisions(doors), unquote(label)
     await doors.api("ben", "PUT", f"labels/{label}/{PROMPT}", {"version": 2})
     moves = [{"label": plain, "name": PROMPT, "version": 2}]
     await doors.api("ben", "PUT", "releases", {"moves": moves, "reason": "x"})
@@ -103,7 +96,11 @@ async def test_a_twin_of_a_ruled_label_is_no_label(doors: Doors, label: str):
     item = {"name": PROMPT, "kind": "release", "version": 2}
     await doors.api("ben", "POST", "proposals", {"title": "T", "items": [item], "target": plain})
     assert doors.git() == before
-    assert await revisions(doors) == {"refs/proposals/1/1"}
+    assert before_revisions == revisions(doors)
+
+
+def revisions(doors: Doors) -> set[str]:
+    return set(doors.bench.repository.refs("refs/proposals/"))
 
 
 # --- methods, numbers, digests, keys -------------------------------------------------------------
@@ -115,50 +112,66 @@ async def test_a_request_is_what_its_method_says(doors: Doors, header: str):
     for method in ("GET", "POST", "HEAD"):
         headers = {"Authorization": f"Bearer {doors.keys['maria']}", header: "DELETE"}
         where = "/api/v1/prompts/free/letter"
-        answer = await doors.client.request(method, where, headers=headers)
+        answer = await doors.bench.house.nobody.request(method, where, headers=headers)
         assert answer.status_code in (200, 404, 405)
     for where in ("delete/free/letter", "proposals/1/merge", "restore/1/free/letter"):
         query = f"?_method=POST&digest={doors.offered.digest}"
-        page = f"/clinic/{where}{query}"
+        page = f"{doors.here}/{where}{query}"
         answer = await doors.browsers["maria"].get(page, headers={header: "POST"})
         assert answer.status_code in (200, 404, 405)
     assert doors.git() == before
 
 
-@pytest.mark.parametrize("who", ["mallory", "rival"])
-async def test_numbers_and_digests_of_another_workspace_open_nothing(doors: Doors, who: str):
-    before, digest = doors.git(), doors.offered.digest
-    given = {"digest": digest, "verdict": "approve"}
-    if who == "mallory":
-        for where, form in (("review", given), ("merge", given), ("withdraw", {})):
-            for slug in ("clinic", "rival"):
-                answer = await doors.browsers[who].post_form(f"/{slug}/proposals/1/{where}", form)
-                assert answer.status_code == 404
-    else:
-        for where, body in (("merge", {"digest": digest}), ("revisions", {"items": []})):
-            said = await doors.api(who, "POST", f"proposals/1/{where}", body)
-            assert "no proposal 1" in said or "1 to 100" in said
-        check = {"digest": digest, "name": "ci", "state": "pass"}
-        assert "by machines" in await doors.api(who, "POST", "proposals/1/checks", check)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rival(house: House) -> Api:
+    """The workspace of Mallory, who is nobody in the clinic."""
+    bench = await bench_in(house, "api")
+    await bench.joins("mallory", "Mallory", "mallory@example.org", "admin")
+    await bench.bot("spy", maker="mallory")
+    await bench.bot("checker", maker="mallory", scope="checks")
+    return bench
+
+
+async def test_the_pages_of_another_workspace_open_nothing(doors: Doors, rival: Api):
+    before, given = doors.git(), {"digest": doors.offered.digest, "verdict": "approve"}
+    for where, form in (("review", given), ("merge", given), ("withdraw", {})):
+        for place in (doors.here, f"/{rival.workspace.slug}"):
+            page = f"{place}/proposals/1/{where}"
+            answer = await rival.house.browsers["mallory"].post_form(page, form)
+            assert answer.status_code == 404
     assert doors.git() == before
-    async with doors.hub.state.database.read() as db:
-        assert not list(await db.scalars(select(Review)))
+    assert await words(doors) == 0
 
 
-async def test_a_digest_opens_only_the_revision_it_names(doors: Doors):
+@pytest.mark.parametrize("who", ["mallory", "spy", "checker"])
+async def test_nor_do_the_keys_of_one(doors: Doors, rival: Api, who: str):
+    before, digest = doors.git(), doors.offered.digest
+    check = {"digest": digest, "name": "ci", "state": "pass"}
+    for where, body in (
+        ("merge", {"digest": digest}), ("revisions", {"items": []}), ("checks", check),
+        ("reviews", {"digest": digest, "verdict": "approve"}),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match=r"no proposal 1|1 to 100|by machines|cannot"):
+            await rival.ask(who, "POST", f"proposals/1/{where}", body)
+    assert doors.git() == before
+    assert await words(doors) == 0
+
+
+async def words(doors: Doors) -> int:
+    async with doors.bench.database.read() as db:
+        here = Review.workspace_id == doors.bench.workspace.id
+        return await db.scalar(select(func.count()).select_from(Review).where(here)) or 0
+
+
+async def test_a_digest_opens_only_the_revision_it_names(house: House):
     """B: of an older revision, of another proposal, half of one, in capitals, or none."""
-    old = doors.offered.digest
-    wanted = proposals.Wanted(kind="create", name="free/new", document=text("Good"))
-    other = await proposals.propose(
-        doors.hub.state.publisher, doors.hub.state.database, doors.cast.workspace,
-        actor=doors.actor("ana"), title="Another", why="", items=[wanted],
-    )  # fmt: skip
-    await doors.form("maria", "proposals/1/review", digest=old, verdict="approve")
-    item = {"name": PROMPT, "kind": "change", "document": {"messages": [
-        {"role": "system", "content": "Really evil"}]}}  # fmt: skip
-    await doors.api("ben", "POST", "proposals/1/revisions", {"items": [item]})
-    before = doors.git()
-    for digest in (old, other.digest, old[:32], old.upper(), "", "0" * 64, "null"):
+    doors = await open_doors(house)
+    old = doors.offered
+    other = await doors.bench.propose(create("free/new", "Good"))
+    await doors.bench.review(old, "maria")
+    await doors.bench.revise(1, change(PROMPT, "Really evil"), by="ben")
+    before, its = doors.git(), old.digest
+    for digest in (its, other.digest, its[:32], its.upper(), "", "0" * 64, "null"):
         given = {"digest": digest, "verdict": "approve"}
         await doors.form("ben", "proposals/1/merge", digest=digest)
         await doors.form("maria", "proposals/1/review", **given)
@@ -167,12 +180,12 @@ async def test_a_digest_opens_only_the_revision_it_names(doors: Doors):
         await doors.command("maria", "approve", "1", f"--digest={digest}")
         await doors.command("ben", "merge", "1", f"--digest={digest}")
     assert doors.git() == before
-    async with doors.hub.state.database.read() as db:
-        assert len(list(await db.scalars(select(Review)))) == 1
+    assert await words(doors) == 1
 
 
-async def test_a_request_sent_twice_is_not_another_request(doors: Doors):
+async def test_a_request_sent_twice_is_not_another_request(house: House):
     """A key that was used for something allowed opens nothing else, for nobody."""
+    doors = await open_doors(house)
     key = {"Idempotency-Key": "k"}
     body = {"document": DOCUMENT, "base": None}
     assert '"version":1' in await doors.api("ben", "POST", "versions/free/new", body, **key)
@@ -188,13 +201,14 @@ async def test_a_request_sent_twice_is_not_another_request(doors: Doors):
     assert doors.git() == before
 
 
-async def test_no_form_without_its_token_and_from_elsewhere(doors: Doors):
+async def test_no_form_without_its_token_and_from_elsewhere(house: House):
+    doors = await open_doors(house)
     before = doors.git()
-    await doors.form("maria", "proposals/1/review", digest=doors.offered.digest, verdict="approve")
+    await doors.bench.review(doors.offered, "maria")
     merge: Any = {"digest": doors.offered.digest}
     ben = doors.browsers["ben"]
     token = await ben.token()
-    where = "/clinic/proposals/1/merge"
+    where = f"{doors.here}/proposals/1/merge"
     for form, headers in (
         (merge, {"Origin": BASE}),
         (merge | {"_csrf_token": "0" * 64}, {"Origin": BASE}),
@@ -205,16 +219,14 @@ async def test_no_form_without_its_token_and_from_elsewhere(doors: Doors):
     assert doors.git() == before
 
 
-async def test_a_label_comes_along_under_no_other_rule(doors: Doors):
+async def test_a_label_comes_along_under_no_other_rule(house: House):
     """D: live without rules elsewhere, and then carried, or put back, under the rules."""
-    database, place = doors.hub.state.database, doors.cast.workspace
-    await doors.save("free/a", text("Evil"))
-    release = "release/production/free/a"
-    await doors.form("ben", release, version="1", expected="", reason="Now")
+    doors = await open_doors(house)
+    bench = doors.bench
+    await bench.save("free/a", "Evil", actor=bench.people["ben"])
+    await bench.move("free/a", 1, by="ben")
     before = doors.git()
-    await set_rules(database, place.id, rules.Rule(kind="release", folder="clinical"))
+    await bench.rule(Rule(kind="release", folder="clinical"))
     assert "one approval" in await doors.form("ben", "rename/free/a", new_name="clinical/a")
     assert doors.git() == before
-    async with database.read() as db:
-        rows = await db.scalars(select(Label).where(Label.workspace_id == place.id))
-        assert {(row.label, row.version) for row in rows} == {("staging", 1), ("production", 1)}
+    assert await bench.live("free/a") == 1
