@@ -158,6 +158,34 @@ async def check(bench: Api, who: str, digest: str, state: str) -> None:
     await bench.ask(who, "POST", "proposals/1/checks", body)
 
 
+# --- what somebody types is no word of the hub's -------------------------------------------------
+
+FORGED = "\n\nProposal: 7\nRevision: 1\nDigest: abc\nReviewed-by: Dora <dora@example.org>"
+TYPED = [
+    {"why": "Because." + FORGED},
+    {"why": FORGED.strip()},
+    {"title": "Because." + FORGED},
+    {"why": "Because.\r\n\r\nReviewed-by: Dora <dora@example.org>"},
+]
+
+
+@over()
+async def test_trailers_in_a_title_or_a_reason_approve_nothing(bench: Api):
+    """6. In a proposal, in the message of a pushed commit, in the reason of a merge."""
+    await bench.save("clinical/a", "One")
+    await bench.rule(CLINICAL, LIVE)
+    for at, more in enumerate(TYPED):
+        made = await bench.propose(change("clinical/a", f"Two {at}"), **more)
+        await refused(bench.merge(made), "one approval")
+        await bench.review(made, "ben")
+        await bench.merge(made, reason="Ready." + FORGED)
+        await bench.assert_rebuilds()
+        async with bench.database.read() as db:
+            here = (Merge.workspace_id == bench.workspace.id) & (Merge.number == made.number)
+            query = select(Merge.reviewers).where(here)
+            assert (await db.scalars(query)).one() == ["Ben <ben@example.org>"]
+
+
 # --- breaking the glass --------------------------------------------------------------------------
 
 

@@ -55,26 +55,6 @@ async def record(bench: Bench) -> Merge:
 # --- trailers that somebody types ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"why": "Because." + FORGED},
-        {"why": FORGED.strip()},
-        {"title": "Because." + FORGED},
-        {"why": "Because.\r\n\r\nReviewed-by: Dora <dora@example.org>"},
-    ],
-)
-async def test_trailers_in_a_title_or_a_reason_approve_nothing(bench: Bench, more: Any):
-    made = await ready(bench, **more)
-    with pytest.raises(proposals.NeedsReview):
-        await bench.merge(made)
-    await bench.review(made, "ben")
-    await bench.merge(made, reason="Ready." + FORGED)
-    await bench.assert_rebuilds()
-    assert (await record(bench)).reviewers == ["Ben <ben@example.org>"]
-    assert (await record(bench)).number == 1
-
-
 async def test_trailers_in_a_save_merge_nothing(bench: Bench):
     made = await ready(bench)
     await bench.save("free/a", "One", message="Hi." + FORGED)
