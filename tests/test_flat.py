@@ -1,48 +1,125 @@
-"""Texts for clients that fill in a placeholder and nothing else."""
+"""Thousands of requests, and the hub holds no more files and children than before.
+
+300 requests in the ordinary suite, `REQUESTS=10000` for the long run.
+"""
 
 from __future__ import annotations
 
+import os
+import random
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
 import pytest
 
-from hub.registry.document import Document, Message
-from hub.sync.foreign.flat import NeedsOurs, flattened
-from sdk.template import compile_text
+from tests.git_people import API, basic, own_key, save
+from tests.pushing import Scratch
+from tests.serving import Server
+from tests.test_git_main import repository
 
-SNIPPETS = {
-    "tone@1": "Be kind to {{ name }}.",
-    "deep@2": 'Deep: {% include "tone@1" %}',
-    "looped@1": "{% for x in rows %}{{ x }}{% endfor %}",
-    "braces@1": "{% raw %}A {{ brace }}{% endraw %}",
-    "quiet@1": "Nothing to fill in.\n",
-}
+REQUESTS = int(os.environ.get("REQUESTS", "300"))
+MAIN = "refs/heads/main"
+Deed = Callable[[int], httpx.Response]
 
 
-def flat(text: str, template: str = "jinja") -> str:
-    document = Document(messages=(Message(role="user", content=text),), template=template)  # type: ignore[arg-type]
-    return flattened("a/b", document, SNIPPETS).messages[0].content
+def counted(server: Server) -> tuple[int, list[str]]:
+    """Open files, and children of any depth."""
+    own = Path(f"/proc/{server.process.pid}")
+    return len(os.listdir(own / "fd")), _children(server.process.pid)
 
 
-@pytest.mark.parametrize("text", [
-    "Hello {{ name }}", "{{name}}{{ name }}", "No names at all", "One { brace } and {one}",
-    '{% include "tone@1" %}', '{{ a }}\n{% include "tone@1" %}\n{{ b }}',
-    '  {% include "quiet@1" %}  \nend', "{% include 'deep@2' %}, {{ name }}",
-])  # fmt: skip
-def test_it_renders_to_the_same_text(text: str):
-    values = {"name": "Ada <&>", "a": "{{ b }}", "b": "{% x %}"}
-    made = flat(text)
-    assert "{%" not in made
-    assert compile_text(made).render(values) == compile_text(text, snippets=SNIPPETS).render(values)
+def _children(pid: int) -> list[str]:
+    found: list[str] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            args = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
+            found += [args.decode(errors="replace"), *_children(int(child))]
+    return found
 
 
-@pytest.mark.parametrize("text", [
-    "{% if name %}x{% endif %}", "{{ name | upper }}", "{{ user.name }}", "{# a remark #}",
-    '{% include "looped@1" %}', '{% include "braces@1" %}', '{% include "gone@1" %}',
-    '{%- include "tone@1" -%}', '{ {%include "tone@1"%}{{ "{{" }}', "{{ '{{' }}", "{% raw %}{%",
-])  # fmt: skip
-def test_what_needs_more_is_refused(text: str):
-    with pytest.raises(NeedsOurs, match="a/b uses"):
-        flat(text)
+def settled(server: Server) -> tuple[int, list[str]]:
+    """The same once nothing ends any more."""
+    seen = counted(server)
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        time.sleep(0.5)
+        if (now := counted(server)) == seen:
+            break
+        seen = now
+    return seen
 
 
-def test_plain_text_stays_as_it_is():
-    assert flat("{% if %} {{ {{ x", "plain") == "{% if %} {{ {{ x"
+@pytest.mark.timeout(REQUESTS // 5 + 60)
+def test_files_and_children_stay_as_many_as_they_were(server: Server, tmp_path: Path):
+    saved = save(server, "support/triage", "Be kind.")
+    where = f"{server.url}{API}/labels/production/support/triage"
+    assert httpx.put(where, headers=server.headers("write"), json={"version": 1}).is_success
+    anas = own_key(server, "ana")
+    scratch = Scratch(repository(server).path, tmp_path / "scratch.git")
+    dice = random.Random(5)
+    with httpx.Client(base_url=server.url, timeout=30) as line:
+        deeds = _deeds(server, line, anas, scratch, saved["hash"])
+        ask(deeds, dice, 60)
+        files, children = settled(server)
+        ask(deeds, dice, REQUESTS)
+        after, left = settled(server)
+    print(f"{REQUESTS} requests: {files} files before, {after} after; {len(left)} children")
+    assert sorted(re.sub(r"\d+", "", one) for one in left) == sorted(
+        re.sub(r"\d+", "", one) for one in children
+    )
+    assert after <= files + 5
+
+
+def ask(deeds: list[tuple[int, Deed]], dice: random.Random, times: int) -> None:
+    weights = [weight for weight, _ in deeds]
+    for turn in range(times):
+        (_, deed), *_ = dice.choices(deeds, weights)
+        answer = deed(turn)
+        assert answer.status_code in {200, 201, 404, 503}, answer.text
+
+
+def _deeds(
+    server: Server, line: httpx.Client, key: str, scratch: Scratch, base: str
+) -> list[tuple[int, Deed]]:
+    """What people, apps and developers ask, and how often."""
+    reads, writes = server.headers(), server.headers("write")
+    page = {"Cookie": f"__Host-session={server.cast.cookies['ana']}"}
+    upload = {"Git-Protocol": "version=2", "Content-Type": "application/x-git-upload-pack-request"}
+    listed = b"0014command=ls-refs\n0017object-format=sha1\n00010000"
+    document = {"messages": [{"role": "system", "content": "Be brief."}]}
+
+    def get(path: str, headers: dict[str, str]) -> Deed:
+        return lambda _: line.get(path, headers=headers)
+
+    def git(path: str, content: bytes) -> Deed:
+        return lambda _: line.post(path, headers=basic(key) | upload, content=content)
+
+    def saving(turn: int) -> httpx.Response:
+        said = {"document": document, "base": base if turn % 2 else None, "message": "Again"}
+        return line.post(f"{API}/versions/a/p{turn}", headers=writes, json=said)
+
+    def pushing(turn: int) -> httpx.Response:
+        old = repository(server).tip(MAIN) or ""
+        text = f"messages:\n- role: user\n  content: {turn} {time.time_ns()}\n"
+        made = scratch.commit(old, {f"b/p{turn}.prompt.yml": text})
+        body = scratch.body(old, made)
+        answer = line.post("/clinic.git/git-receive-pack", headers=basic(key), content=body)
+        assert b"ok refs/heads/main" in answer.content
+        return answer
+
+    return [
+        (30, get(f"{API}/prompts/support/triage?label=production", reads)),
+        (15, get(f"{API}/snapshot", reads)),
+        (10, get("/clinic/prompts", page)),
+        (10, get("/clinic/prompts/support/triage", page)),
+        (5, get(f"{API}/prompts/no/such", reads)),
+        (8, get("/clinic.git/info/refs?service=git-upload-pack", basic(key) | upload)),
+        (8, git("/clinic.git/git-upload-pack", listed)),
+        (2, git("/clinic.git/git-upload-pack", b"nonsense")),
+        (3, get("/clinic.git/info/refs?service=git-receive-pack", basic(key))),
+        (5, saving),
+        (4, pushing),
+    ]

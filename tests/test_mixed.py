@@ -1,0 +1,214 @@
+"""Several people at once, by every door, in random order, against a plain model: whatever was
+acknowledged is there, nothing else is, and the index says what git says.
+
+90 deeds in the ordinary suite, `MIXED=500` for the long run. The seed is printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import random
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from hub.db import Database
+from hub.errors import HubError
+from hub.registry import index
+from hub.registry.models import Label, LabelMove, Prompt, Version
+from hub.registry.review.models import Proposal, Revision
+from hub.registry.review.propose import Made
+from tests.bench_of_review import Bench, change, make_bench
+from tests.pushing import Scratch, receive
+from tests.test_git_push import prompt
+
+DEEDS = int(os.environ.get("MIXED", "90"))
+NAMES = [f"team/p{n}" for n in range(8)]
+CALM = [f"calm/p{n}" for n in range(8)]
+"""Changed by proposals alone, so that some of them fit."""
+MAIN, DEPLOY = "refs/heads/main", "refs/heads/deploy"
+
+
+@dataclass
+class Model:
+    """What people were told is so."""
+
+    versions: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Name and content of each version, and the commit it came with."""
+    commits: set[str] = field(default_factory=set[str])
+    moves: set[tuple[str, int, str]] = field(default_factory=set[tuple[str, int, str]])
+    """Name, version and commit."""
+    open: set[int] = field(default_factory=set[int])
+    merged: set[int] = field(default_factory=set[int])
+    done: int = 0
+    fine: Counter[str] = field(default_factory=Counter[str])
+    """Deeds that came about, by kind."""
+
+
+class Somebody:
+    """One actor, who takes what comes."""
+
+    def __init__(self, bench: Bench, model: Model, dice: random.Random, who: str, folder: Path):
+        self.bench, self.model, self.dice, self.who = bench, model, dice, who
+        self.scratch = Scratch(bench.repository.path, folder / f"{who}.git")
+
+    async def work(self) -> None:
+        deeds = [self.save] * 4 + [self.push] * 2 + [self.propose, self.merge, self.release]
+        while self.model.done < DEEDS:
+            self.model.done += 1
+            deed = self.dice.choice([*deeds, self.push_release])
+            with suppress(HubError):  # somebody was quicker, and this one was told so
+                if await deed():
+                    self.model.fine[deed.__name__] += 1
+            await asyncio.sleep(self.dice.uniform(0, 0.15))
+
+    def text(self) -> str:
+        return f"{self.who} {self.dice.random()}"
+
+    def named(self, name: str, digest: str, commit: str) -> None:
+        self.model.versions.add((name, digest))
+        self.model.commits.add(commit)
+
+    async def save(self) -> bool:
+        name = self.dice.choice(NAMES)
+        _, base = await self.bench.head(name)
+        actor = self.bench.people[self.who]
+        saved = await self.bench.save(name, self.text(), base, actor=actor)
+        self.named(name, saved.hash, saved.commit)
+        return True
+
+    async def push(self) -> bool:
+        """One to three commits, of one or two prompts each; on top of what others did, again."""
+        return await self.push_once() or await self.push_once() or await self.push_once()
+
+    async def push_once(self) -> bool:
+        old = tip = self.bench.repository.tip(MAIN) or ""
+        made: list[tuple[str, str, str]] = []
+        for _ in range(self.dice.randint(1, 3)):
+            files: dict[str, str | None] = {
+                f"{name}.prompt.yml": prompt(self.text())
+                for name in self.dice.sample(NAMES, self.dice.randint(1, 2))
+            }
+            tip = await asyncio.to_thread(self.scratch.commit, tip, files)
+            for path, text in files.items():
+                digest = hashlib.sha256((text or "").encode()).hexdigest()
+                made.append((path.removesuffix(".prompt.yml"), digest, tip))
+        taken = await self.pushed(MAIN, old, tip)
+        for one in made if taken else ():
+            self.named(*one)
+        return taken
+
+    async def pushed(self, ref: str, old: str, new: str) -> bool:
+        body = await asyncio.to_thread(self.scratch.body, old, new, ref)
+        said = await receive(self.bench, self.bench.people[self.who], body)
+        taken = f"ok {ref}" in said
+        assert taken or "do not stand on" in said or "cannot move labels" in said, said
+        return taken
+
+    async def propose(self) -> bool:
+        name = self.dice.choice(CALM)
+        _, base = await self.bench.head(name)
+        made = await self.bench.propose(change(name, self.text(), base), by=self.who)
+        self.model.open.add(made.number)
+        return True
+
+    async def merge(self) -> bool:
+        if not self.model.open:
+            return await self.propose()
+        number = self.dice.choice(sorted(self.model.open))
+        async with self.bench.database.read() as db:
+            last = await db.scalar(select(Proposal.revision).where(Proposal.number == number))
+        made = await latest(self.bench, number, last or 1)
+        merged = await self.bench.merge(made, by=self.who)
+        self.model.open.discard(number)
+        self.model.merged.add(number)
+        for one in merged.versions:
+            self.named(one.name, one.hash, merged.commit)
+        return True
+
+    async def release(self) -> bool:
+        name = self.dice.choice(NAMES)
+        head, _ = await self.bench.head(name)
+        version = self.dice.randint(1, head)
+        before = await self.bench.live(name)
+        move = await self.bench.move(name, version, by=self.who, expected=before)
+        if move.commit:
+            self.model.moves.add((name, version, move.commit))
+        return True
+
+    async def push_release(self) -> bool:
+        """Back to what a file said before."""
+        old = self.bench.repository.tip(DEPLOY)
+        name = self.dice.choice(NAMES)
+        path = f"production/{name}.yml"
+        earlier = self.bench.git("log", "--format=%H", "deploy", "--", path).split() if old else []
+        if not old or len(earlier) < 2:
+            return await self.release()
+        file = f"{self.bench.git('show', f'{self.dice.choice(earlier[1:])}:{path}')}\n"
+        made = await asyncio.to_thread(self.scratch.commit, old, {path: file})
+        version = int(file.split("version: ")[1].split("\n")[0])
+        taken = await self.pushed(DEPLOY, old, made)
+        if taken:
+            self.model.moves.add((name, version, made))
+        return taken
+
+
+async def latest(bench: Bench, number: int, revision: int) -> Made:
+    async with bench.database.read() as db:
+        row = await db.get_one(Revision, (bench.workspace.id, number, revision))
+    return Made(number=number, revision=revision, digest=row.digest)
+
+
+@pytest.mark.timeout(DEEDS + 60)
+async def test_nothing_acknowledged_is_lost_by_any_door(database: Database, tmp_path: Path):
+    seed = int(os.environ.get("MIXED_SEED", random.randrange(10**6)))
+    print(f"MIXED_SEED={seed} MIXED={DEEDS}")
+    dice, model = random.Random(seed), Model()
+    bench = await make_bench(database, tmp_path / "data")
+    for name in [*NAMES, *CALM]:
+        saved = await bench.save(name, "Begin")
+        model.versions.add((name, saved.hash))
+        model.commits.add(saved.commit)
+    team = [Somebody(bench, model, dice, who, tmp_path) for who in ("ana", "ben", "maria", "dora")]
+    await asyncio.gather(*(one.work() for one in team))
+    for deed in (team[1].push, team[1].merge, team[1].release, team[1].push_release):
+        if not model.fine[deed.__name__]:  # chance had none of it come about
+            async with asyncio.timeout(20):
+                while not await deed():
+                    pass
+    await compare(bench, model)
+    print(model.fine)
+    assert bench.repository.check() == []
+    await bench.assert_rebuilds()
+
+
+async def compare(bench: Bench, model: Model) -> None:
+    assert not await index.catch_up(bench.database, bench.repository, bench.workspace.id)
+    async with bench.database.read() as db:
+        versions = (await db.execute(select(Version.name, Version.hash, Version.commit))).all()
+        rows = (
+            await db.execute(select(LabelMove.prompt_id, LabelMove.new, LabelMove.commit))
+        ).all()
+        ids = {row.id: row.name for row in await db.execute(select(Prompt.id, Prompt.name))}
+        live = (await db.execute(select(Label.prompt_id, Label.version))).all()
+        states = {row.number: row.state for row in await db.scalars(select(Proposal))}
+    assert {(row.name, row.hash) for row in versions} == model.versions
+    assert {row.commit for row in versions} == model.commits
+    line = set(bench.git("rev-list", "--first-parent", "main").split())
+    assert model.commits <= line
+    moved = {(ids[row.prompt_id], row.new, row.commit) for row in rows}
+    # A pushed file may say again what is live: a commit, and no move.
+    assert moved <= model.moves
+    order = bench.git("rev-list", "--reverse", "deploy").split()
+    assert {commit for *_, commit in model.moves} <= set(order)
+    last = {name: v for name, v, at in sorted(model.moves, key=lambda one: order.index(one[2]))}
+    assert {ids[row.prompt_id]: row.version for row in live} == last
+    for number in model.merged:
+        assert states[number] == "merged"
+    assert {number for number, state in states.items() if state == "open"} == model.open
