@@ -114,11 +114,14 @@ async def get_prompt(
 async def delete_prompt(
     request: Ask, actor: Who, workspace: Place, name: FromPath[str],
     message: Annotated[str, QueryParameter(description="Why.")] = "",
+    despite_programs: Annotated[
+        str, QueryParameter(description="Why it shall go though programs that run now read it.")
+    ] = "",
 ) -> None:  # fmt: skip
     """Takes it and its labels away; its versions stay in the history and can be brought back."""
     await versions.delete(
         publisher_of(request), workspace, named(name), actor=actor, message=message,
-        request_id=request_id(request),
+        request_id=request_id(request), despite=despite_programs,
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ class Ask(ABC):
     breaks_glass: bool = False
     """They had to be: the gate says so."""
     despite: str = ""
-    """Why running programs that lack a variable shall not stop this."""
+    """Why running programs shall not stop this, though it breaks them."""
     despite_programs: bool = False
     """There were some: the gate says so."""
     bring: Callable[[], None] | None = None
@@ -83,6 +83,11 @@ class Ask(ABC):
     @abstractmethod
     def parts(self) -> tuple[Any, ...]:
         """What was asked for, in plain values."""
+
+    @property
+    def insisting(self) -> tuple[str, ...]:
+        """The part that says why programs shall not stop it."""
+        return ("despite", self.despite) if self.despite else ()
 
     def subjects(self) -> list[str]:
         """What the audit log says it was done to."""

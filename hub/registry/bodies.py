@@ -49,7 +49,8 @@ class MoveLabel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reason: str = ""
     """Why; kept in the history."""
     despite_programs: str = ""
-    """Why it shall be released though programs that run now do not pass what it needs."""
+    """Why it shall happen though programs that run now could not go on: they do not pass what the
+    version needs, or read what is taken off."""
 
 
 class SavedRecord(Record, frozen=True, kw_only=True):

@@ -80,6 +80,45 @@ class Passing(msgspec.Struct, frozen=True, kw_only=True):
     """Those it has filled in already."""
 
 
+class Running(msgspec.Struct, frozen=True):
+    """A program that gets a prompt under a label from the hub now."""
+
+    app: str
+    environment: str
+
+    @property
+    def said(self) -> str:
+        return f"{self.app} ({self.environment})" if self.environment else self.app
+
+
+def running(db: Connection, workspace_id: int, ids: Collection[str]) -> dict[Key, list[Running]]:
+    """For each label of these prompts, the programs that have read it within minutes."""
+    if not ids:
+        return {}
+    at = now()
+    query = (
+        select(CallerUse.prompt_id, CallerUse.label, Caller.app, Caller.environment)
+        .join(
+            Caller,
+            and_(
+                Caller.workspace_id == CallerUse.workspace_id,
+                Caller.instance == CallerUse.instance,
+            ),
+        )
+        .where(
+            CallerUse.workspace_id == workspace_id, CallerUse.prompt_id.in_(ids),
+            CallerUse.seen_at > at - ALIVE, CallerUse.label != "", CallerUse.source != "default",
+            Caller.seen_at > at - ALIVE, Caller.state != "closed",
+        )
+        .distinct()
+        .order_by(Caller.app, Caller.environment)
+    )  # fmt: skip
+    found: dict[Key, list[Running]] = {}
+    for id, label, app, environment in db.execute(query):
+        found.setdefault((id, label), []).append(Running(app, environment))
+    return found
+
+
 def passing(db: Connection, workspace_id: int, ids: Collection[str]) -> dict[Key, list[Passing]]:
     """For each label of these prompts, the processes whose variables count: those that run, or,
     of an app that does not run just now, the one that ran last."""

@@ -41,7 +41,7 @@ class Rename(Ask):
         self.names = {self.name, self.new_name}
 
     def parts(self) -> tuple[Any, ...]:
-        return ("rename", self.name, self.new_name, self.message)
+        return ("rename", self.name, self.new_name, self.message, *self.insisting)
 
     def contents_wanted(self, ledger: Ledger) -> set[str]:
         held = ledger.at(self.name)
@@ -81,7 +81,7 @@ class Delete(Ask):
         self.names = {self.name}
 
     def parts(self) -> tuple[Any, ...]:
-        return ("delete", self.name, self.message)
+        return ("delete", self.name, self.message, *self.insisting)
 
     def settle(self, ledger: Ledger) -> Settled:
         held = alive(ledger, self.name)

@@ -33,7 +33,8 @@ class MoveLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     break_glass: str = ""
     """Why the rules shall be set aside, if they refuse: of administrators alone."""
     despite_programs: str = ""
-    """Why it shall be released though programs that run now do not pass what it needs."""
+    """Why it shall happen though programs that run now could not go on: they do not pass what the
+    version needs, or read what is taken off."""
 
 
 class ReleaseList(msgspec.Struct, frozen=True):

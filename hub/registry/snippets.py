@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import or_, select
+from sqlalchemy import Connection, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.db import now
 from hub.registry.models import Content, OldName, Prompt, PromptEvent, Version
 from sdk.errors import TemplateError
 from sdk.template import DEEPEST_INCLUDES, compile_text
@@ -83,9 +84,37 @@ def _text(texts: _Texts) -> str:
     return text
 
 
+def texts_now(db: Connection, workspace_id: int, raw: bytes) -> Snippets:
+    """`texts_for` a document that is about to be a version, in a transaction of a thread."""
+    found: Snippets = {}
+    at, wanted = now(), _pins(_TEXTS.decode(raw))
+    for _ in range(DEEPEST_INCLUDES):
+        inner: set[str] = set()
+        for pin in sorted(wanted - set(found)):
+            rows = list(db.execute(_candidates(workspace_id, pin)))
+            if rows:
+                texts = _TEXTS.decode(_best(rows, pin, at))
+                found[pin] = _text(texts)
+                inner |= _pins(texts)
+        wanted = inner
+    return found
+
+
 async def _resolve(
     db: AsyncSession, workspace_id: int, pin: str, made_at: datetime
 ) -> bytes | None:
+    rows: list[Any] = list(await db.execute(_candidates(workspace_id, pin)))
+    return _best(rows, pin, made_at) if rows else None
+
+
+def _best(rows: list[Any], pin: str, made_at: datetime) -> bytes:
+    """Named so then and made before; of several, the last such: the one its author could see."""
+    name = pin.rpartition("@")[0]
+    best = max(rows, key=lambda row: (row[1] <= made_at, row[0] == name, row[1].timestamp()))
+    return bytes(best[2])
+
+
+def _candidates(workspace_id: int, pin: str) -> Select[str, datetime, bytes]:
     name, _, number = pin.rpartition("@")
     folder = name.rpartition("/")[0]
     had_it = or_(
@@ -105,7 +134,7 @@ async def _resolve(
             )
         ),
     )
-    query = (
+    return (
         select(Version.name, Version.created_at, Content.document)
         .join(
             Content,
@@ -113,9 +142,3 @@ async def _resolve(
         )
         .where(Version.workspace_id == workspace_id, Version.number == int(number), had_it)
     )
-    rows: list[Any] = list(await db.execute(query))
-    if not rows:
-        return None
-    # Named so then and made before; of several, the last such: the one its author could see.
-    best = max(rows, key=lambda row: (row[1] <= made_at, row[0] == name, row[1].timestamp()))
-    return bytes(best[2])

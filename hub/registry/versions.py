@@ -76,21 +76,34 @@ async def save_many(
 
 async def rename(
     publisher: Publisher, workspace: WorkspaceRef, name: str, new_name: str, *, actor: Actor,
-    message: str = "", at: datetime | None = None,
+    message: str = "", at: datetime | None = None, despite: str = "",
 ) -> None:  # fmt: skip
-    """Give the prompt another name; history, labels and the old address go with it."""
+    """Give the prompt another name; history, labels and the old address go with it.
+
+    Raises:
+        TakenFromPrograms: programs read it by its name just now; `despite` says why it may be.
+    """
     require(actor, Need.SAVE, workspace.id)
-    ask = Rename(actor=actor, message=message, at=at, name=name, new_name=new_name)
+    ask = Rename(
+        actor=actor, message=message, at=at, name=name, new_name=new_name, despite=despite.strip()
+    )
     await publisher.publish(workspace, ask)
 
 
 async def delete(
     publisher: Publisher, workspace: WorkspaceRef, name: str, *, actor: Actor, message: str = "",
-    at: datetime | None = None, request_id: str | None = None,
+    at: datetime | None = None, request_id: str | None = None, despite: str = "",
 ) -> None:  # fmt: skip
-    """Take the prompt away, its labels too; its versions stay and can be brought back."""
+    """Take the prompt away, its labels too; its versions stay and can be brought back.
+
+    Raises:
+        TakenFromPrograms: programs read it just now; `despite` says why it may be.
+    """
     require(actor, Need.SAVE, workspace.id)
-    ask = Delete(actor=actor, message=message, at=at, name=name, request_id=request_id)
+    ask = Delete(
+        actor=actor, message=message, at=at, name=name, request_id=request_id,
+        despite=despite.strip(),
+    )  # fmt: skip
     await publisher.publish(workspace, ask)
 
 

@@ -106,7 +106,8 @@ def test_21_a_deleted_prompt_and_a_label_of_its_own(api, make):
     until(lambda: hub.status().state == "live")
     release(api, "real/gone", 1, "staging")
     until(lambda: hub.get_prompt("real/gone", "staging", default="x").version == 1)
-    assert api.delete("/api/v1/prompts/real/gone").status_code == 204
+    insisting = {"despite_programs": "A test of what a program gets then"}
+    assert api.delete("/api/v1/prompts/real/gone", params=insisting).status_code == 204
     until(lambda: hub.get_prompt("real/gone", default="Mine").source == "default")
     with pytest.raises(sdk.PromptNotFound):
         assert handle.current

@@ -17,6 +17,7 @@ from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.registry import catalog, labels, versions
 from hub.registry.pages.common import Heading, heading, named
+from hub.registry.pages.glass import may_insist
 from hub.registry.pages.offers import offer_instead
 from hub.registry.pages.sheets import Sheet, sheet_page
 from hub.registry.review.proposals import Wanted
@@ -49,7 +50,7 @@ def _sheet(kind: str, workspace: WorkspaceRef, about: Heading) -> Sheet:
 
 async def _ask(
     request: Ask, db: AsyncSession, kind: str, name: str, *, error: str = "", status: int = 200,
-    typed: dict[str, str] | None = None,
+    typed: dict[str, str] | None = None, may_insist: bool = False,
 ) -> Template:  # fmt: skip
     workspace: WorkspaceRef = request.state.workspace
     about = await heading(db, workspace, request.state.actor, named(name))
@@ -57,7 +58,9 @@ async def _ask(
         copy = await catalog.free_name(db, workspace.id, about.name)
         typed = {"reason": "", "new_name": copy if kind == "duplicate" else about.name}
     sheet = _sheet(kind, workspace, about)
-    return sheet_page(request, sheet, about=about, typed=typed, error=error, status=status)
+    return sheet_page(
+        request, sheet, about=about, typed=typed, error=error, status=status, may_insist=may_insist
+    )
 
 
 Deed = Callable[[str], Awaitable[Redirect]]
@@ -65,7 +68,7 @@ Deed = Callable[[str], Awaitable[Redirect]]
 
 async def _do(request: Ask, kind: str, name: str, data: dict[str, str], deed: Deed) -> Any:
     """Do it; a refusal comes back on the sheet, with what was typed."""
-    typed = {"reason": data.get("reason", ""), "new_name": data.get("new_name", "")}
+    typed = {key: data.get(key, "") for key in ("reason", "new_name", "despite")}
     try:
         return await deed(typed["new_name"].strip().strip("/"))
     except HubError as refused:
@@ -73,7 +76,7 @@ async def _do(request: Ask, kind: str, name: str, data: dict[str, str], deed: De
         async with database.read() as db:
             return await _ask(
                 request, db, kind, name, error=refused.sentence, status=refused.status,
-                typed=typed,
+                typed=typed, may_insist=may_insist(refused),
             )  # fmt: skip
 
 
@@ -114,7 +117,10 @@ async def rename(
         if data.get("action") == "propose":
             wish = Wanted(kind="rename", name=named(name), new_name=new_name)
             return await offer_instead(request, wish, f"Rename {named(name)} to {new_name}", why)
-        await versions.rename(publisher, workspace, named(name), new_name, actor=actor, message=why)
+        await versions.rename(
+            publisher, workspace, named(name), new_name, actor=actor, message=why,
+            despite=data.get("despite", ""),
+        )  # fmt: skip
         return go(f"/{workspace.slug}/prompts/{new_name}", f"It is called {new_name} now.")
 
     return await _do(request, "rename", name, data, deed)
@@ -160,7 +166,10 @@ async def delete(
         if data.get("action") == "propose":
             wish = Wanted(kind="delete", name=named(name))
             return await offer_instead(request, wish, f"Delete {named(name)}", why)
-        await versions.delete(publisher, workspace, named(name), actor=actor, message=why)
+        await versions.delete(
+            publisher, workspace, named(name), actor=actor, message=why,
+            despite=data.get("despite", ""),
+        )  # fmt: skip
         undo = f"/{workspace.slug}/undelete/{named(name)}"
         return go(f"/{workspace.slug}/prompts", f"{named(name)} was deleted.", undo=undo)
 

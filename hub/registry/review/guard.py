@@ -15,7 +15,6 @@ from hub.errors import Forbidden
 from hub.people import rules_store
 from hub.people.rules import Approval, Case, Person, Verdict, folded, judge, rule_for
 from hub.registry.asks import Ask, Settled
-from hub.registry.callers import Key, Passing
 from hub.registry.ledger import Ledger
 from hub.registry.review import live_callers, on_record, writers
 from hub.registry.review.follow_proposals import BROKE_GLASS, HeldProposal
@@ -48,8 +47,8 @@ class Seen(msgspec.Struct, frozen=True):
     moves: on_record.Moves = on_record.Moves({})
     carried: dict[int, writers.Writers] = {}
     """By proposal: who wrote the texts that it carries along."""
-    passing: dict[Key, list[Passing]] = {}
-    """What running programs pass."""
+    programs: live_callers.Programs = live_callers.Programs()
+    """What running programs read and pass."""
 
 
 def look(db: Connection, ledger: Ledger, asks: Sequence[Ask]) -> Seen:
@@ -57,7 +56,7 @@ def look(db: Connection, ledger: Ledger, asks: Sequence[Ask]) -> Seen:
     rules = rules_store.load(db, ledger.workspace_id)
     merging = any(isinstance(ask, Merge) for ask in asks)
     if not rules.policy.rules and not merging:
-        return Seen(rules, passing=live_callers.look(db, ledger, asks))
+        return Seen(rules, programs=live_callers.look(db, ledger, asks))
     versions: dict[on_record.Key, on_record.OnRecord] = {}
     moves = on_record.Moves({})
     labelled = [ask for ask in asks if ask.labelled]
@@ -75,8 +74,8 @@ def look(db: Connection, ledger: Ledger, asks: Sequence[Ask]) -> Seen:
         number: writers.of_texts(db, ledger.workspace_id, rules.policy, held.parts)
         for number, held in ledger.proposals.items()
     }
-    passing = live_callers.look(db, ledger, asks)
-    return Seen(rules, people, by_email, versions, moves, carried, passing)
+    programs = live_callers.look(db, ledger, asks)
+    return Seen(rules, people, by_email, versions, moves, carried, programs)
 
 
 def check(seen: Seen, ledger: Ledger, ask: Ask, settled: Settled) -> None:
@@ -84,7 +83,7 @@ def check(seen: Seen, ledger: Ledger, ask: Ask, settled: Settled) -> None:
 
     Raises:
         NeedsReview: the sentence says what is missing, or who can.
-        BreaksPrograms: programs that run now could not fill in what is released.
+        BreaksPrograms: programs that run now could not go on.
     """
     ask.breaks_glass = False  # it may have been judged before
     does = touched(settled.plans)
@@ -94,7 +93,7 @@ def check(seen: Seen, ledger: Ledger, ask: Ask, settled: Settled) -> None:
     elif seen.rules.policy.rules:
         for case in _direct(seen, ask, does):
             _judge(case, ask, settled)
-    live_callers.check(seen.passing, ledger, ask, settled, does.labels)
+    live_callers.check(seen.programs, ledger, ask, settled, does.labels)
 
 
 def _judge(case: Case, ask: Ask, settled: Settled, **facts: Any) -> None:

@@ -1,7 +1,9 @@
-"""A release that running programs could not fill in is refused, whichever door it comes by.
+"""What would break running programs is refused, whichever door it comes by: a release that they
+could not fill in, and taking away or renaming what they read just now.
 
-Programs say which variables they pass (`hub.registry.callers`); a version says which it needs.
-Somebody who gives a reason may do it all the same: the reason stands in the commit.
+Programs say what they read and which variables they pass (`hub.registry.callers`); a version says
+which it needs, its snippets included. Somebody who gives a reason may do it all the same: the
+reason stands in the commit.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ from sqlalchemy import Connection
 from hub.errors import Conflict
 from hub.registry import callers
 from hub.registry.asks import Ask, Settled
-from hub.registry.callers import Key, Passing
+from hub.registry.callers import Key, Passing, Running
 from hub.registry.git_terms import MAIN
 from hub.registry.ledger import Ledger
 from hub.registry.reading import blob_id, read
+from hub.registry.review.needs import unconditional
 from hub.registry.review.touched import Placed
+from hub.registry.snippets import Snippets, may_include, texts_now
 from sdk.errors import TemplateError
-from sdk.template import compile_text
 from sdk.variables import by_name, needed
 
 DESPITE = "Despite-Programs"
@@ -44,6 +47,32 @@ class BreaksPrograms(Conflict):
         )  # fmt: skip
 
 
+class TakenFromPrograms(BreaksPrograms):
+    """Programs read it just now, and would find nothing; `facts["programs"]` lists them."""
+
+    def __init__(self, label: str, name: str, readers: list[Running], *, renamed: bool) -> None:
+        several = len(readers) > 1
+        shown = ", ".join(one.said for one in readers[:3])
+        shown += f" and {len(readers) - 3} more" if len(readers) > 3 else ""
+        find = "not find it by its new name" if renamed else "find nothing"
+        Conflict.__init__(
+            self,
+            f"{shown} {'read' if several else 'reads'} {name} as {label} just now, and would "
+            f"{find}. Nothing was changed. Change the program{'s' if several else ''} first, or "
+            "give a reason to do it all the same.",
+            label=label, name=name, programs=[msgspec.to_builtins(one) for one in readers],
+        )  # fmt: skip
+
+
+class Programs(msgspec.Struct, frozen=True):
+    """What is known of running programs, by prompt and label."""
+
+    passing: dict[Key, list[Passing]] = {}
+    running: dict[Key, list[Running]] = {}
+    snippets: Snippets = {}
+    """Texts that versions which are about to be released include."""
+
+
 class Broken(msgspec.Struct, frozen=True):
     """A program, and what it does not pass."""
 
@@ -56,41 +85,62 @@ class Broken(msgspec.Struct, frozen=True):
         return f"{self.app} ({self.environment})" if self.environment else self.app
 
 
-def look(db: Connection, ledger: Ledger, asks: Sequence[Ask]) -> dict[Key, list[Passing]]:
-    """What programs pass to the prompts whose labels these asks may move."""
+def look(db: Connection, ledger: Ledger, asks: Sequence[Ask]) -> Programs:
+    """What programs do with the prompts whose labels these asks may move."""
     asked = [ask for ask in asks if ask.labelled]
     names = set[str]().union(*(ask.names for ask in asked))
     ids = {held.id for name in names if (held := ledger.at(name))}
-    found = callers.passing(db, ledger.workspace_id, ids)
-    concerned = {id for id, _ in found}
+    running = callers.running(db, ledger.workspace_id, ids)
+    passing = callers.passing(db, ledger.workspace_id, ids)
+    if not passing:
+        return Programs(running=running)
+    concerned = {id for id, _ in passing}
     wanted = {key for ask in asked for key in ask.versions_wanted(ledger) if key[0] in concerned}
     known = [ledger.versions[key] for key in wanted if key in ledger.versions]
     ledger.load_contents(db, {one.hash for one in known})
-    return found
+    snippets: Snippets = {}
+    for data in ledger.contents.values():
+        if may_include(data) and (reading := read(data)).problem is None:
+            snippets |= texts_now(db, ledger.workspace_id, reading.json)
+    return Programs(passing, running, snippets)
 
 
 def check(
-    found: dict[Key, list[Passing]], ledger: Ledger, ask: Ask, settled: Settled,
-    placed: Iterable[Placed],
-) -> None:  # fmt: skip
-    """Raise if a label would move to a version that programs under it cannot fill in.
+    found: Programs, ledger: Ledger, ask: Ask, settled: Settled, placed: Iterable[Placed]
+) -> None:
+    """Raise if running programs could not go on.
 
     Raises:
-        BreaksPrograms: the sentence says which, and what they lack.
+        BreaksPrograms: a label would move to a version that programs under it cannot fill in.
+        TakenFromPrograms: what they read would be gone, or have another name.
     """
     ask.despite_programs = False
     for one in placed:
-        programs = found.get((one.prompt_id, one.label))
-        if one.new is None or one.along or not programs:
+        if (refusal := _refusal(found, ledger, settled, one)) is None:
             continue
-        if broken := _broken(programs, one.new, _needed(ledger, settled, one)):
-            if not ask.despite:
-                name = sorted(one.names)[-1]
-                raise BreaksPrograms(one.label, name, one.new, broken)
-            ask.despite_programs = True
+        if not ask.despite:
+            raise refusal
+        ask.despite_programs = True
     if ask.despite_programs:
         for plan in settled.plans:
             plan.commit.trailers[DESPITE] = ask.despite
+
+
+def _refusal(
+    found: Programs, ledger: Ledger, settled: Settled, one: Placed
+) -> BreaksPrograms | None:
+    key = (one.prompt_id, one.label)
+    held = ledger.prompts.get(one.prompt_id)
+    renamed = one.new is not None and one.along and held is not None and held.name not in one.after
+    if one.new is None or renamed:
+        name = held.name if held else sorted(one.names)[-1]
+        readers = found.running.get(key)
+        return TakenFromPrograms(one.label, name, readers, renamed=renamed) if readers else None
+    programs = found.passing.get(key)
+    if one.along or not programs:
+        return None
+    broken = _broken(programs, one.new, _needed(found.snippets, ledger, settled, one))
+    return BreaksPrograms(one.label, sorted(one.names)[-1], one.new, broken) if broken else None
 
 
 def _broken(programs: list[Passing], version: int, names: tuple[str, ...]) -> list[Broken]:
@@ -103,23 +153,24 @@ def _broken(programs: list[Passing], version: int, names: tuple[str, ...]) -> li
     return [Broken(app, place, sorted(missing)) for (app, place), missing in found.items()]
 
 
-def _needed(ledger: Ledger, settled: Settled, one: Placed) -> tuple[str, ...]:
+def _needed(snippets: Snippets, ledger: Ledger, settled: Settled, one: Placed) -> tuple[str, ...]:
     """The variables that the version cannot do without."""
     data = _data(ledger, settled, one)
     reading = read(data) if data is not None else None
     if reading is None or reading.problem is not None:
         return ()
     document = cast("dict[str, Any]", msgspec.json.decode(reading.json))
-    kind = "plain" if document.get("template") == "plain" else "jinja"
+    declared = by_name(document.get("variables"))
+    used: dict[str, None] = {}
     try:
-        texts = tuple(
-            None if message.get("role") == "placeholder"
-            else compile_text(str(message.get("content") or ""), kind)
-            for message in document["messages"]
-        )  # fmt: skip
+        for message in document["messages"]:
+            if message.get("role") != "placeholder" and document.get("template") != "plain":
+                used |= dict.fromkeys(
+                    sorted(unconditional(str(message.get("content") or ""), snippets))
+                )
     except TemplateError:
         return ()
-    return needed(texts, by_name(document.get("variables")))
+    return (*(name for name in used if name not in declared), *needed((), declared))
 
 
 def _data(ledger: Ledger, settled: Settled, one: Placed) -> bytes | None:

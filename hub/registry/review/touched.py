@@ -32,6 +32,8 @@ class Placed(msgspec.Struct):
     label: str
     prompt_id: str
     names: set[str] = msgspec.field(default_factory=set[str])
+    after: set[str] = msgspec.field(default_factory=set[str])
+    """Those of `names` that it has afterwards."""
     old: int | None = None
     new: int | None = None
     blob: str = ""
@@ -90,6 +92,7 @@ def _place(placed: dict[tuple[str, str], Placed], change: Change) -> None:
         if after:
             one.new, one.blob = pointer.newcomer
             one.rest, one.rest_blob = pointer.other or (None, "")
+            one.after.add(name)
         else:
             one.old = pointer.newcomer[0]
 
