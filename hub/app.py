@@ -212,10 +212,14 @@ async def _make_repository(settings: Settings, slug: str) -> None:
 
 
 async def labels_in_use(db: AsyncSession, workspace_id: int) -> list[RowMapping]:
-    """(label, prompts, moved_at): the settings page shows them; people know nothing of labels."""
+    """(label, prompts, gradual, moved_at): the settings page shows them; people know nothing of
+    labels. `gradual`: prompts of which only some readers get the newer version."""
     query = (
         select(
-            Label.label, func.count().label("prompts"), func.max(Label.moved_at).label("moved_at")
+            Label.label,
+            func.count().label("prompts"),
+            func.max(Label.moved_at).label("moved_at"),
+            func.count(Label.beside).label("gradual"),
         )
         .where(Label.workspace_id == workspace_id)
         .group_by(Label.label)

@@ -10,7 +10,7 @@ from hub.errors import NotFound
 from hub.people.policy import Actor, Need, WorkspaceRef, require
 from hub.registry import labels
 from hub.registry.labels import Landed, Move
-from hub.registry.ledger import aside_of
+from hub.registry.ledger import Steps, aside_of, steps_of
 from hub.registry.models import Label, LabelMove, Prompt
 from hub.registry.publish import Publisher
 
@@ -26,6 +26,11 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stands(self) -> bool:
         return self.now == self.move.new
+
+    @property
+    def steps(self) -> Steps | None:
+        """Who got which version, if not all got the same."""
+        return steps_of(self.move.beside, self.move.new)
 
 
 async def made(db: AsyncSession, workspace_id: int, commit: str) -> list[Made]:

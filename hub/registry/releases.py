@@ -35,6 +35,11 @@ class Move(msgspec.Struct, frozen=True):
     beside: Aside | UnsetType | None = UNSET
     """The smaller share where the person saw it (None: there was none). UNSET: whatever it is."""
 
+    @property
+    def some(self) -> str:
+        """Percent of the readers who get it; empty: everybody."""
+        return f"{self.share / 100:g}" if self.share != ALL else ""
+
 
 class LabelMoved(Conflict):
     """The label is not where the person saw it; `facts["current"]` is where it is."""
@@ -59,6 +64,48 @@ def _place(version: int | None, at: str = "is at") -> str:
     return f"{at} version {version}"
 
 
+def goal_of(move: Move, now: int | None, beside: Aside | None) -> tuple[int | None, Aside | None]:
+    """The version of the larger share, and the smaller share if there are two.
+
+    Args:
+        now, beside: where the label is: the version of the larger share, and the smaller one.
+
+    Raises:
+        Invalid: there is nothing that the others could get, or nobody who could get a newer one.
+        Conflict: another version is being released step by step.
+    """
+    version, share = move.version, move.share
+    if version is None or share == ALL:
+        return version, None
+    rest = _rest(move, version, now, beside)
+    if share > ALL // 2:
+        return version, Aside(version=rest, hash="", share=ALL - share, first=False)
+    return rest, Aside(version=version, hash="", share=share, first=True)
+
+
+def _rest(move: Move, version: int, now: int | None, beside: Aside | None) -> int:
+    """What the others get: what everybody got before the newcomer."""
+    if now is None:
+        raise Invalid(
+            f"{move.label} of {move.name} is not set, so there is nothing that the others could "
+            "get. Release it to everybody."
+        )
+    new = rest = now
+    if beside is not None:
+        new, rest = (beside.version, now) if beside.first else (now, beside.version)
+        if version not in (new, rest):
+            raise Conflict(
+                f"Version {new} of {move.name} is being released step by step. Finish that or "
+                "undo it first."
+            )
+    if version == rest:
+        raise Invalid(
+            f"Version {version} of {move.name} is what everybody got before. Release a newer one "
+            "to some, or undo what is under way."
+        )
+    return rest
+
+
 class _Step(msgspec.Struct):
     """One move, against where its label is."""
 
@@ -78,37 +125,7 @@ class _Step(msgspec.Struct):
 
     @property
     def goal(self) -> tuple[int | None, Aside | None]:
-        """The version of the larger share, and the smaller share if there are two."""
-        version, share = self.move.version, self.move.share
-        if version is None or share == ALL:
-            return version, None
-        rest = self._rest(version)
-        if share > ALL // 2:
-            return version, Aside(version=rest, hash="", share=ALL - share, first=False)
-        return rest, Aside(version=version, hash="", share=share, first=True)
-
-    def _rest(self, version: int) -> int:
-        """What the others get: what everybody got before the newcomer."""
-        if self.now is None:
-            raise Invalid(
-                f"{self.move.label} of {self.move.name} is not set, so there is nothing that the "
-                "others could get. Release it to everybody."
-            )
-        beside, new = self.now.beside, self.now.version
-        rest = new
-        if beside is not None:
-            new, rest = (beside.version, new) if beside.first else (new, beside.version)
-            if version not in (new, rest):
-                raise Conflict(
-                    f"Version {new} of {self.move.name} is being released step by step. Finish "
-                    "that or undo it first."
-                )
-        if version == rest:
-            raise Invalid(
-                f"Version {version} of {self.move.name} is what everybody got before. Release a "
-                "newer one to some, or undo what is under way."
-            )
-        return rest
+        return goal_of(self.move, self.old, self.now.beside if self.now else None)
 
     @property
     def moved_meanwhile(self) -> bool:
@@ -124,8 +141,8 @@ class _Step(msgspec.Struct):
     def said(self) -> str:
         if self.move.version is None:
             return f"Take {self.move.label} off {self.move.name}"
-        if self.move.share != ALL:
-            to = f"{self.move.share / 100:g} % of {self.move.label} of {self.move.name}"
+        if self.move.some:
+            to = f"{self.move.some} % of {self.move.label} of {self.move.name}"
             return f"Give {to} version {self.move.version}"
         return f"Move {self.move.label} of {self.move.name} to version {self.move.version}"
 

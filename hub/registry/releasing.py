@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import NotFound
 from hub.registry.diff import Change, compare
 from hub.registry.document import Document, from_json
+from hub.registry.ledger import Steps, steps_of
 from hub.registry.models import Content, Label, Prompt, Version
 from hub.registry.releases import Move
 from hub.registry.review.models import Merge
@@ -28,6 +29,8 @@ class At(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     moved_at: datetime
     moved_by: str
+    steps: Steps | None = None
+    """A release step by step is under way; `version` is what most get."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +78,13 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def moves(self) -> bool:
-        """Whether anything of it is not there already."""
-        return any((one.live.version if one.live else None) != self.version for one in self.targets)
+        """Whether anything of it is not there already, for everybody."""
+        return any(self._moves(one.live) for one in self.targets)
+
+    def _moves(self, live: At | None) -> bool:
+        if live is None:
+            return self.version is not None
+        return live.version != self.version or live.steps is not None
 
 
 async def candidates(
@@ -127,7 +135,10 @@ def _candidate(prompt: Prompt, its: Label | None) -> Candidate:
 def _at(its: Label | None) -> At | None:
     if its is None:
         return None
-    return At(version=its.version, moved_at=its.moved_at, moved_by=its.moved_by)
+    return At(
+        version=its.version, moved_at=its.moved_at, moved_by=its.moved_by,
+        steps=steps_of(its.beside, its.version),
+    )  # fmt: skip
 
 
 async def look(db: AsyncSession, workspace_id: int, moves: Sequence[Move]) -> list[Looked]:

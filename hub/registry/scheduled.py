@@ -21,6 +21,7 @@ from hub.people import audit
 from hub.people.models import Account
 from hub.people.policy import Actor, Need, WorkspaceRef, require
 from hub.registry import releases
+from hub.registry.deploy_file import ALL
 from hub.registry.ledger import aside_of
 from hub.registry.models import Label, Prompt, Version
 from hub.registry.releases import LabelMoved, Move
@@ -121,9 +122,10 @@ async def _pinned(
         expected = current if isinstance(move.expected, msgspec.UnsetType) else move.expected
         if expected != current:
             raise LabelMoved(move.label, move.name, expected, current)
+        releases.goal_of(move, current, aside_of(beside))  # what makes no sense is refused now
         made.append(
             {"label": move.label, "name": move.name, "version": move.version,
-             "expected": expected, "id": id, "beside": beside}
+             "expected": expected, "id": id, "beside": beside, "share": move.share}
         )  # fmt: skip
     return made
 
@@ -218,7 +220,8 @@ def _line(row: Scheduled, by: str) -> Line:
 def read(one: dict[str, Any]) -> Move:
     """A move as the table keeps it."""
     beside = aside_of(one["beside"]) if "beside" in one else UNSET
-    return Move(one["label"], one["name"], one["version"], one["expected"], beside=beside)
+    share = one.get("share", ALL)  # those of before were to everybody
+    return Move(one["label"], one["name"], one["version"], one["expected"], share, beside)
 
 
 def subject(moves: Sequence[Move]) -> str:

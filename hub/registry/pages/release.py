@@ -20,6 +20,7 @@ from hub.registry import labels, released, releasing, scheduled
 from hub.registry.deploy_file import ALL
 from hub.registry.form import whole
 from hub.registry.labels import Move
+from hub.registry.ledger import Steps, steps_of
 from hub.registry.names import check_label
 from hub.registry.pages.common import Heading, heading, named, prompt_page
 from hub.registry.pages.glass import may_break, may_insist
@@ -99,14 +100,12 @@ async def release(
         version, expected = _number(data.get("version")), _number(data.get("expected"))
         if not typed["reason"]:
             raise Invalid(NO_WHY)
-        move = Move(label, named(name), version, expected, _share(typed["share"]))
+        move = Move(label, named(name), version, expected, share_of(typed["share"]))
         if data.get("action") == "propose":
             if move.share != ALL:
                 raise Invalid("What is proposed goes to everybody. Choose everybody to propose it.")
             return await _propose(request, move, typed["reason"])
         if data.get("when") == "later":
-            if move.share != ALL:
-                raise Invalid("A release to some begins now. Choose everybody to schedule it.")
             return await _later(database, workspace, actor, move, typed)
         return await _now(request, workspace, actor, move, typed)
     except HubError as refused:
@@ -149,13 +148,14 @@ async def _later(
     due = moment_of(typed["due"], typed["offset"])
     await scheduled.schedule(database, workspace, [move], due, actor=actor, reason=typed["reason"])
     when = said_moment(due, typed["offset"])
+    some = f" to {move.share // 100} %" if move.share != ALL else ""
     return go(
         f"/{workspace.slug}/prompts/{move.name}",
-        f"Version {move.version} goes into {move.label} on {when}.",
+        f"Version {move.version} goes into {move.label}{some} on {when}.",
     )
 
 
-def _share(text: str) -> int:
+def share_of(text: str) -> int:
     """Percent as the sheet has it; nothing: everybody."""
     if not text:
         return ALL
@@ -198,6 +198,11 @@ class Stretch(msgspec.Struct, frozen=True):
     until: datetime | None
     together: int
     """Moves that were made in the same step."""
+
+    @property
+    def steps(self) -> Steps | None:
+        """Who got which version, if not all got the same."""
+        return steps_of(self.move.beside, self.move.new)
 
 
 @get("/{slug:str}/labels/{label:str}/{name:path}", needs=Need.READ, name="labels")

@@ -17,18 +17,19 @@ from hub.db import Database
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import catalog, labels, released, releasing, scheduled
+from hub.registry.deploy_file import ALL
 from hub.registry.form import whole
 from hub.registry.labels import Move
 from hub.registry.names import check_label
 from hub.registry.pages.common import rights
 from hub.registry.pages.glass import may_break, may_insist
 from hub.registry.pages.moments import moment_of, said
-from hub.registry.pages.release import LIVE, NO_WHY
+from hub.registry.pages.release import LIVE, NO_WHY, share_of
 from hub.registry.releasing import Looked
 from hub.web import Ask, Form, go, page
 
 ONLY = (("differs", "newer than what is live"), ("new", "not live yet"), ("all", "all prompts"))
-TYPED = {"reason": "", "due": "", "offset": "", "broke_glass": "", "despite": "", "back": ""}
+TYPED = dict.fromkeys(("reason", "due", "offset", "broke_glass", "despite", "back", "share"), "")
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,10 +110,14 @@ def chosen(data: Mapping[str, str]) -> list[Move]:
         raise Invalid("Tick at least one prompt.")
     if not to:
         raise Invalid("Choose at least one label to move.")
-    return [
-        Move(label, name, _version(data.get(f"version.{name}")), _expected(data, label, name))
-        for name in names for label in to
-    ]  # fmt: skip
+    return [_move(data, label, name) for name in names for label in to]
+
+
+def _move(data: Mapping[str, str], label: str, name: str) -> Move:
+    """What is where it shall be already stays with everybody, whatever share the others begin."""
+    version, expected = _version(data.get(f"version.{name}")), _expected(data, label, name)
+    there = version == expected and f"step.{label}.{name}" not in data
+    return Move(label, name, version, expected, ALL if there else share_of(data.get("share", "")))
 
 
 def _version(text: str | None) -> int | None:
@@ -140,9 +145,13 @@ async def _look(
     to = list(dict.fromkeys(move.label for move in moves))
     going = [one for one in looked if one.moves]
     given: dict[str, Any] = {"error": None, "may_break": False} | more
+    some = bool(going) and all(
+        one.version and target.live for one in going for target in one.targets
+    )
     return page(
         request, "registry/several_look.html", section="prompts", looked=looked, to=to,
         typed=typed, said=_deed(going, to), danger=LIVE in to, going=len(going),
+        some=some and bool(going),
         **given,
     )  # fmt: skip
 
@@ -172,8 +181,10 @@ async def release(
     database: NamedDependency[Database],
 ) -> Template | Redirect:
     """Move all of them in one step, now or later, if each still is where the page said."""
-    typed, moves = _typed(data), chosen(data)
+    typed = _typed(data)
+    moves = chosen({**data, "share": ""})
     try:
+        moves = chosen(data)
         if not typed["reason"]:
             raise Invalid(NO_WHY)
         if data.get("when") == "later":
