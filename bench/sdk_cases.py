@@ -8,14 +8,16 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import sdk
 from bench.sdk_peers import served_ms
-from tests.contract.fake_hub import KEY, FakeHub, answer, content, digest_of
+from tests.contract.fake_hub import KEY, FakeHub, content, digest_of
+from tests.contract.faults import answer
 from tests.contract.proxy import FAULTS, Proxy
+from tests.contract.running import held_up
 
 WAIT = 0.5
 Figures = dict[str, Any]
@@ -152,26 +154,7 @@ def _longest(kind: str, seconds: float) -> float:
             hub.faults["*"] = answer(503, Retry_After="1")
         if kind != "none":
             wire.cut()
-        longest = _held_up(lambda: [reader.get_prompt(name) for name in names], seconds)
+        longest = held_up(lambda: [reader.get_prompt(name) for name in names], seconds)
         wire.mood = "pass"
         reader.close(1)
         return longest
-
-
-def _held_up(work: Callable[[], object], seconds: float) -> float:
-    """Milliseconds of the longest turn in which this thread neither ran nor waited to run."""
-    path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
-    with open(path, "rb", buffering=0) as file:
-
-        def used() -> float:
-            file.seek(0)
-            ran, waited, _ = file.read().split()
-            return (int(ran) + int(waited)) / 1e6
-
-        longest, clock = 0.0, time.perf_counter
-        ends, before = clock() + seconds, used()
-        while (began := clock()) < ends:
-            work()
-            took, after = (clock() - began) * 1e3, used()
-            longest, before = max(longest, took - (after - before)), after
-    return longest

@@ -12,8 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
+import sdk
 from tests.contract.fake_hub import KEY, FakeHub
 from tests.contract.proxy import Proxy
+from tests.contract.real import QUICK as REAL_TIMING
+from tests.contract.running import QUICK
 
 
 class Refused(Exception):
@@ -107,3 +110,47 @@ def connect(service: httpx.Client, fake: FakeHub) -> Iterator[Any]:
     yield connect
     for one in made:
         one.close(timeout=0.5)
+
+
+@pytest.fixture
+def live(connect, wire):
+    """A client that is live, its wire between."""
+    client = connect(wire.url)
+    assert client.version() == 1
+    client.state("live")
+    return client
+
+
+@pytest.fixture
+def make(fake):
+    made = []
+
+    def make(url="", **more):
+        more = {"snapshot": None, "timing": QUICK, "refresh": 0.1, "boot_wait": 5} | more
+        made.append(sdk.Hub(url or fake.url, KEY, **more))
+        return made[-1]
+
+    yield make
+    for hub in made:
+        hub.close(2)
+
+
+@pytest.fixture(scope="module")
+def api(server):
+    with httpx.Client(base_url=server.url, headers=server.headers("write"), timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def real(server):
+    """Clients of the real hub."""
+    made = []
+
+    def make(url="", **more):
+        more = {"snapshot": None, "timing": REAL_TIMING, "refresh": 0.2, "boot_wait": 20} | more
+        made.append(sdk.Hub(url or server.url, server.cast.read_key, **more))
+        return made[-1]
+
+    yield make
+    for hub in made:
+        hub.close(2)

@@ -16,6 +16,7 @@ Moods hold for connections that are open and for new ones:
     garble          a byte of each piece of the answer is another one
     page            200 and HTML to every request
     away            503 and HTML to every request
+    status 429      that status and a problem in JSON, as of a hub, to every request
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import time
 from contextlib import suppress
 
 PAGE = b"<html><h1>Sign in to the network</h1></html>"
+PROBLEM = b'{"type": "about:blank", "title": "Broken", "detail": "Something broke."}'
 FAULTS = ("refuse", "reset", "hang", "half", "drop", "hold", "drip", "garble", "page", "away")
 
 
@@ -36,6 +38,8 @@ class Proxy:
     def __init__(self, upstream: int, mood: str = "pass") -> None:
         self.upstream, self.half_after = upstream, 40
         self.passed = 0
+        self.snapshots = 0
+        """So many were asked for through it."""
         self._mood, self._over = mood, False
         self._sockets: set[socket.socket] = set()
         self._listener: socket.socket | None = None
@@ -66,7 +70,7 @@ class Proxy:
             self.cut()
         elif was == "refuse":
             self._listen()
-        if mood in ("reset", "page", "away"):
+        if mood == "reset" or _speaks(mood):
             self.cut()
 
     def cut(self) -> None:
@@ -125,7 +129,8 @@ class Proxy:
     def _forth(self, near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError):
             while data := near.recv(65_536):
-                if self._mood in ("page", "away"):
+                self.snapshots += data.startswith(b"GET /api/v1/snapshot")
+                if _speaks(self._mood):
                     near.sendall(_page(self._mood))
                     continue
                 if self._mood == "hang":
@@ -185,7 +190,16 @@ class Proxy:
             one.close()
 
 
+def _speaks(mood: str) -> bool:
+    """Whether the wire answers by itself."""
+    return mood in ("page", "away") or mood.startswith("status ")
+
+
 def _page(mood: str) -> bytes:
-    status = b"200 OK" if mood == "page" else b"503 Service Unavailable"
-    head = b"HTTP/1.1 " + status + b"\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
-    return head % len(PAGE) + PAGE
+    status, kind, body = b"200", b"text/html", PAGE
+    if mood == "away":
+        status = b"503"
+    elif mood != "page":
+        status, kind, body = mood[-3:].encode(), b"application/problem+json", PROBLEM
+    head = b"HTTP/1.1 %b Said\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+    return head % (status, kind, len(body)) + body

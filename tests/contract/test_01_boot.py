@@ -1,9 +1,5 @@
-"""1–13: how a program starts, with and without a hub."""
+"""1–5: how a program starts with a hub."""
 
-import json
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -13,25 +9,14 @@ import pytest
 
 import sdk
 from tests.contract.conftest import Refused
-from tests.contract.fake_hub import KEY, FakeHub, answer, hang
+from tests.contract.fake_hub import KEY, FakeHub
+from tests.contract.faults import answer
 
 OTHER = "ph_another_key"
 
 
 def files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.json"))
-
-
-def kept(connect, fake, folder, **more):
-    """Fill the disk snapshot, and stop the hub."""
-    client = connect(snapshot=str(folder), **more)
-    assert client.version() == 1
-    client.until(lambda: files(folder))
-    client.close(timeout=1)
-    fake.stop()
-
-
-# ── 1–5 ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_01_a_warm_read_makes_no_request_and_takes_no_lock(fake):
@@ -120,204 +105,3 @@ def test_05_making_a_client_takes_no_time(connect, wire, mood):
 
 def test_05_nor_while_the_name_server_hangs(connect):
     assert connect("http://hub.name.that.hangs.invalid", boot_wait=0).made_in_ms < 50
-
-
-# ── 6–13 ────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("mood", ["refuse", "hang"])
-def test_06_it_starts_from_the_disk(connect, fake, wire, tmp_path, mood):
-    given = {"url": wire.url, "snapshot": str(tmp_path)}
-    kept(connect, fake, tmp_path, url=wire.url)
-    wire.mood = mood
-    client = connect(**given)
-    prompt = client.get("a/b")
-    assert client.ms < 50
-    assert (prompt["version"], prompt["source"]) == (1, "snapshot")
-    fake.start()
-    fake.release("a/b", "Newer", 2)
-    wire.mood = "pass"
-    client.until(lambda: client.version() == 2)
-    assert client.get("a/b")["source"] in ("poll", "stream")
-
-
-def test_06_those_who_come_while_the_disk_is_read_wait_for_it(connect, fake, tmp_path):
-    for number in range(300):
-        fake.release(f"many/p{number}", "x" * 2000 + str(number))
-    kept(connect, fake, tmp_path)
-    client = connect(snapshot=str(tmp_path), boot_wait=0)
-    assert set(client.many("many/p7", count=50)) == {1}
-
-
-def lock_file(folder: Path, fake: FakeHub) -> str:
-    path = folder / "prompts.lock.json"
-    document = fake.document(["production"], [])
-    path.write_text(json.dumps({key: document[key] for key in ("schema", "pointers", "objects")}))
-    return str(path)
-
-
-def test_07_it_starts_from_what_came_along(connect, fake, tmp_path):
-    bundled = lock_file(tmp_path, fake)
-    fake.stop()
-    client = connect(bundled=bundled, boot_wait=0.2)
-    assert client.get("a/b")["source"] == "bundled"
-    assert client.get("a/c")["version"] == 1
-    fake.start()
-    client.until(lambda: client.get("a/b")["source"] == "stream")
-
-
-def test_08_a_default_is_used_and_called_only_when_needed(connect, fake):
-    assert connect().get("a/b", default="Mine")["source"] != "default"
-    fake.stop()
-    prompt = connect(boot_wait=0.1).get("a/b", default="Mine {{ x }}")
-    assert (prompt["source"], prompt["version"]) == ("default", 0)
-    called = []
-    hub = sdk.Hub(fake.url, KEY, snapshot=None, boot_wait=0.1)
-    hub.get_prompt("a/b", default=lambda: called.append(1) or "made")
-    assert called == [1]
-    fake.start()
-    assert hub.wait_ready(5)
-    hub.get_prompt("a/b", default=lambda: called.append(1) or "made")
-    assert called == [1]
-    hub.close(1)
-
-
-@pytest.mark.parametrize("mood", ["refuse", "hang", "half", "page", "away", "reset"])
-def test_09_with_nothing_at_hand_it_says_so_in_time(connect, wire, mood, tmp_path):
-    wire.mood = mood
-    client = connect(wire.url, boot_wait=0.4, snapshot=str(tmp_path))
-    began = time.monotonic()
-    with pytest.raises(Refused, match=r"a/b .*hub.*nothing was kept.*no default") as caught:
-        client.get("a/b")
-    assert caught.value.kind == "PromptUnavailable"
-    assert caught.value.ms < 400 + 150
-    for _ in range(20):
-        with pytest.raises(Refused):
-            client.get("a/other")
-    assert time.monotonic() - began < 1.5  # the wait is one for all reads
-
-
-def damage(path: Path, how: str) -> None:
-    raw = path.read_bytes()
-    head, _, body = raw.partition(b"\n")
-    about = json.loads(head)
-    if how == "truncated":
-        path.write_bytes(raw[: len(raw) // 2])
-    elif how == "bit":
-        path.write_bytes(raw[:-20] + bytes([raw[-20] ^ 1]) + raw[-19:])
-    elif how == "schema":
-        path.write_bytes(json.dumps(about | {"format": 99}).encode() + b"\n" + body)
-    elif how == "of another":
-        path.write_bytes(json.dumps(about | {"of": "0" * 64}).encode() + b"\n" + body)
-    elif how == "empty":
-        path.write_bytes(b"")
-    elif how == "nonsense":
-        path.write_bytes(os.urandom(5000))
-    elif how == "folder":
-        path.unlink()
-        path.mkdir()
-
-
-@pytest.mark.parametrize(
-    "how", ["truncated", "bit", "schema", "of another", "empty", "nonsense", "folder"]
-)
-def test_10_a_file_that_is_not_what_it_says_is_not_looked_at(connect, fake, tmp_path, how):
-    kept(connect, fake, tmp_path)
-    damage(files(tmp_path)[0], how)
-    client = connect(snapshot=str(tmp_path), boot_wait=0.1)
-    with pytest.raises(Refused, match="not at hand"):
-        client.get("a/b")
-    fake.start()
-    client.until(lambda: client.get("a/b", default="x")["version"] == 1)
-
-
-def test_11_a_folder_that_cannot_be_written_is_said_once(fake, tmp_path, caplog):
-    place = tmp_path / "a file"
-    place.write_text("not a folder")
-    hub = sdk.Hub(
-        fake.url, KEY, snapshot=place / "below", timing=sdk.states.Timing(save_after=0.01)
-    )
-    assert hub.get_prompt("a/b").version == 1
-    for version in range(2, 5):
-        fake.release("a/b", f"Text {version}", version)
-        end = time.monotonic() + 5
-        while hub.get_prompt("a/b").version != version and time.monotonic() < end:
-            time.sleep(0.01)
-        time.sleep(0.05)
-    said = [one.getMessage() for one in caplog.records if one.name == "prompthub"]
-    assert len(said) == 1
-    assert "cannot be kept on disk" in said[0]
-    assert hub.get_prompt("a/b").version == 4
-    hub.close(1)
-
-
-WRITER = """
-import sys
-from sdk.disk import Disk
-from sdk.table import Table
-from sdk.wire import Who, document
-who = Who("http://hub", ("production",), None, "", "", "")
-disk = Disk(sys.argv[1], who, "key", print)
-table = document(open(sys.argv[2], "rb").read())
-disk.save(table)
-print("ready", flush=True)
-for number in range(1, 10**9):
-    disk.save(table._replace(revision=number))
-"""
-
-
-def test_12_a_kill_while_it_is_written_leaves_the_old_or_the_new_one(fake, tmp_path):
-    from sdk.disk import Disk
-    from sdk.wire import Who
-
-    for number in range(200):
-        fake.release(f"many/p{number}", "x" * 500 + str(number))
-    document = tmp_path / "document.json"
-    document.write_text(json.dumps(fake.document(["production"], [])))
-    who = Who("http://hub", ("production",), None, "", "", "")
-    for attempt in range(4):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), str(document)], stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(0.03 + attempt * 0.013)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        found = Disk(str(tmp_path), who, "key", print).load()
-        assert found is not None
-        assert len(found.table.pointers) == 202
-
-
-def test_13_others_cannot_read_it_and_two_may_write_it(fake, tmp_path):
-    from sdk.disk import Disk
-    from sdk.wire import Who, document
-
-    who = Who("http://hub", ("production",), None, "", "", "")
-    table = document(json.dumps(fake.document(["production"], [])).encode())
-    disk = Disk(str(tmp_path / "made"), who, "key", print)
-
-    def write(number: int) -> None:
-        for step in range(10):
-            disk.save(table._replace(revision=number * 100 + step))
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    assert os.stat(disk.path).st_mode & 0o777 == 0o600
-    assert os.stat(disk.folder).st_mode & 0o777 == 0o700
-    found = disk.load()
-    assert found is not None
-    assert found.table.revision % 100 == 9
-    assert [one.name for one in Path(disk.folder).iterdir()] == [Path(disk.path).name]
-
-
-def test_the_hang_of_the_fake_hub_hangs(connect, fake):
-    """A test of the tester: what is called hanging does."""
-    fake.faults["snapshot"] = hang
-    client = connect(boot_wait=0.3)
-    with pytest.raises(Refused, match=r"within 0\.3 s"):
-        client.get("a/b")

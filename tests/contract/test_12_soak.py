@@ -13,7 +13,8 @@ import pytest
 
 import sdk
 from sdk.states import Timing
-from tests.contract.fake_hub import KEY, answer, hang, hang_after_headers
+from tests.contract.fake_hub import KEY
+from tests.contract.faults import answer, hang, hang_after_headers
 from tests.contract.proxy import FAULTS
 
 TIMING = Timing(

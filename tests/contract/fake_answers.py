@@ -1,0 +1,220 @@
+"""One connection to the fake hub: the routes of docs/protocol.md, and the stream."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from tests.contract.fake_hub import FakeHub
+
+JSON, PROBLEM, PAGE = "application/json", "application/problem+json", "text/html"
+Fault = Callable[["Handler"], bool]
+"""Answers in place of the route; False: let the route do its work after all."""
+
+
+def objects_of(pointer: dict[str, Any]) -> list[str]:
+    return [pointer["object"], *(one["object"] for one in pointer.get("split", []))]
+
+
+def wanted(place: tuple[str, str], labels: list[str], names: list[str]) -> bool:
+    label, name = place
+    fits = not names or any(
+        name.startswith(one[:-1]) if one.endswith("/*") else name == one for one in names
+    )
+    return label in labels and fits
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    hub: FakeHub
+    chunked = False
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.hub._connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.hub._connections.discard(self.connection)
+        with suppress(OSError, ValueError):
+            super().finish()
+
+    def handle(self) -> None:
+        with suppress(OSError, ValueError):
+            super().handle()
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+    def do_GET(self) -> None:
+        self._route()
+
+    def do_POST(self) -> None:
+        self._route()
+
+    def _route(self) -> None:
+        hub, path = self.hub, urlsplit(self.path)
+        self.query = parse_qs(path.query)
+        route = path.path.removeprefix("/api/v1/").partition("/")[0]
+        self.rest = path.path.removeprefix(f"/api/v1/{route}/")
+        size = int(self.headers.get("Content-Length") or 0)
+        self.body = self.rfile.read(size) if size else b""
+        hub.asked[route] += 1
+        hub.times.append((time.monotonic(), route))
+        found = {name.lower(): value for name, value in self.headers.items()}
+        hub.requests.append((self.path, found))
+        fault = hub.faults.get(route) or hub.faults.get("*")
+        if fault is not None and fault(self):
+            return
+        if self.headers.get("Authorization", "").removeprefix("Bearer ") not in hub.keys:
+            self.answer(401, PROBLEM, problem("Unknown", "This key is not known here."))
+            return
+        if hub.old and route != "prompts":
+            self.answer(404, PROBLEM, problem("NotFoundException", "There is no page here."))
+            return
+        getattr(self, f"on_{route}", self.nowhere)()
+
+    def nowhere(self) -> None:
+        self.answer(404, PROBLEM, problem("NotFoundException", "There is no page here."))
+
+    # ── routes ──────────────────────────────────────────────────────────────────────────────────
+
+    def on_snapshot(self) -> None:
+        body, etag = self.hub.made(self.query.get("label", ["production"]),
+                                   self.query.get("name", []))  # fmt: skip
+        if self.headers.get("If-None-Match") == etag:
+            self.answer(304, "", "", ETag=etag)
+            return
+        self.answer(200, JSON, body, ETag=etag)
+
+    def on_objects(self) -> None:
+        text = self.hub.objects.get(self.rest)
+        if text is None:
+            self.answer(404, PROBLEM, problem("NotFound", "There is no such object."))
+            return
+        self.answer(200, JSON, text)
+
+    def on_usage(self) -> None:
+        self.hub.reports.append(json.loads(self.body))
+        self.answer(202, "", "")
+
+    def on_prompts(self) -> None:
+        label = (self.query.get("label") or [""])[0]
+        version = (self.query.get("version") or [""])[0]
+        for (one, name), pointer in self.hub.pointers.items():
+            if name == self.rest and (one == label or str(pointer["version"]) == version):
+                made = json.loads(self.hub.objects[pointer["object"]])
+                record = {**pointer, **made, "labels": [one], "message": "", "label": label or None}
+                self.answer(200, JSON, json.dumps(record), ETag=f'"{pointer["object"]}"')
+                return
+        self.answer(404, PROBLEM, problem("NotFound", f"There is no prompt {self.rest} here."))
+
+    def on_stream(self) -> None:
+        hub = self.hub
+        labels, names = self.query.get("label", ["production"]), self.query.get("name", [])
+        since = self.headers.get("Last-Event-ID") or (self.query.get("since") or [""])[0]
+        self.begin_stream()
+        hub.streams.append(self)
+        try:
+            place = self._greet(since, labels, names)
+            if place is None:
+                return
+            while True:
+                with hub.changed:
+                    if hub.revision == place:
+                        hub.changed.wait(hub.heartbeat)
+                    news = self._news(place, labels, names)
+                    here, epoch = hub.revision, hub.epoch
+                if hub._wake.is_set():
+                    return
+                if here != place:
+                    self.say_all(news, epoch, here)
+                    place = here
+                else:
+                    self.write(":\n\n")
+        finally:
+            hub.streams.remove(self)
+
+    def _greet(self, since: str, labels: list[str], names: list[str]) -> int | None:
+        hub = self.hub
+        with hub.changed:
+            epoch, revision = hub.epoch, hub.revision
+            self.say("hello", schema=1, epoch=epoch, revision=revision, heartbeat=15)
+            self.say("of_the_future", anything=[1, 2])
+            of, _, at = since.partition(":")
+            if of != epoch or not at.isdecimal() or int(at) < hub.log_from:
+                self.say("resync", epoch=epoch, revision=revision, retry_ms=0)
+                return None
+            news = self._news(int(at), labels, names)
+        self.say_all(news, epoch, revision)
+        return revision
+
+    def _news(self, since: int, labels: list[str], names: list[str]) -> list[tuple[str, str]]:
+        places = [one for at, many in self.hub.log if at > since for one in many]
+        return [one for one in dict.fromkeys(places) if wanted(one, labels, names)]
+
+    # ── saying things ───────────────────────────────────────────────────────────────────────────
+
+    def begin_stream(self, **headers: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def say_all(self, places: list[tuple[str, str]], epoch: str, revision: int) -> None:
+        said: list[str] = []
+        for label, name in places:
+            pointer = self.hub.pointers.get((label, name))
+            if pointer is None:
+                said.append(event_of("delete", label=label, name=name))
+                continue
+            texts = {d: self.hub.objects[d] for d in objects_of(pointer)}
+            inline = {d: t for d, t in texts.items() if len(t.encode()) <= self.hub.inline}
+            said.append(event_of("put", **pointer, objects=inline, of_the_future={"x": 1}))
+        place = f"{epoch}:{revision}"
+        said.append(event_of("commit", place, epoch=epoch, revision=revision))
+        self.write("".join(said))
+
+    def say(self, event: str, **data: Any) -> None:
+        self.write(event_of(event, **data))
+
+    def write(self, text: str) -> None:
+        raw = text.encode()
+        self.wfile.write(f"{len(raw):x}\r\n".encode() + raw + b"\r\n")
+        self.wfile.flush()
+
+    def answer(self, status: int, kind: str, body: str, **headers: str) -> None:
+        raw = body.encode()
+        packed = "gzip" in self.headers.get("Accept-Encoding", "") and len(raw) > 500
+        raw = gzip.compress(raw, 1) if packed else raw
+        self.send_response(status)
+        if packed:
+            self.send_header("Content-Encoding", "gzip")
+        if status != 304:
+            self.send_header("Content-Type", kind or JSON)
+            self.send_header("Content-Length", str(len(raw)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(raw)
+
+
+def event_of(event: str, at: str = "", **data: Any) -> str:
+    place = f"id: {at}\n" if at else ""
+    return f"{place}event: {event}\ndata: {json.dumps(data)}\n\n"
+
+
+def problem(title: str, detail: str) -> str:
+    return json.dumps({"type": "about:blank", "title": title, "detail": detail})

@@ -1,0 +1,151 @@
+"""22–26: what is wrong with the wire, or with what comes over it."""
+
+import pytest
+
+from tests.contract.fake_answers import PAGE
+from tests.contract.fake_hub import content
+from tests.contract.faults import answer, times
+from tests.contract.running import put, sse
+
+HTML = answer(200, "<h1>Sign in</h1>", PAGE)
+
+
+def test_22_a_silent_stream_is_noticed(live, fake, wire):
+    fake.heartbeat = 60
+    took = live.until(lambda: live.status()["state"] != "live", 10)
+    assert took < 3  # the test's `silence` is 1 s; the protocol's is 45 s
+    live.state("live")
+    fake.heartbeat = 0.2
+
+
+def test_22_the_protocols_silence_is_45_seconds():
+    from sdk.states import Timing
+
+    assert (Timing().silence, Timing().polls_after, Timing().stale_after) == (45, 30, 60)
+
+
+def test_23_where_no_stream_comes_through_it_polls_and_later_returns(connect, fake, wire):
+    wire.mood = "hold streams"
+    client = connect(wire.url)
+    assert client.version() == 1
+    for version in (2, 3):
+        fake.release("a/b", f"Text {version}", version)
+        client.until(lambda version=version: client.version() == version)
+        assert client.status()["state"] != "live"
+    assert client.get("a/b")["source"] == "poll"
+    wire.mood = "pass"
+    client.state("live")
+
+
+def test_23_a_hub_without_streams_is_polled(connect, fake):
+    fake.faults["stream"] = answer(404)
+    client = connect()
+    assert client.version() == 1
+    fake.release("a/b", "Newer", 2)
+    client.until(lambda: client.version() == 2)
+    fake.remove("a/c")
+    client.until(lambda: client.get("a/c", default="x")["source"] == "default")
+    asked = fake.asked["snapshot"]
+    client.until(lambda: fake.asked["snapshot"] > asked + 2)
+    polls = [headers for path, headers in fake.requests if "/snapshot" in path]
+    assert polls[-1].get("if-none-match")
+    del fake.faults["stream"]
+    client.state("live")
+
+
+BAD = {
+    "no JSON": lambda f: 'event: put\ndata: {"label": "product\n\n',
+    "a list": lambda f: "event: put\ndata: [1]\n\n",
+    "wrong shape": lambda f: sse("put", label="production", name="a/b"),
+    "wrong types": lambda f: sse("put", **{
+        **f.pointer("a/b", 2, "x" * 64, "production"), "version": "2"}),
+    "wrong hash": lambda f: sse("put", **f.pointer("a/b", 2, "ab" * 32, "production"),
+                                objects={"ab" * 32: content("Forged")}),
+    "no text for it": lambda f: sse("put", **f.pointer("a/b", 2, "cd" * 32, "production")),
+    "not UTF-8 at all": lambda f: "event: put\ndata: \udcff\n\n",
+    "no revision": lambda f: sse("commit", epoch="e1"),
+    "delete of nothing": lambda f: sse("delete", label=3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_24_nonsense_in_the_stream_changes_nothing(connect, fake, what):
+    def fault(handler):
+        here = fake.revision
+        handler.begin_stream()
+        handler.write(sse("hello", schema=1, epoch="e1", revision=here))
+        handler.write(sse("commit", epoch="e1", revision=here))
+        handler.write(put(fake, "a/c", 66, "In the same batch"))
+        raw = BAD[what](fake).encode("utf-8", "surrogateescape")
+        handler.wfile.write(f"{len(raw):x}\r\n".encode() + raw + b"\r\n")
+        handler.write(sse("commit", epoch="e1", revision=here + 1))
+        handler.hub.hang(0.5)
+        return True
+
+    fake.faults["stream"] = times(1, fault)
+    client = connect()
+    assert client.version() == 1
+    client.until(lambda: fake.asked["stream"] >= 2)
+    assert (client.version(), client.version("a/c")) == (1, 1)
+    client.state("live")
+    assert fake.asked["snapshot"] >= 2
+    fake.release("a/b", "Good", 3)
+    client.until(lambda: client.version() == 3)
+
+
+BROKEN = {
+    "half": '{"schema": 1, "epoch": "e1", "revision": 5, "pointers": [',
+    "no pointers": '{"schema": 1, "epoch": "e1", "revision": 9999}',
+    "a list": "[]",
+    "newer schema": '{"schema": 2, "epoch": "e1", "revision": 9999, "pointers": [], "objects": {}}',
+    "text for number": '{"schema": 1, "epoch": "e1", "revision": "9", "pointers": [], '
+                       '"objects": {}}',
+    "wrong hash": '{"schema": 1, "epoch": "e1", "revision": 9999, "pointers": [], '
+                  '"objects": {"ab": "x"}}',
+    "deep": "[" * 100_000,
+    "two documents": '{"schema": 1, "epoch": "e1", "revision": 9999, "pointers": [], '
+                     '"objects": {}} {}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_24_nor_does_a_document_that_is_none(connect, fake, what):
+    client = connect(stream=False, refresh=0.05)
+    assert client.version() == 1
+    fake.faults["snapshot"] = answer(200, BROKEN[what], "application/json")
+    asked = fake.asked["snapshot"]
+    client.until(lambda: fake.asked["snapshot"] >= asked + 2)
+    assert (client.version(), client.version("a/c")) == (1, 1)
+    del fake.faults["snapshot"]
+    fake.release("a/b", "Good", 3)
+    client.until(lambda: client.version() == 3)
+
+
+def test_24_a_prompt_in_a_language_too_new_keeps_the_one_before(live, fake):
+    fake.release("a/b", "{% macro x() %}{% endmacro %}", 2)
+    fake.release("a/c", "Newer", 2)
+    live.until(lambda: live.version("a/c") == 2)
+    assert live.version() == 1
+    fake.release("a/b", "Good", 3)
+    live.until(lambda: live.version() == 3)
+
+
+def test_25_what_is_of_the_future_is_left_alone(live, fake):
+    """The fake hub says an event and fields that nobody knows, in every stream and document."""
+    fake.release("a/b", "Newer", 2)
+    live.until(lambda: live.version() == 2)
+    assert live.status()["state"] == "live"
+
+
+@pytest.mark.parametrize("route", ["snapshot", "stream", "*"])
+def test_26_a_web_page_replaces_nothing(connect, fake, route):
+    client = connect(refresh=0.05)
+    assert client.version() == 1
+    fake.faults[route] = HTML
+    fake.cut()
+    asked = fake.asked.total()
+    client.until(lambda: fake.asked.total() >= asked + 4)
+    assert (client.version(), client.version("a/c")) == (1, 1)
+    del fake.faults[route]
+    fake.release("a/b", "Newer", 2)
+    client.until(lambda: client.version() == 2)
