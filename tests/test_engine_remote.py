@@ -21,7 +21,8 @@ from click.testing import CliRunner
 from hub.cli import prompthub
 from hub.errors import Invalid
 from hub.playground.engine import serving
-from hub.playground.engine.process import Engine, Listen
+from hub.playground.engine.child import Listen
+from hub.playground.engine.process import Engine
 from tests.serving import free_port
 from tests.test_engine import body
 

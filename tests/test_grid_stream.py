@@ -40,7 +40,7 @@ async def test_hundreds_of_changes_at_once_leave_others_their_turn():
         return ""
 
     async def read() -> None:
-        async for _ in watch(grid, draw, named, str, thoughts=True):
+        async for _ in watch(grid, draw, named, thoughts=True):
             pass
 
     reading = asyncio.create_task(read())
@@ -68,7 +68,7 @@ async def test_text_that_comes_while_stacks_are_drawn_is_told_once():
         call.begin()
         call.take(Delta("x"))
     shown: dict[str, str] = {}
-    async for piece in watch(grid, draw, lambda place: named(place), str, thoughts=True):
+    async for piece in watch(grid, draw, named, thoughts=True):
         for target, swap, text in re.findall(
             r'hx-target="#([^"]+)" hx-swap="(\w+)">([^<]*)<', piece.decode()
         ):

@@ -11,7 +11,7 @@ import pytest
 from hub.errors import Conflict
 from hub.front import Front
 from hub.playground import machine
-from hub.playground.engine.process import OFF, READY, STARTING, State
+from hub.playground.engine.child import OFF, READY, STARTING, State
 from hub.settings import Settings
 from tests.cast import Browser
 

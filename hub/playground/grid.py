@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
@@ -31,6 +32,8 @@ from hub.playground.targets import target
 MOST_ROWS = 30
 MOST_CALLS = 600
 """In one grid: columns × rows × samples."""
+READ_AT_ONCE = 40
+"""Rows made into objects before others have their turn."""
 
 
 def rows_of(examples: list[Example], own: Json | None) -> list[Json]:
@@ -64,22 +67,22 @@ async def create(
             f"That would be {calls:,} calls; a grid makes at most {MOST_CALLS}. "
             "Take fewer examples, columns or samples."
         )
-    async with playground.database.write() as db:
-        grid = Grid(
-            workspace_id=workspace_id, prompt_id=prompt[0], prompt_name=prompt[1],
-            columns=columns, rows=rows, state="running", created_by=actor.name,
-            account_id=actor.account_id, created_at=now(), finished_at=None,
-            proposal=proposal[0] if proposal else None, digest=proposal[1] if proposal else None,
-            options=msgspec.to_builtins(options),
-        )  # fmt: skip
-        db.add(grid)
-        await db.flush()
-        runs = await _runs(db, grid, options.samples)
+    written = {
+        "workspace_id": workspace_id, "prompt_id": prompt[0], "prompt_name": prompt[1],
+        "columns": columns, "rows": rows, "state": "running", "created_by": actor.name,
+        "account_id": actor.account_id, "created_at": now(),
+        "proposal": proposal[0] if proposal else None, "digest": proposal[1] if proposal else None,
+        "options": msgspec.to_builtins(options),
+    }  # fmt: skip
+    async with playground.database.read() as db:
         endpoints = [
             await target(db, playground, workspace_id, _choice(one), actor.account_id)
             for one in columns
         ]
         watching = [await _guards(db, playground, workspace_id, one, actor) for one in columns]
+    grid_id, runs = await playground.database.write_at_once(
+        partial(_written, written, options.samples)
+    )
     work = {
         place: Work(
             run_id=run_id, endpoint=endpoints[place[1]],
@@ -88,25 +91,25 @@ async def create(
         )
         for place, run_id in runs.items()
     }  # fmt: skip
-    playground.live.start(grid.id, work, options)
-    return grid.id
+    playground.live.start(grid_id, work, options)
+    return grid_id
 
 
-async def _runs(db: AsyncSession, grid: Grid, samples: int) -> dict[Place, int]:
-    """A row for every call, and its number."""
-    runs = {
-        (row, column, sample): Run(
-            grid_id=grid.id, workspace_id=grid.workspace_id, row=row, column=column,
-            sample=sample, state="waiting", request={}, model=grid.columns[column]["model"],
-            connection=grid.columns[column]["where"],
-        )
-        for column in range(len(grid.columns))
-        for row in range(len(grid.rows))
+def _written(grid: Json, samples: int, db: Connection) -> tuple[int, dict[Place, int]]:
+    """The grid, and a row for every call, by their numbers; off the loop, they may be hundreds."""
+    grid_id: int = db.execute(insert(Grid).values(**grid).returning(Grid.id)).scalar_one()
+    shared = {"grid_id": grid_id, "workspace_id": grid["workspace_id"], "state": "waiting",
+              "request": {}}  # fmt: skip
+    runs = [
+        shared | {"row": row, "column": at, "sample": sample, "model": column["model"],
+                  "connection": column["where"]}
+        for at, column in enumerate(grid["columns"])
+        for row in range(len(grid["rows"]))
         for sample in range(samples)
-    }  # fmt: skip
-    db.add_all(runs.values())
-    await db.flush()
-    return {place: run.id for place, run in runs.items()}
+    ]  # fmt: skip
+    db.execute(insert(Run), runs)
+    places = select(Run.row, Run.column, Run.sample, Run.id).where(Run.grid_id == grid_id)
+    return grid_id, {(row, at, sample): key for row, at, sample, key in db.execute(places)}
 
 
 async def again(
@@ -139,8 +142,9 @@ async def get(db: AsyncSession, workspace_id: int, grid_id: int) -> Grid:
 
 async def runs_of(db: AsyncSession, grid_id: int) -> dict[Place, Run]:
     """The cells as they are written down."""
-    found = await db.scalars(select(Run).where(Run.grid_id == grid_id))
-    return {(run.row, run.column, run.sample): run for run in found}
+    query = select(Run).where(Run.grid_id == grid_id).execution_options(yield_per=READ_AT_ONCE)
+    found = await db.stream_scalars(query)
+    return {(run.row, run.column, run.sample): run async for run in found}
 
 
 def cells(runs: dict[Place, Run], live: LiveGrid | None) -> dict[Place, Run | Call]:

@@ -40,6 +40,8 @@ class Renderer:
         self._idle: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
         for _ in range(WORKERS):
             self._idle.put_nowait(None)
+        self._here = asyncio.Lock()
+        """Hundreds begin at the same moment; between two of them others have their turn."""
         self._checking = asyncio.Semaphore(WORKERS - 1)
         """Answers of hundreds of calls are checked; filling in always finds a worker between."""
 
@@ -52,7 +54,9 @@ class Renderer:
             NotRendered: a variable is missing or does not fit, or the template is refused.
         """
         if is_simple(document):
-            answer = render_here(document, snippets, values)
+            async with self._here:
+                answer = render_here(document, snippets, values)
+                await asyncio.sleep(0)
         else:
             asked = {"document": document, "snippets": snippets, "values": values}
             answer = await self._ask(msgspec.json.encode(asked) + b"\n")

@@ -27,6 +27,9 @@ from hub.playground.turns import Turns
 from hub.settings import Settings
 
 LOCAL_AT_ONCE = 16
+CROWD = 2
+"""So many large pages of the playground are made at once, and grids begun: others' pages shall
+find the database's few readers, and the loop, free."""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -48,6 +51,7 @@ class Playground:
         self.outbound = Outbound(settings.private_hosts)
         self.renderer = Renderer()
         self.live = Live(database, self.renderer)
+        self.crowd = asyncio.Semaphore(CROWD)
         self._slots: dict[int, Turns] = {}
 
     async def close(self) -> None:

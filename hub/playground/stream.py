@@ -18,7 +18,7 @@ BETWEEN = 0.05
 BEAT = 15.0
 Shown = tuple[int, int, int]
 """Of one call: its stage, and how long its answer and its reasoning were."""
-_DONE = b"event: done\ndata: done\n\n"
+DONE = b"event: done\ndata: done\n\n"
 Pieces = AsyncGenerator[bytes]
 
 
@@ -28,10 +28,8 @@ Names = Callable[[Place], str | None]
 """`row-column-sample` as the page has it; None: the page does not show it."""
 
 
-async def watch(
-    grid: LiveGrid, draw: Draw, names: Names, end: Callable[[], str], *, thoughts: bool
-) -> Pieces:
-    """The stream; `end` draws what changes when the grid is over.
+async def watch(grid: LiveGrid, draw: Draw, names: Names, *, thoughts: bool) -> Pieces:
+    """The stream, until the grid is over.
 
     `thoughts`: whether what models think may be seen; it gives away which one it is.
     """
@@ -46,8 +44,6 @@ async def watch(
             yield event(whole(names, stack, draw))
             await asyncio.sleep(0)  # hundreds may have changed, and others want their turn
         if grid.over:
-            yield event(end())
-            yield _DONE
             return
         try:
             async with asyncio.timeout(BEAT):
@@ -57,12 +53,12 @@ async def watch(
         await asyncio.sleep(BETWEEN)
 
 
-async def once(places: Iterable[Place], draw: Draw, names: Names, end: Callable[[], str]) -> Pieces:
-    """The stream of a grid that is over: everything as it was written down, and the end."""
+async def once(places: Iterable[Place], draw: Draw, names: Names) -> Pieces:
+    """Everything as it is, stack by stack."""
     stacks = dict.fromkeys((row, column) for row, column, _ in places if names((row, column, 0)))
-    yield event("".join(whole(names, place, draw) for place in stacks))
-    yield event(end())
-    yield _DONE
+    for place in stacks:
+        yield event(whole(names, place, draw))
+        await asyncio.sleep(0)
 
 
 def event(html: str) -> bytes:

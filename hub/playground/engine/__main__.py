@@ -29,8 +29,11 @@ def main() -> None:
     parser.add_argument("--port", type=int)
     parser.add_argument("--models", type=Path, nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--nice", type=int, default=0, help="how far to step back for others")
     parser.add_argument("--budget", type=int, default=None, help="bytes of memory for models")
     given = parser.parse_args()
+    if given.nice and hasattr(os, "nice"):
+        os.nice(given.nice)
     token = "" if given.socket else _line_from_parent()
     if not given.socket and not token:
         parser.error("Without a key this engine would be open to everybody who reaches it.")
@@ -41,7 +44,7 @@ def main() -> None:
     ).start()
     app = Server(engine, given.models, token)
     where = {"uds": given.socket} if given.socket else {"host": given.host, "port": given.port}
-    uvicorn.run(  # pyright: ignore[reportUnknownMemberType]
+    uvicorn.run(  # pyright: ignore[reportUnknownMemberType]  # its options are typed as a dict
         app, lifespan="off", log_level="warning", access_log=False, timeout_graceful_shutdown=1,
         **where,
     )  # fmt: skip

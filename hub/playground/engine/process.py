@@ -11,55 +11,39 @@ import asyncio
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 
-import hub
 from hub.errors import Unavailable
+from hub.playground.engine.child import (
+    AGAIN,
+    OFF,
+    READY,
+    STARTING,
+    Listen,
+    State,
+    command,
+    environment,
+    has_ended,
+    next_line,
+)
 
 START_SECONDS = 60
 BEAT_SECONDS = 2.0
+FRESH_SECONDS = 1.0
+"""An answer this young is believed: hundreds of calls do not each ask whether it is there."""
 MISSES = 5
 """Beats in a row without an answer, 5 s each, after which the child counts as stuck."""
 STUCK_SECONDS = 600.0
 """One step of the models takes this long only if it never ends."""
 TRIES = 4
 """Deaths within a minute after which we stop starting it, until someone asks again."""
-
-
-@dataclass(frozen=True)
-class State:
-    name: Literal["off", "starting", "ready", "restarting", "failed"]
-    sentence: str
-
-
-OFF = State("off", "The local engine starts when a model is first run.")
-STARTING = State("starting", "The local engine is starting.")
-READY = State("ready", "The local engine is running.")
-AGAIN = State("restarting", "The local engine stopped unexpectedly and is being started again.")
-
-
-@dataclass(frozen=True)
-class Listen:
-    """Where other machines reach the engine, and the key they have to show."""
-
-    host: str
-    port: int
-    token: str
-
-    @property
-    def url(self) -> str:
-        """From this machine; an address that means all of them is reached over loopback."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class Engine:
@@ -88,6 +72,7 @@ class Engine:
         self._socket = ""
         self._http: httpx.AsyncClient | None = None
         self._stopping = False
+        self._answered = 0.0
         self.state = OFF
         self.restarts = 0
         self.said: deque[str] = deque(maxlen=60)
@@ -163,8 +148,14 @@ class Engine:
         child = self._child
         if child is None or child.returncode is not None or self._http is None:
             return False
+        if has_ended(child.pid):
+            await child.wait()
+            return False
+        if time.monotonic() - self._answered < FRESH_SECONDS:
+            return True
         try:
             await self._http.get("/health", timeout=5)
+            self._answered = time.monotonic()
         except httpx.TimeoutException:
             return True  # busy, or stuck; the heartbeat decides which
         except httpx.HTTPError:
@@ -178,45 +169,24 @@ class Engine:
         self._folder.mkdir(parents=True, exist_ok=True)
         # A Unix socket's path may hold some 100 bytes; the data folder's may be longer.
         self._socket = str(Path(tempfile.mkdtemp(prefix="prompthub-engine-")) / "s")
+        if self._http is not None:
+            await self._http.aclose()
         # One client for all heartbeats: making one takes tens of milliseconds.
         self._http = self.client()
         self._child = await asyncio.create_subprocess_exec(
-            *self._command(), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE, env=self._environment(), cwd=self._folder,
+            *command(
+                self._models, threads=self._threads, budget=self._budget, socket=self._socket,
+                listen=self._listen_at,
+            ),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE, cwd=self._folder,
+            env=environment(self._folder, self._threads) | self._given,
         )  # fmt: skip
         if self._listen_at is not None and self._child.stdin is not None:
             # Not among the arguments or in the environment, where others could read it.
             self._child.stdin.write(self._listen_at.token.encode() + b"\n")
         self._tasks = [task for task in self._tasks if not task.done()]
         self._tasks.append(asyncio.create_task(self._listen(self._child)))
-
-    def _command(self) -> list[str]:
-        command = [sys.executable, "-m", "hub.playground.engine", "--threads", str(self._threads)]
-        if self._listen_at is not None:
-            command += ["--host", self._listen_at.host, "--port", str(self._listen_at.port)]
-        else:
-            command += ["--socket", self._socket]
-        command += ["--budget", str(self._budget)] if self._budget is not None else []
-        command += ["--models", *map(str, self._models)] if self._models else []
-        return command
-
-    def _environment(self) -> dict[str, str]:
-        return {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(self._folder),
-            "LANG": "C.UTF-8",
-            "PYTHONPATH": str(Path(hub.__file__).parent.parent),
-            "PYTHONUNBUFFERED": "1",
-            "HF_HOME": str(self._folder),
-            "HF_HUB_OFFLINE": "1",
-            "TRANSFORMERS_OFFLINE": "1",
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "TRANSFORMERS_VERBOSITY": "error",
-            "TOKENIZERS_PARALLELISM": "false",
-            "OMP_WAIT_POLICY": "PASSIVE",
-            "OMP_NUM_THREADS": str(self._threads),
-            **self._given,
-        }
 
     async def _until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -231,7 +201,7 @@ class Engine:
 
     async def _listen(self, child: asyncio.subprocess.Process) -> None:
         assert child.stderr is not None
-        while line := await _line(child.stderr):
+        while line := await next_line(child.stderr):
             self.said.append(line)
 
     async def _watch(self, child: asyncio.subprocess.Process) -> None:
@@ -264,7 +234,7 @@ class Engine:
                 return
 
     async def _kill(self) -> None:
-        http, self._http = self._http, None
+        http, self._http, self._answered = self._http, None, 0.0
         if http is not None:
             await http.aclose()
         child, self._child = self._child, None
@@ -280,16 +250,3 @@ class Engine:
     def _why(self, reason: str) -> str:
         last = f" It said: {self.said[-1]}" if self.said else ""
         return f"The local engine does not start: {reason}.{last} Remote connections still work."
-
-
-async def _line(stream: asyncio.StreamReader) -> str:
-    """The next line that holds something; empty at the end. Endless lines come in pieces."""
-    while True:
-        try:
-            raw = await stream.readuntil(b"\n")
-        except asyncio.IncompleteReadError as error:
-            return error.partial.decode(errors="replace").strip()
-        except asyncio.LimitOverrunError as error:
-            raw = await stream.readexactly(error.consumed)
-        if text := raw.decode(errors="replace").strip():
-            return text

@@ -15,7 +15,8 @@ import click
 
 from hub.errors import Invalid, Unavailable
 from hub.playground.engine import folders
-from hub.playground.engine.process import Engine, Listen
+from hub.playground.engine.child import Listen
+from hub.playground.engine.process import Engine
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 IN_THE_CLEAR = (

@@ -14,6 +14,7 @@ from hub.playground import adopting, grid, opinions, votes
 from hub.playground.models import Grid, Run
 from hub.playground.options import options_of
 from hub.playground.pages.common import may_run, playground_of
+from hub.playground.pages.crowd import in_turn
 from hub.playground.values import show
 from hub.playground.view import title_of
 from hub.web import Ask, Form, go, is_part, page
@@ -42,7 +43,10 @@ async def stop(
     return go(f"/{workspace.slug}/grid/{grid_id}")
 
 
-@post("/{slug:str}/grid/{grid_id:int}/again", needs=Need.DRAFT, name="grid:again")
+@post(
+    "/{slug:str}/grid/{grid_id:int}/again", needs=Need.DRAFT, name="grid:again",
+    middleware=[in_turn],
+)  # fmt: skip
 async def again(
     request: Ask,
     grid_id: FromPath[int],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
 import msgspec
+from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, WorkspaceRef
@@ -15,7 +17,7 @@ from hub.playground.look import Look, read_look
 from hub.playground.models import Grid
 from hub.playground.options import Options, options_of
 from hub.playground.pages.common import may_run, playground_of, plural
-from hub.playground.stream import Draw, partial, whole
+from hub.playground.stream import Draw, partial
 from hub.playground.totals import Total, total
 from hub.playground.values import dicts, show
 from hub.playground.view import Cells, Runs, Stack, heads, stack, title_of
@@ -73,7 +75,7 @@ def drawer(request: Ask, seen: Seen) -> Draw:
     """Draws the stack of a row and a column."""
     templates = request.app.template_engine
     assert templates
-    context = frame(request, seen)
+    context = frame(request, seen) | {"ui_made": {}}
 
     def draw(row: int, column: int) -> str:
         return templates.get_template("playground/_stack.html").render(
@@ -83,8 +85,26 @@ def drawer(request: Ask, seen: Seen) -> Draw:
     return draw
 
 
-def ending(request: Ask, seen: Seen, draw: Draw) -> str:
-    """What changes when everything is over: foot, buttons, and answers that are compared."""
+async def drawn(request: Ask, seen: Seen) -> list[list[str]]:
+    """Every stack, row by row; others have their turn between two, there may be hundreds.
+
+    Where answers are compared word by word, which takes long, that is done in a thread.
+    """
+    draw = drawer(request, seen)
+    made: list[list[str]] = []
+    for row in range(len(seen.grid.rows)):
+        made.append([])
+        for column in seen.look.order:
+            if seen.look.base is None:
+                made[-1].append(draw(row, column))
+                await asyncio.sleep(0)
+            else:
+                made[-1].append(await asyncio.to_thread(draw, row, column))
+    return made
+
+
+def ending(request: Ask, seen: Seen) -> str:
+    """What changes when everything is over: the foot and the buttons."""
     templates = request.app.template_engine
     assert templates
     context = frame(request, seen)
@@ -95,12 +115,6 @@ def ending(request: Ask, seen: Seen, draw: Draw) -> str:
             **context, running=False
         )
         parts.append(partial("#grid-actions", "outerHTML", actions))
-    if seen.look.base is not None:
-        parts += [
-            whole(seen.name, (row, column), draw)
-            for row in range(len(seen.grid.rows))
-            for column in seen.look.order
-        ]
     return "".join(parts)
 
 
@@ -117,8 +131,8 @@ def frame(request: Ask, seen: Seen) -> dict[str, Any]:
     }
 
 
-def shown(request: Ask, seen: Seen) -> dict[str, Any]:
-    """Everything the page needs."""
+def shown(request: Ask, seen: Seen, stacks: list[list[str]]) -> dict[str, Any]:
+    """Everything the page needs. `stacks`: as `drawn`."""
     found, look = seen.grid, seen.look
     notes = [columns.note(one) for one in found.columns]
     shown_heads = heads(found, look, notes)
@@ -128,7 +142,7 @@ def shown(request: Ask, seen: Seen) -> dict[str, Any]:
         "title": title_of(found, seen.options.title),
         "size": size(found, seen.options.samples),
         "columns": shown_heads,
-        "rows": _rows(seen),
+        "rows": _rows(seen, stacks),
         "picker": [(at + 1, head["title"]) for at, head in enumerate(shown_heads)],
         "texts": [] if look.hidden else _texts(seen),
         "running": seen.running,
@@ -158,13 +172,13 @@ def size(found: Grid, samples: int) -> str:
     return ", ".join([*said, f"{samples} samples each"] if samples > 1 else said)
 
 
-def _rows(seen: Seen) -> list[dict[str, Any]]:
+def _rows(seen: Seen, stacks: list[list[str]]) -> list[dict[str, Any]]:
     return [
         {
             "name": row["name"],
             "given": [(name, show(value)) for name, value in row["variables"].items()],
             "expected": row.get("expected"),
-            "stacks": [stack_of(seen, at, column) for column in seen.look.order],
+            "stacks": [Markup(one) for one in stacks[at]],  # noqa: S704 drawn by our own template
         }
         for at, row in enumerate(seen.grid.rows)
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -16,8 +14,9 @@ from hub.playground import grid, votes
 from hub.playground.options import options_of
 from hub.playground.pages import grid_parts
 from hub.playground.pages.common import playground_of
+from hub.playground.pages.crowd import in_turn
 from hub.playground.pages.grid_parts import Seen
-from hub.playground.stream import Pieces, once, watch
+from hub.playground.stream import DONE, Pieces, event, once, watch
 from hub.playground.view import title_of
 from hub.web import Ask, page
 
@@ -53,18 +52,21 @@ async def recent_page(
     )  # fmt: skip
 
 
-@get("/{slug:str}/grid/{grid_id:int}", needs=Need.READ, name="grid")
+@get("/{slug:str}/grid/{grid_id:int}", needs=Need.READ, name="grid", middleware=[in_turn])
 async def grid_page(
     request: Ask, grid_id: FromPath[int], db: NamedDependency[AsyncSession]
 ) -> Template:
     """The grid as it is now: finished, or with a stream that goes on from here."""
     seen = await grid_parts.see(request, db, grid_id)
-    # In a thread: hundreds of long answers are compared word by word.
-    shown = await asyncio.to_thread(grid_parts.shown, request, seen)
+    stacks = await grid_parts.drawn(request, seen)
+    shown = grid_parts.shown(request, seen, stacks)
     return page(request, "playground/grid.html", section="playground", **shown)
 
 
-@get("/{slug:str}/grid/{grid_id:int}/events", needs=Need.READ, name="grid:events")
+@get(
+    "/{slug:str}/grid/{grid_id:int}/events", needs=Need.READ, name="grid:events",
+    middleware=[in_turn],
+)  # fmt: skip
 async def grid_events(
     request: Ask, grid_id: FromPath[int], database: NamedDependency[Database]
 ) -> Stream:
@@ -76,18 +78,17 @@ async def grid_events(
 
 
 async def _pieces(request: Ask, seen: Seen) -> Pieces:
+    """What is new until it is over; then, where answers are compared, all of them once more."""
     draw = grid_parts.drawer(request, seen)
-
-    def end() -> str:
-        return grid_parts.ending(request, seen, draw)
-
-    if seen.live is None:
-        async for piece in once(seen.runs, draw, seen.name, end):
+    if seen.live is not None:
+        with playground_of(request).live.watching(seen.live):
+            async for piece in watch(seen.live, draw, seen.name, thoughts=not seen.look.hidden):
+                yield piece
+    if seen.live is None or seen.look.base is not None:
+        async for piece in once(seen.runs, draw, seen.name):
             yield piece
-        return
-    with playground_of(request).live.watching(seen.live):
-        async for piece in watch(seen.live, draw, seen.name, end, thoughts=not seen.look.hidden):
-            yield piece
+    yield event(grid_parts.ending(request, seen))
+    yield DONE
 
 
 ROUTES = [recent_page, grid_page, grid_events]

@@ -27,6 +27,7 @@ from hub.playground.pages.common import (
     preview,
     typed_values,
 )
+from hub.playground.pages.crowd import in_turn
 from hub.playground.room import THIS_MACHINE, Choice
 from hub.playground.values import Field, merged, read, show
 from hub.registry.pages.common import Heading, heading, named, prompt_page
@@ -54,7 +55,7 @@ class Bench(msgspec.Struct, kw_only=True):
     error: str = ""
 
 
-@get("/{slug:str}/try/{name:path}", needs=Need.READ, name="try")
+@get("/{slug:str}/try/{name:path}", needs=Need.READ, name="try", middleware=[in_turn])
 async def try_page(
     request: Ask,
     name: FromPath[str],
@@ -72,7 +73,10 @@ async def try_page(
     return _page(request, bench)
 
 
-@post("/{slug:str}/try/{name:path}", needs=Need.DRAFT, name="try:run", status_code=200)
+@post(
+    "/{slug:str}/try/{name:path}", needs=Need.DRAFT, name="try:run", status_code=200,
+    middleware=[in_turn],
+)  # fmt: skip
 async def try_form(
     request: Ask,
     name: FromPath[str],

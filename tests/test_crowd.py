@@ -1,0 +1,110 @@
+"""Many press Run at once, and large grids are opened: everybody else's pages go on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from hub.front import Front
+from hub.playground.models import Grid, Run
+from hub.playground.room import CROWD
+from tests.cast import Browser, Cast
+
+ROWS, SAMPLES = 30, 20
+
+
+@pytest.fixture
+async def large(hub: Front, cast: Cast) -> int:
+    """A grid of six hundred answers, as it was run last week."""
+    from hub.db import now
+
+    column = {
+        "source": "v1", "version": 1, "title": "v1", "choice": "1:m", "model": "m",
+        "where": "Acme", "settings": {}, "document": {"messages": []}, "snippets": {},
+    }  # fmt: skip
+    rows = [{"name": f"case {at}", "variables": {}, "expected": None} for at in range(ROWS)]
+    async with hub.state.database.write() as db:
+        grid = Grid(
+            workspace_id=cast.workspace.id, prompt_id="p", prompt_name="support/triage",
+            columns=[column], rows=rows, state="done", created_by="Ana", created_at=now(),
+            options={"samples": SAMPLES},
+        )  # fmt: skip
+        db.add(grid)
+        await db.flush()
+        shared = {"grid_id": grid.id, "workspace_id": cast.workspace.id, "column": 0,
+                  "state": "done", "request": {}, "model": "m", "connection": "Acme"}  # fmt: skip
+        runs = [
+            shared | {"row": row, "sample": sample, "output": f"answer {sample} " * 40}
+            for row in range(ROWS)
+            for sample in range(SAMPLES)
+        ]
+        await db.execute(insert(Run), runs)
+        return grid.id
+
+
+async def worked(work: Any) -> tuple[float, float, Any]:
+    """The longest stretch without others, and all of it, in processor time; and what came of it."""
+    task, first = asyncio.ensure_future(work), time.thread_time()
+    most = 0.0
+    while not task.done():
+        begun = time.thread_time()
+        await asyncio.sleep(0)
+        most = max(most, time.thread_time() - begun)
+    return most, time.thread_time() - first, await task
+
+
+async def test_who_opens_six_hundred_answers_leaves_others_their_turn(
+    ana: Browser, large: int
+) -> None:
+    await ana.get(f"/clinic/grid/{large}")  # templates are compiled
+    held, took, page = await worked(ana.get(f"/clinic/grid/{large}"))
+    assert page.text.count('class="cell"') == ROWS * SAMPLES
+    assert held < took / 4, (held, took)
+    held, took, told = await worked(ana.get(f"/clinic/grid/{large}/events"))
+    assert told.text.count('class="cell"') == ROWS * SAMPLES
+    assert told.text.rstrip().endswith("data: done")
+    assert held < took / 4, (held, took)
+
+
+async def test_two_at_a_time_and_who_sends_slowly_keeps_nobody_waiting(
+    hub: Front, ana: Browser, large: int
+) -> None:
+    crowd: asyncio.Semaphore = hub.state.playground.crowd
+    token, sent = await ana.token(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"seeds=old&_csrf_"
+        await sent.wait()
+        yield f"token={token}".encode()
+
+    headers = {
+        "Origin": "https://hub.test", "Content-Type": "application/x-www-form-urlencoded",
+        "X-CSRFToken": token,
+    }  # fmt: skip
+    slow = [
+        asyncio.create_task(
+            ana.post(f"/clinic/grid/{large}/again", content=slowly(), headers=headers)
+        )
+        for _ in range(CROWD)
+    ]
+    await asyncio.sleep(0.1)
+    assert not crowd.locked(), "nobody holds a place while their form is on its way"
+    assert (await ana.get(f"/clinic/grid/{large}")).status_code == 200
+    for _ in range(CROWD):
+        await crowd.acquire()
+    waiting = asyncio.create_task(ana.get(f"/clinic/grid/{large}"))
+    await asyncio.sleep(0.1)
+    assert (await ana.get("/clinic/playground")).status_code == 200
+    assert not waiting.done()
+    for _ in range(CROWD):
+        crowd.release()
+    assert (await waiting).status_code == 200
+    sent.set()
+    assert [one.status_code for one in await asyncio.gather(*slow)] == [303, 303]
+    nobody = await ana.get("/clinic/grid/999999")
+    assert (nobody.status_code, crowd.locked()) == (404, False)
