@@ -8,7 +8,7 @@ import pytest
 
 from hub.people.accounts import OPERATOR
 from hub.registry import deploy_file, index, versions
-from tests.listening import Team, beside, listening
+from tests.listening import Team, beside, listening, until
 from tests.test_delivery_usage import seen
 
 
@@ -206,3 +206,20 @@ def test_people_begin_watch_and_finish_it_on_the_pages(team, server):
         assert "goes to" not in seen(ben.get(f"/clinic/prompts/{name}"))
     with signed_in(server, "carla") as carla:
         assert "10 % first" not in carla.get(f"{path}?version=2").text
+
+
+def test_programs_that_serve_either_version_are_in_step(team, server):
+    name = "shares/used"
+    two_versions(team, name)
+    give(team, name, 2, 20)
+    uses = [
+        {"name": name, "label": "production", "version": version, "source": "stream", "calls": 5}
+        for version in (1, 2)
+    ]
+    body = {"app": "bot", "instance": "shares-used", "seconds": 60, "prompts": uses}
+    assert team.http.post("/api/v1/usage", json=body).status_code == 202
+    with signed_in(server) as ben:
+        until(lambda: "bot" in seen(ben.get(f"/clinic/use-now/{name}")))
+        page = ben.get(f"/clinic/use-now/{name}")
+        assert "v2 to 20 %, v1 to the others. The one program that runs serves it." in seen(page)
+        assert "production is elsewhere now" not in page.text

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
 from hub.registry.callers import ALIVE, KEPT, Caller, CallerUse
+from hub.registry.ledger import Steps, steps_of
 from hub.registry.models import Label, Prompt
 
 MOST_LINES = 100
@@ -68,12 +69,13 @@ class Line(msgspec.Struct, kw_only=True):
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """How far a release has come."""
+    """How far a release has come; in a gradual one, a program with either version is there."""
 
     label: str
     version: int
     there: int
     programs: int
+    steps: Steps | None = None
 
 
 class UsedBy(msgspec.Struct, frozen=True):
@@ -85,6 +87,18 @@ class UsedBy(msgspec.Struct, frozen=True):
     @property
     def arriving(self) -> bool:
         return any(one.there < one.programs for one in self.arrivals)
+
+
+class Pointed(msgspec.Struct, frozen=True):
+    """What a label means now."""
+
+    version: int
+    """That of the larger share."""
+    steps: Steps | None = None
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        return (self.steps.new, self.steps.old) if self.steps else (self.version,)
 
 
 async def used_by(db: AsyncSession, workspace_id: int, prompt_id: str) -> UsedBy:
@@ -115,17 +129,20 @@ async def used_by(db: AsyncSession, workspace_id: int, prompt_id: str) -> UsedBy
     return UsedBy(lines[:MOST_LINES], list(_arrivals(lines, live)))
 
 
-async def _live(db: AsyncSession, workspace_id: int, prompt_id: str) -> dict[str, int]:
-    query = select(Label.label, Label.version).where(
+async def _live(db: AsyncSession, workspace_id: int, prompt_id: str) -> dict[str, Pointed]:
+    query = select(Label.label, Label.version, Label.beside).where(
         Label.workspace_id == workspace_id, Label.prompt_id == prompt_id
     )
-    live = {row.label: row.version for row in await db.execute(query)}
+    live = {
+        row.label: Pointed(row.version, steps_of(row.beside, row.version))
+        for row in await db.execute(query)
+    }
     head = select(Prompt.head).where(Prompt.workspace_id == workspace_id, Prompt.id == prompt_id)
-    return live | {"latest": await db.scalar(head) or 0}
+    return live | {"latest": Pointed(await db.scalar(head) or 0)}
 
 
 def _line(
-    key: tuple[str, str, str], group: list[tuple[CallerUse, Caller]], live: dict[str, int],
+    key: tuple[str, str, str], group: list[tuple[CallerUse, Caller]], live: dict[str, Pointed],
     at: datetime,
 ) -> Line:  # fmt: skip
     app, environment, label = key
@@ -141,7 +158,8 @@ def _line(
         by_program.setdefault(pair[1].instance, []).append(pair)
     servings: dict[int, Serving] = {}
     for pairs in by_program.values():
-        _add(servings, [use for use, _ in pairs], live.get(label))
+        now = live.get(label)
+        _add(servings, [use for use, _ in pairs], now.versions if now else ())
     line.servings = sorted(servings.values(), key=lambda one: -one.version)
     line.behind = max((_behind(caller, at) for _, caller in alive), default=None) or None
     line.sources = sorted({use.source for use, _ in told} - {"stream", "poll", "hub", ""})
@@ -152,16 +170,16 @@ def _runs(caller: Caller, at: datetime) -> bool:
     return caller.seen_at > at - ALIVE and caller.state != "closed"
 
 
-def _add(servings: dict[int, Serving], uses: list[CallerUse], live: int | None) -> None:
+def _add(servings: dict[int, Serving], uses: list[CallerUse], live: tuple[int, ...]) -> None:
     """What one process serves: the versions of its last report; of a change, the newer one."""
     last = max(use.seen_at for use in uses)
     present = [use for use in uses if use.seen_at == last]
     for use in present:
-        one = servings.setdefault(use.version, Serving(use.version, live=use.version == live))
+        one = servings.setdefault(use.version, Serving(use.version, live=use.version in live))
         one.calls += use.calls
         one.errors += use.errors
         one.per_minute += 60 * use.calls / use.seconds if use.seconds else 0.0
-    arrived = next((use for use in present if use.version == live), None)
+    arrived = next((use for use in present if use.version in live), None)
     newest = arrived or max(present, key=lambda use: use.version)
     servings[newest.version].programs += 1
 
@@ -174,7 +192,7 @@ def _behind(caller: Caller, at: datetime) -> timedelta:
     return max(out, timedelta(seconds=1))
 
 
-def _arrivals(lines: Iterable[Line], live: dict[str, int]) -> Iterable[Arrival]:
+def _arrivals(lines: Iterable[Line], live: dict[str, Pointed]) -> Iterable[Arrival]:
     totals: dict[str, list[int]] = {}
     for line in lines:
         if line.label in live and line.programs:
@@ -183,7 +201,7 @@ def _arrivals(lines: Iterable[Line], live: dict[str, int]) -> Iterable[Arrival]:
             of_label[1] += line.programs
     for label, (there, programs) in sorted(totals.items()):
         if label != "latest":
-            yield Arrival(label, live[label], there, programs)
+            yield Arrival(label, live[label].version, there, programs, live[label].steps)
 
 
 def rate(value: float) -> str:
