@@ -38,7 +38,7 @@ def test_a_label_does_not_come_off_under_a_program(team, ana):
     assert refused.status_code == 409
     said = refused.json()
     assert said["title"] == "TakenFromPrograms"
-    assert "letters, triage-bot (eu) read taken/label as production just now" in said["detail"]
+    assert "letters and triage-bot (eu) read taken/label as production just now" in said["detail"]
     assert said["programs"][0] == {"app": "letters", "environment": ""}
     assert team.table().versions()[name] == 1
     assert put(team, name, None, despite_programs="Both are switched off").status_code == 200

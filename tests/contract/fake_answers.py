@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -30,6 +31,12 @@ def wanted(place: tuple[str, str], labels: list[str], names: list[str]) -> bool:
         name.startswith(one[:-1]) if one.endswith("/*") else name == one for one in names
     )
     return label in labels and fits
+
+
+@lru_cache(4)
+def _packed(raw: bytes) -> bytes:
+    """Once, as the hub's bytes are made once for a revision."""
+    return gzip.compress(raw, 1)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -198,7 +205,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status: int, kind: str, body: str, **headers: str) -> None:
         raw = body.encode()
         packed = "gzip" in self.headers.get("Accept-Encoding", "") and len(raw) > 500
-        raw = gzip.compress(raw, 1) if packed else raw
+        raw = _packed(raw) if packed else raw
         self.send_response(status)
         if packed:
             self.send_header("Content-Encoding", "gzip")

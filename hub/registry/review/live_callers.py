@@ -52,8 +52,10 @@ class TakenFromPrograms(BreaksPrograms):
 
     def __init__(self, label: str, name: str, readers: list[Running], *, renamed: bool) -> None:
         several = len(readers) > 1
-        shown = ", ".join(one.said for one in readers[:3])
-        shown += f" and {len(readers) - 3} more" if len(readers) > 3 else ""
+        apps = [one.said for one in readers[:3]]
+        if len(readers) > 3:
+            apps.append(f"{len(readers) - 3} more")
+        shown = ", ".join(apps[:-1]) + " and " + apps[-1] if several else apps[0]
         find = "not find it by its new name" if renamed else "find nothing"
         Conflict.__init__(
             self,
