@@ -32,8 +32,11 @@ NO_SUCH_PAGE = "There is no such page, or you may not see it."
 SIGN_IN = "Sign in to see this page."
 LANGFUSE = "/api/public/"
 """HTTP Basic: the key is the password."""
+LANGSMITH = "/api/langsmith/"
+"""A header of its own."""
 SEND_A_KEY = "Send an API key as `Authorization: Bearer ph_…`; an administrator can make one."
 SEND_A_PAIR = "Send an API key of the hub as the secret key; the public key may be anything."
+SEND_A_HEADER = "Send an API key of the hub as `X-API-Key`, where LangSmith's client puts its own."
 NO_SUCH_KEY = "This API key is unknown or was revoked; an administrator can make another."
 FROM_ELSEWHERE = (
     "This form came from another site, so nothing was done. Open the page here and send it again."
@@ -90,6 +93,10 @@ async def _admit_key(connection: Connection, need: Need) -> None:
 
 def _presented(connection: Connection) -> str:
     """The key, from the one place where this door looks for it."""
+    if connection.scope["path"].startswith(LANGSMITH):
+        if not (token := connection.headers.get("X-API-Key", "").strip()):
+            raise Unknown(SEND_A_HEADER)
+        return token
     kind, _, sent = connection.headers.get("Authorization", "").partition(" ")
     if connection.scope["path"].startswith(LANGFUSE):
         if kind.lower() != "basic" or not (token := password(sent)):

@@ -240,6 +240,12 @@ def _turn(value: Any, path: str, formats: set[str], notes: Notes) -> Message:
 
 
 def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
+    """A file with the manifest."""
+    text = json.dumps(manifest_of(document, notes), ensure_ascii=False, indent=2)
+    return {f"{name}.langsmith.json": f"{text}\n".encode()}
+
+
+def manifest_of(document: Document, notes: Notes) -> Tree:
     """A manifest of a chat prompt, without a model: a manifest's model says where to connect."""
     syntax = "f-string"
     theirs = to_theirs(document, syntax, Notes())
@@ -269,9 +275,7 @@ def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
             notes.change(key, "it stands in our own group alone; choose the model there")
     if more := carried(document, placed, verbatim=theirs.verbatim):
         kwargs["metadata"] = {OURS: more}
-    tree = _object(("prompts", "chat" if kind[0] == "C" else "structured", kind), kwargs)
-    text = json.dumps(tree, ensure_ascii=False, indent=2)
-    return {f"{name}.langsmith.json": f"{text}\n".encode()}
+    return _object(("prompts", "chat" if kind[0] == "C" else "structured", kind), kwargs)
 
 
 def _object(path: tuple[str, ...], kwargs: Tree) -> Tree:
