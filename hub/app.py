@@ -48,7 +48,14 @@ from hub.playground.grid import tried_two_models
 from hub.playground.relay.calling import Relaying
 from hub.playground.room import open_playground
 from hub.registry import api as registry_api
-from hub.registry import catalog, proposals_api, releases_api, reviewing_api
+from hub.registry import (
+    catalog,
+    proposals_api,
+    releases_api,
+    reviewing_api,
+    scheduled_api,
+    talk_api,
+)
 from hub.registry import routes as registry
 from hub.registry.due import Due
 from hub.registry.models import Label
@@ -73,6 +80,9 @@ VERSION = version("prompthub")
 LARGEST = 2 * 1024 * 1024
 NOTE_KEY_USE_EVERY = timedelta(seconds=30)
 
+REVIEW = (releases_api, proposals_api, reviewing_api, talk_api, scheduled_api)
+"""REST: what is decided and released."""
+
 
 def create_app(settings: Settings) -> Front:
     """The whole hub as one ASGI app; everything opens and closes with its lifespan."""
@@ -88,9 +98,7 @@ def create_app(settings: Settings) -> Front:
             *audit_routes.ROUTES,
             *registry.ROUTES,
             *registry_api.ROUTES,
-            *releases_api.ROUTES,
-            *proposals_api.ROUTES,
-            *reviewing_api.ROUTES,
+            *(route for api in REVIEW for route in api.ROUTES),
             *playground.ROUTES,
             *playground_api.ROUTES,
             *sync.ROUTES,

@@ -1,8 +1,7 @@
 """Review from a terminal or from CI: commands that talk to a running hub with a key.
 
 `PROMPTHUB_URL` says where it is, `PROMPTHUB_KEY` who asks: a person's own key speaks for that
-person (propose, approve, merge), a key of the workspace for a machine: one that writes (propose,
-release), another that posts checks.
+person (propose, approve, merge), one of the workspace for a machine (propose, release; or check).
 """
 
 from __future__ import annotations
@@ -51,9 +50,8 @@ class Hub:
                 "try again."
             ) from None
         except httpx.HTTPError as error:
-            raise click.ClickException(
-                f"The hub at {self._url} cannot be reached: {error}."
-            ) from None
+            away = f"The hub at {self._url} cannot be reached: {error}."
+            raise click.ClickException(away) from None
         except ValueError:
             raise click.ClickException(f"What answers at {self._url} is not a hub.") from None
         if may_miss and answer.status_code == 404:
@@ -216,13 +214,20 @@ def merge(hub: Hub, number: int, digest: str, release: bool, reason: str, break_
 @click.option("--reason", required=True, help="What others will read in a year.")
 @click.option("--break-glass", default="", metavar="REASON",
               help="Set the rules aside: administrators alone, shown in red for ever.")  # fmt: skip
+@click.option("--at", "due", default="", metavar="TIME",
+              help="Later, such as 2030-01-31T06:00+01:00; UTC if it names no zone.")  # fmt: skip
 @to_hub
-def release_(hub: Hub, label: str, what: tuple[str, ...], reason: str, break_glass: str) -> None:
+def release_(
+    hub: Hub, label: str, what: tuple[str, ...], reason: str, break_glass: str, due: str
+) -> None:
     """Point LABEL at versions of one prompt or several, all in one step or none."""
-    moves = [_move(label, one) for one in what]
-    body: Json = {"moves": moves, "reason": reason, "break_glass": break_glass}
-    for one in hub.ask("PUT", "releases", body)["items"]:
-        click.echo(f"{label} of {one['name']} is at version {one['version']}.")
+    body: Json = {"moves": [_move(label, one) for one in what], "reason": reason}
+    if due:
+        hub.ask("POST", "scheduled", body | {"due": due})
+        click.echo(f"{label} of {', '.join(what)} moves at {due}, if the rules allow it then.")
+    else:
+        for one in hub.ask("PUT", "releases", body | {"break_glass": break_glass})["items"]:
+            click.echo(f"{label} of {one['name']} is at version {one['version']}.")
 
 
 def _move(label: str, what: str) -> Json:
