@@ -88,7 +88,9 @@ class Scratch:
         )  # fmt: skip
         return done.stdout
 
-    def commit(self, parent: str, files: Mapping[str, str | None], message: str = "Say it") -> str:
+    def commit(
+        self, parent: str, files: Mapping[str, str | None], message: str = "Say it", **env: str
+    ) -> str:
         """A commit upon `parent` with these files put (None: taken away); its id."""
         self.git("read-tree", parent)
         lines: list[str] = []
@@ -98,7 +100,8 @@ class Scratch:
                 blob = self.git("hash-object", "-w", "--stdin", stdin=text.encode())
             lines.append(f"{'100644' if text is not None else '0'} {blob}\t{path}\n")
         self.git("update-index", "--index-info", stdin="".join(lines).encode())
-        return self.git("commit-tree", self.git("write-tree"), "-p", parent, "-m", message)
+        written = self.git("write-tree")
+        return self.git("commit-tree", written, "-p", parent, "-m", message, **env)
 
     def body(self, old: str, new: str, ref: str = "refs/heads/main") -> bytes:
         """What a push of `new` sends."""

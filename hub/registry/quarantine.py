@@ -9,7 +9,9 @@ it is, and then in the moment before its ref moves (`arrivals`).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 import shutil
 import tempfile
@@ -81,7 +83,8 @@ class Quarantine:
         for one in found:
             sync(one)
         for one in found:
-            one.rename(packs / one.name)
+            with contextlib.suppress(FileExistsError):
+                os.link(one, packs / one.name)  # it stays here, too, to be handed over again
         sync(packs)
 
     def arrived(self, tip: str) -> Pushed:

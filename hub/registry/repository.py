@@ -282,7 +282,8 @@ def sync(path: Path) -> None:
 
 
 def _in_the_way(said: str) -> bool:
-    return "cannot lock ref" in said or "Unable to create" in said
+    """The last: somebody tidied up (`git repack -ad`) before the ref named what was written."""
+    return any(one in said for one in ("cannot lock ref", "Unable to create", "nonexistent object"))
 
 
 def _check_ids(*ids: str) -> None:
