@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.db import Database
-from hub.registry import labels
+from hub.registry import drafts, labels
 from hub.registry.models import Prompt, Version
 from hub.registry.review import proposals
 from hub.registry.review.proposals import Wanted
@@ -195,3 +195,23 @@ async def test_open_proposals_stand_there_as_branches(linked: Linked):
     await proposals.withdraw(shelf.database, shelf.workspace, made.number, actor=shelf.ana)
     await linked.in_step()
     assert linked.forge.tip("proposals/1") == theirs  # somebody's own work is left alone
+
+
+async def test_a_draft_is_not_touched_by_what_arrives(linked: Linked):
+    shelf = linked.shelf
+    first = await shelf.save("support/triage", "Be kind.")
+    await linked.link()
+    await linked.in_step()
+    place = (shelf.workspace.id, shelf.ana.account_id or 0, first.id)
+    async with shelf.database.write() as db:
+        typed = {"messages": [{"role": "system", "content": "Be kind and"}]}
+        await drafts.put(
+            db, *place, typed, name="support/triage", base=first.hash, base_version=1
+        )  # fmt: skip
+    linked.forge.pull()
+    linked.forge.commit({FILE: prompt("Be kinder.")}, "Kinder")
+    await linked.in_step()
+    async with shelf.database.read() as db:
+        draft = await drafts.get(db, *place)
+    assert draft is not None
+    assert (draft.document, draft.base_version) == (typed, 1)
