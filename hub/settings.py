@@ -53,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     model_folders: str = ""
     """Folders with local models (safetensors), separated by `:`."""
     private_hosts: str = ""
-    """Model endpoints on private addresses that are allowed, comma-separated `host[:port]`."""
+    """Machines on private addresses that may be called, comma-separated `host[:port]`."""
     smtp_url: Secret = Secret("")
     """Where e-mail is handed in: `smtp://user:password@host:587`, `smtps://…`; empty: none goes."""
     mail_from: str = ""

@@ -185,6 +185,21 @@ async def test_a_proposal_is_made_once_whatever_is_lost_in_between(linked: Linke
     assert row.waiting["proposals"] == [1]
 
 
+async def test_a_way_out_of_a_ruled_folder_and_in_again_needs_review_too(linked: Linked):
+    shelf = linked.shelf
+    await set_rules(shelf.database, shelf.workspace.id, Rule(kind="change", folder="support"))
+    linked.forge.dev("mv", FILE, "free.prompt.yml")
+    linked.forge.commit({}, "Out")
+    linked.forge.commit(
+        {"free.prompt.yml": prompt("Be rude."), "a.prompt.yml": prompt("a")}, "Rude"
+    )
+    linked.forge.dev("mv", "free.prompt.yml", FILE)
+    linked.forge.commit({}, "In")
+    row = await linked.sync()
+    assert row.waiting is not None
+    assert "Be kind." in linked.text("support/triage")
+
+
 async def latest_version(linked: Linked) -> str:
     async with linked.shelf.database.read() as db:
         query = select(Version.hash).where(Version.name == "support/triage")

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from hub.db import Database
 from hub.errors import Conflict
+from hub.people.rules import Rule
+from hub.registry import labels
+from hub.registry.models import Label, Version
 from hub.sync import remotes
 from hub.sync.remote_models import Remote
 from hub.sync.remote_view import view
 from tests.forge import Linked, clinic, linked_to_daemon, prompt
+from tests.offered import set_rules
+from tests.shelf import git
 
 FILE = "support/triage.prompt.yml"
 
@@ -156,22 +163,92 @@ async def test_deleted_and_made_anew_with_another_history(linked: Linked):
     assert "Be kind." in linked.text("support/triage")
 
 
-async def test_releases_that_were_made_there_are_left_alone(linked: Linked):
-    from hub.registry import labels
-
+async def released(linked: Linked, version: int) -> None:
     shelf = linked.shelf
     await labels.move(
-        shelf.publisher, shelf.workspace, "production", "support/triage", 1, actor=shelf.ben,
-        reason="Ready",
+        shelf.publisher, shelf.workspace, "production", "support/triage", version,
+        actor=shelf.ben, reason="Ready",
     )  # fmt: skip
+
+
+async def live(linked: Linked) -> int | None:
+    async with linked.shelf.database.read() as db:
+        return await db.scalar(select(Label.version).where(Label.label == "production"))
+
+
+async def rolled_back(linked: Linked) -> str:
+    """Two releases here, and the second one undone over there."""
+    shelf = linked.shelf
+    await released(linked, 1)
+    await shelf.save("support/triage", "Be quick.", base=await text_hash(linked))
+    await released(linked, 2)
     await linked.in_step()
     linked.forge.pull("deploy")
-    theirs = linked.forge.commit({"production/x.yml": "version: 1\n"}, "Mine", branch="deploy")
-    await shelf.save("tutor/maths", "Explain sums.")
+    linked.forge.dev("revert", "--no-edit", "HEAD")
+    linked.forge.dev("push", "-q", "origin", "HEAD:deploy")
+    return linked.forge.tip("deploy") or ""
+
+
+async def text_hash(linked: Linked) -> str:
+    async with linked.shelf.database.read() as db:
+        query = select(Version.hash).order_by(Version.number.desc())
+        return (await db.scalars(query)).first() or ""
+
+
+async def test_releases_that_were_made_there_are_left_alone(linked: Linked):
+    theirs = await rolled_back(linked)
+    await linked.shelf.save("tutor/maths", "Explain sums.")
     row = await linked.sync()
     assert "releases that were not made here" in row.note
+    assert await live(linked) == 2
     assert linked.forge.tip("deploy") == theirs
     assert linked.forge.tip() == linked.main()  # prompts go on
     linked.forge.git("update-ref", "-d", "refs/heads/deploy")
     await linked.in_step()
-    assert linked.forge.tip("deploy") == shelf.repository.tip("refs/heads/deploy")
+    assert linked.forge.tip("deploy") == linked.shelf.repository.tip("refs/heads/deploy")
+
+
+async def test_releases_that_were_made_there_count_where_somebody_said_so(linked: Linked):
+    theirs = await rolled_back(linked)
+    place = (linked.room, linked.shelf.workspace)
+    wish = remotes.Fields(deploy="on", takes_releases="on")
+    await remotes.renew(*place, wish, linked.shelf.ben)
+    await linked.in_step()
+    assert await live(linked) == 1
+    assert linked.shelf.repository.tip("refs/heads/deploy") == theirs
+
+
+async def test_no_release_passes_a_rule_by_being_made_there(linked: Linked):
+    theirs = await rolled_back(linked)
+    rule = Rule(kind="release", label="production", may_release=("role:reviewer",))
+    await set_rules(linked.shelf.database, linked.shelf.workspace.id, rule)
+    wish = remotes.Fields(deploy="on", takes_releases="on")
+    await remotes.renew(linked.room, linked.shelf.workspace, wish, linked.shelf.ben)
+    row = await linked.sync()
+    assert "are not taken in" in row.note
+    assert "may move production" in row.note
+    assert await live(linked) == 2
+    assert linked.forge.tip("deploy") == theirs
+
+
+@pytest.mark.parametrize("kind", ["sha256", "shallow"])
+async def test_repositories_that_cannot_be_kept_in_step_say_so(linked: Linked, kind: str):
+    if kind == "sha256":
+        shutil.rmtree(linked.forge.bare)
+        linked.forge.bare.mkdir()
+        linked.forge.git("init", "-q", "--bare", "--object-format=sha256", "-b", "main")
+        tree = linked.forge.git("hash-object", "-w", "-t", "tree", "/dev/null")
+        tip = linked.forge.git("commit-tree", tree, "-m", "x")
+        linked.forge.git("update-ref", "refs/heads/main", tip)
+    else:
+        for text in ("Be kinder.", "Be kindest."):
+            linked.forge.commit({FILE: prompt(text)}, text)
+        whole = linked.forge.folder / "whole.git"
+        linked.forge.bare.rename(whole)
+        git(linked.forge.folder, "clone", "-q", "--bare", "--depth=1", f"file://{whole}",
+            str(linked.forge.bare))  # fmt: skip
+    before = linked.main()
+    row = await linked.sync()
+    assert linked.main() == before
+    assert {"sha256": "SHA-256", "shallow": "a part of its history"}[kind] in row.trouble
+    assert not (linked.shelf.repository.path / "shallow").exists()

@@ -50,6 +50,7 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
     """Commits that are not here yet."""
     main: str
     deploy: str
+    takes_releases: bool
     mirror: bool
     proposals: list[int]
     """Those that must be decided before it goes on."""
@@ -73,6 +74,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     user: str = ""
     deploy: bool = True
     """Whether releases go there, too."""
+    takes_releases: bool = False
+    """Whether releases that are committed there count here, where the rules allow it."""
     mirror: bool = False
     """Whether open proposals stand there as branches."""
 
@@ -115,7 +118,7 @@ async def link(request: Ask, body: RawBody, actor: Who, workspace: Place, databa
     given = bodies.decode(body, Link)
     fields = remotes.Fields(
         url=given.url, token=given.token, user=given.user, deploy="yes" * given.deploy,
-        mirror="yes" * given.mirror,
+        takes_releases="yes" * given.takes_releases, mirror="yes" * given.mirror,
     )  # fmt: skip
     await remotes.link(room_of(request), workspace, fields, actor)
     async with database.read() as db:
@@ -178,6 +181,7 @@ async def _answer(db: AsyncSession, workspace: WorkspaceRef) -> Response[bytes]:
         Linked(
             url=one.url, state=one.state, sentence=one.sentence, note=one.note, ahead=one.ahead,
             behind=one.behind, main=one.main, deploy=one.deploy, mirror=one.mirror,
+            takes_releases=one.takes_releases,
             proposals=one.proposals, tip=one.tip, synced_at=one.synced_at, next_at=one.next_at,
             choices=[WayOn(way.do, way.text, way.means) for way in one.choices],
             public_key=one.public_key, fingerprints=[print for _, print in one.prints],

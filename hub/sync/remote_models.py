@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base
@@ -31,6 +31,8 @@ class Remote(Base):
     """Which branch there is our main."""
     deploy: Mapped[str] = mapped_column(String(200))
     """Which one takes our releases; empty: none."""
+    takes_releases: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether releases that are committed to `deploy` over there count here."""
     mirror: Mapped[bool]
     """Whether open proposals stand there as branches."""
     agreed: Mapped[dict[str, str]] = mapped_column(JSON)

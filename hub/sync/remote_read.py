@@ -7,6 +7,10 @@ from hub.registry.joining import Told
 from hub.registry.repository import Repository
 from hub.sync.remote_troubles import Trouble
 
+INCOMPLETE = (
+    "What arrived is incomplete: the repository over there holds only a part of its history (a "
+    "shallow copy), or is damaged. Nothing was taken in."
+)
 MOST_COMMITS = 1000
 """So many are told of; any number may arrive."""
 
@@ -18,8 +22,8 @@ def check_whole(judged: Repository, tip: str, ours: str | None) -> None:
     without = [f"^{ours}"] if ours else []
     try:
         judged.run("rev-list", "--objects", "--quiet", "--end-of-options", tip, *without)
-    except GitFailed as failed:
-        raise Trouble("objects", f"What arrived is incomplete: {failed.said[:200]}") from None
+    except GitFailed:
+        raise Trouble("objects", INCOMPLETE) from None
 
 
 def base_of(judged: Repository, ours: str | None, tip: str) -> str | None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import select
 
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import Conflict, HubError, Invalid, NotFound
 from hub.people.policy import Actor
 from hub.registry.arrivals import arrive
 from hub.registry.arriving import Arrived, bring_together
-from hub.registry.git_terms import MAIN, RefMove
+from hub.registry.git_terms import DEPLOY, MAIN, RefMove
 from hub.registry.joining import Join, MainMoved, Told
 from hub.registry.line import Overtaken, read_line
 from hub.registry.quarantine import Quarantine
@@ -52,6 +52,8 @@ class Round(Sides):
         except Stop as stop:
             # What was chosen was about another state, or did not help.
             self.state.stopped, self.state.chosen, may_send = stop.facts, None, False
+        if self.state.deploy and self.state.takes_releases:
+            await self._take_releases()
         await send(self, main=may_send)
         await mirror(self)
         await count(self)
@@ -198,6 +200,26 @@ class Round(Sides):
         )  # fmt: skip
         async with self.publisher.database.read() as db:
             return list(await db.scalars(query))
+
+    async def _take_releases(self) -> None:
+        """Their commits on deploy, as they are, if they stand on ours and the rules allow it."""
+        ours, tip = self.repository.tip(DEPLOY), self.heads.tips.get(self.state.deploy)
+        if not tip or (ours and await asyncio.to_thread(self.repository.contains, DEPLOY, tip)):
+            return
+        with await asyncio.to_thread(Quarantine, self.repository) as quarantine:
+            judged = Repository(self.repository.path, quarantine.given)
+            await self.wire.fetch(self.repository, quarantine, [tip])
+            try:
+                line = await asyncio.to_thread(read_line, judged, DEPLOY, ours, tip, strict=False)
+                await arrive(
+                    self.publisher, self.workspace, line, actor=self.actor,
+                    bring=quarantine.keep, answers=False,
+                )  # fmt: skip
+            except HubError as refused:
+                self.state.note = (
+                    f"Releases that were made at {self.name} are not taken in, and ours are not "
+                    f"sent. {refused.sentence}"
+                )
 
     # ── what is wrong there ─────────────────────────────────────────────────────────────────
 

@@ -33,7 +33,7 @@ async def send(sides: Sides, *, main: bool) -> None:
             moves[branch] = (old, new)
         elif ref == MAIN:
             raise Again
-        else:
+        elif not state.note:
             state.note = (
                 f"The branch {branch} at {sides.name} holds releases that were not made here. They "
                 "are not taken in, and ours are not sent. Release here instead, and delete that "

@@ -19,6 +19,7 @@ class State(msgspec.Struct):
 
     main: str
     deploy: str
+    takes_releases: bool
     mirror: bool
     agreed: dict[str, str]
     waiting: dict[str, Any] | None

@@ -36,6 +36,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     behind: int
     main: str
     deploy: str
+    takes_releases: bool
     mirror: bool
     proposals: list[int]
     """Those that must be decided before main goes there again."""
@@ -72,6 +73,7 @@ def view(row: Remote) -> View:
     return View(
         url=row.url, name=address.name, state=state, sentence=_sentence(row, state, address.name),
         ahead=row.ahead, behind=row.behind, main=row.main, deploy=row.deploy, mirror=row.mirror,
+        takes_releases=row.takes_releases,
         proposals=list(row.waiting["proposals"]) if row.waiting else [],
         choices=_choices(row, address.name) if state == "stopped" else [],
         tip=str(stopped.get("tip", "")), note=row.note, synced_at=row.synced_at,

@@ -47,6 +47,8 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     deploy: str = ""
     """Set: releases go there, too."""
+    takes_releases: str = ""
+    """Set: releases that are made there count here."""
     mirror: str = ""
     """Set: open proposals stand there as branches."""
 
@@ -122,7 +124,7 @@ async def link(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Actor
     if user and not _NAMED.fullmatch(user):
         raise Wrong("user", "Leave this empty, or enter the user name that the token is for.")
     row = _fresh(workspace, address, user, actor)
-    row.deploy, row.mirror = "deploy" if fields.deploy else "", bool(fields.mirror)
+    _wish(row, fields)
     secret = Secret(token)
     if address.scheme == "ssh":
         private, row.public_key = remote_keys.make(f"prompthub-{workspace.slug}")
@@ -150,11 +152,17 @@ async def look(room: Room, row: Remote) -> Heads:
 def _fresh(workspace: WorkspaceRef, address: Address, user: str, actor: Actor) -> Remote:
     return Remote(
         workspace_id=workspace.id, url=address.url, user=user, sealed=None, public_key="",
-        host_keys="", offered_keys="", main="main", deploy="deploy", mirror=False, agreed={},
-        waiting=None, stopped=None, chosen=None, trouble="", note="", failures=0,
-        ahead=0, behind=0, seen="", synced_at=None, tried_at=None, due_at=now(),
+        host_keys="", offered_keys="", main="main", deploy="deploy", takes_releases=False,
+        mirror=False, agreed={}, waiting=None, stopped=None, chosen=None, trouble="", note="",
+        failures=0, ahead=0, behind=0, seen="", synced_at=None, tried_at=None, due_at=now(),
         created_by=actor.said[:120], created_at=now(),
     )  # fmt: skip
+
+
+def _wish(row: Remote, fields: Fields) -> None:
+    """What shall go there, and what comes from there."""
+    row.deploy, row.mirror = "deploy" if fields.deploy else "", bool(fields.mirror)
+    row.takes_releases = bool(fields.deploy and fields.takes_releases)
 
 
 async def _keep(database: Database, workspace: WorkspaceRef, row: Remote, actor: Actor) -> None:
@@ -184,7 +192,7 @@ async def renew(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Acto
             bound = _bound(workspace.id, address)
             row.sealed = seal(room.secret, token, purpose=PURPOSE, bound=bound)
         row.user = user
-        row.deploy, row.mirror = "deploy" if fields.deploy else "", bool(fields.mirror)
+        _wish(row, fields)
         row.due_at, row.failures = now(), 0
         audit.record(db, actor, "remote.changed", address.name, workspace.id)
 
