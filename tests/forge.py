@@ -155,14 +155,15 @@ class Linked:
     def text(self, name: str) -> str:
         return self.shelf.git("show", f"main:{name}.prompt.yml")
 
-    async def in_step(self) -> None:
-        """Nothing is wrong, and both sides hold the same."""
+    async def in_step(self, *, rebuilds: bool = True) -> None:
+        """Nothing is wrong, and both sides hold the same; git alone would tell the same story."""
         row = await self.sync()
         wrong = (row.trouble, row.stopped, row.waiting, row.note)
         assert wrong == ("", None, None, ""), wrong
         assert (row.ahead, row.behind) == (0, 0)
         assert self.forge.tip() == self.main()
-        await self.shelf.assert_rebuilds()
+        if rebuilds:
+            await self.shelf.assert_rebuilds()
 
 
 def room_for(database: Database, publisher: Publisher, folder: Path, private: str) -> Room:

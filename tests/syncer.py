@@ -28,9 +28,7 @@ from hub.sync.remote_git import Wire
 from tests.forge import room_for
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "look": (Wire, "heads"),
     "fetch": (Wire, "fetch"),
-    "judge": (remote_round, "bring_together"),
     "keep": (Quarantine, "keep"),
     "write": (Repository, "write"),
     "move": (Repository, "move"),
