@@ -85,6 +85,25 @@ def test_the_pages_say_it_and_take_a_reason(team, ana, server):
         assert post(ben, path, reason="Not needed", despite="It is off").status_code == 303
 
 
+def test_undoing_a_first_release_asks_for_a_reason_where_programs_read_it(team, ana, server):
+    name = "taken/undo"
+    live(team, ana, name)
+    commit = team.http.get(f"/api/v1/labels/production/{name}").json()["items"][0]["commit"]
+    with signed_in(server) as ben:
+        for path in (f"/clinic/put-back/{commit}/{name}", f"/clinic/put-back/{commit}"):
+            refused = post(ben, path)
+            assert refused.status_code == 409
+            assert "reads taken/undo as production just now" in refused.text
+            assert "Why they shall not stop it" in refused.text
+            assert "Taken back: It is better" in refused.text
+        form = {
+            f"pick.{name}": "yes", f"version.{name}": "", f"expected.production.{name}": "1",
+            "to.production": "yes", "reason": "Taken back", "despite": "It may fail",
+        }  # fmt: skip
+        assert post(ben, "/clinic/release-several", **form).status_code == 303
+    assert name not in team.table().versions()
+
+
 def test_what_only_a_snippet_uses_is_needed_too(team, ana):
     name = "taken/snippet"
     live(team, ana, name)

@@ -100,18 +100,21 @@ async def take_back(
     """
     require(actor, Need.RELEASE, workspace.id)
     async with publisher.database.read() as db:
-        moved = [one for one in await made(db, workspace.id, commit) if name in ("", one.name)]
+        moves, reason = await way_back(db, workspace.id, commit, name)
+    return await labels.move_many(
+        publisher, workspace, moves, actor=actor, reason=reason, broke_glass=broke_glass
+    )
+
+
+async def way_back(
+    db: AsyncSession, workspace_id: int, commit: str, name: str = ""
+) -> tuple[list[Move], str]:
+    """The moves that undo a release (`name`: of one prompt alone), and why they are made."""
+    moved = [one for one in await made(db, workspace_id, commit) if name in ("", one.name)]
     if not moved:
         raise NotFound(f"That release did not move a label of {name}.")
-    why = moved[0].move.reason.partition("\n")[0][:120]
-    return await labels.move_many(
-        publisher, workspace,
-        [
-            Move(
-                one.move.label, one.name, one.move.old, one.move.new,
-                beside=aside_of(one.move.beside),
-            )
-            for one in moved
-        ],
-        actor=actor, reason=f"Taken back: {why}", broke_glass=broke_glass,
-    )  # fmt: skip
+    moves = [
+        Move(one.move.label, one.name, one.move.old, one.move.new, beside=aside_of(one.move.beside))
+        for one in moved
+    ]
+    return moves, f"Taken back: {moved[0].move.reason.partition(chr(10))[0][:120]}"

@@ -172,25 +172,6 @@ def _number(text: str | None) -> int | None:
     return number
 
 
-@post("/{slug:str}/put-back/{commit:str}/{name:path}", needs=Need.RELEASE, name="put-back")
-async def put_back(
-    request: Ask,
-    commit: FromPath[str],
-    name: FromPath[str],
-    actor: NamedDependency[Actor],
-    workspace: NamedDependency[WorkspaceRef],
-) -> Redirect:
-    """Take back what a release did to one prompt, as long as nothing newer went live."""
-    made = await released.take_back(
-        request.app.state.publisher, workspace, commit, actor=actor, name=named(name)
-    )
-    said = [
-        f"{one.label} is at version {one.new} again." if one.new else f"{one.label} was taken off."
-        for one in made
-    ]
-    return go(f"/{workspace.slug}/prompts/{named(name)}", " ".join(said))
-
-
 class Stretch(msgspec.Struct, frozen=True):
     """One move of a label, and until when it stood."""
 
@@ -248,4 +229,4 @@ async def _at(
     return f"{when}, nothing was live under {label}.", None
 
 
-ROUTES: list[Any] = [release_sheet, release, put_back, labels_page]
+ROUTES: list[Any] = [release_sheet, release, labels_page]

@@ -87,7 +87,7 @@ async def look_page(
     """What was ticked, with what each replaces; nothing moves yet."""
     async with database.read() as db:
         try:
-            return await _look(request, db, workspace, chosen(data), _typed(data))
+            return await look(request, db, workspace, chosen(data), typed_in(data))
         except HubError as refused:
             given = {key: data[key] for key in ("label", "folder", "tag", "only") if key in data}
             more: dict[str, Any] = {
@@ -133,11 +133,11 @@ def _expected(data: Mapping[str, str], label: str, name: str) -> int | UnsetType
     return _version(data[key]) if key in data else UNSET
 
 
-def _typed(data: Mapping[str, str]) -> dict[str, str]:
+def typed_in(data: Mapping[str, str]) -> dict[str, str]:
     return TYPED | {key: data.get(key, "").strip() for key in TYPED}
 
 
-async def _look(
+async def look(
     request: Ask, db: AsyncSession, workspace: WorkspaceRef, moves: Sequence[Move],
     typed: dict[str, str], **more: Any,
 ) -> Template:  # fmt: skip
@@ -181,7 +181,7 @@ async def release(
     database: NamedDependency[Database],
 ) -> Template | Redirect:
     """Move all of them in one step, now or later, if each still is where the page said."""
-    typed = _typed(data)
+    typed = typed_in(data)
     moves = chosen({**data, "share": ""})
     try:
         moves = chosen(data)
@@ -195,7 +195,7 @@ async def release(
         )  # fmt: skip
     except HubError as refused:
         async with database.read() as db:
-            return await _look(
+            return await look(
                 request, db, workspace, moves, typed, error=refused.sentence,
                 status=refused.status, may_break=may_break(actor, workspace, refused),
                 may_insist=may_insist(refused),
@@ -232,17 +232,4 @@ async def released_page(
     )  # fmt: skip
 
 
-@post("/{slug:str}/put-back/{commit:str}", needs=Need.RELEASE, name="put-back:all")
-async def put_all_back(
-    request: Ask,
-    commit: FromPath[str],
-    actor: NamedDependency[Actor],
-    workspace: NamedDependency[WorkspaceRef],
-) -> Redirect:
-    """Take a whole release back in one step, as long as nothing newer went live."""
-    made = await released.take_back(request.app.state.publisher, workspace, commit, actor=actor)
-    done = next((one.commit for one in made if one.commit), commit)
-    return go(f"/{workspace.slug}/released/{done}", "All of it is back where it was.")
-
-
-ROUTES: list[Any] = [pick_page, look_page, release, released_page, put_all_back]
+ROUTES: list[Any] = [pick_page, look_page, release, released_page]
