@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import get, post
@@ -19,7 +20,11 @@ from hub.people.rules import GroupEdit, Policy, called, sentence, sentences
 from hub.people.rules_form import Typed
 from hub.web import Ask, Form, go, page
 
+Who = NamedDependency[Actor]
 Workspace = NamedDependency[WorkspaceRef]
+Data = NamedDependency[Database]
+Deed = Callable[[AsyncSession], Awaitable[str]]
+"""What a button does, and what is said of it."""
 
 
 @get("/{slug:str}/settings/rules", needs=Need.READ, name="settings:rules")
@@ -31,9 +36,8 @@ async def rules_page(
 
 @post("/{slug:str}/settings/rules", needs=Need.ADMIN, name="settings:rules:change")
 async def change_rules(
-    request: Ask, data: Form, actor: NamedDependency[Actor], workspace: Workspace,
-    database: NamedDependency[Database],
-) -> Template | Redirect:  # fmt: skip
+    request: Ask, data: Form, actor: Who, workspace: Workspace, database: Data
+) -> Template | Redirect:
     """Save the rules, or with another button only show how they would read."""
     typed = rules_form.read(data)
     try:
@@ -48,36 +52,38 @@ async def change_rules(
 
 @post("/{slug:str}/settings/rules/{change:int}/approve", needs=Need.ADMIN, name="rules:approve")
 async def approve(
-    change: FromPath[int],
-    actor: NamedDependency[Actor],
-    workspace: Workspace,
-    database: NamedDependency[Database],
+    change: FromPath[int], actor: Who, workspace: Workspace, database: Data
 ) -> Redirect:
     """Agree to a waiting change; with the last word needed it is in force."""
-    here = f"/{workspace.slug}/settings/rules"
-    try:
-        async with database.write() as db:
-            made = await policy_changes.approve(db, workspace.id, change, actor=actor)
-    except Conflict as refusal:
-        return go(here, refusal.sentence, kind="error")
-    return go(here, _outcome_words(made))
+
+    async def deed(db: AsyncSession) -> str:
+        made = await policy_changes.approve(db, workspace.id, change, actor=actor)
+        return _outcome_words(made)
+
+    return await _press(database, f"/{workspace.slug}/settings/rules", deed)
 
 
 @post("/{slug:str}/settings/rules/{change:int}/decline", needs=Need.ADMIN, name="rules:decline")
 async def decline(
-    change: FromPath[int],
-    actor: NamedDependency[Actor],
-    workspace: Workspace,
-    database: NamedDependency[Database],
+    change: FromPath[int], actor: Who, workspace: Workspace, database: Data
 ) -> Redirect:
     """Put a waiting change away."""
-    here = f"/{workspace.slug}/settings/rules"
+
+    async def deed(db: AsyncSession) -> str:
+        await policy_changes.decline(db, workspace.id, change, actor=actor)
+        return "The change was declined; the rules stay as they are."
+
+    return await _press(database, f"/{workspace.slug}/settings/rules", deed)
+
+
+async def _press(database: Database, here: str, deed: Deed) -> Redirect:
+    """Do what the button says; what cannot be done any more is said on the page."""
     try:
         async with database.write() as db:
-            await policy_changes.decline(db, workspace.id, change, actor=actor)
+            said = await deed(db)
     except Conflict as refusal:
         return go(here, refusal.sentence, kind="error")
-    return go(here, "The change was declined; the rules stay as they are.")
+    return go(here, said)
 
 
 @get("/{slug:str}/settings/groups", needs=Need.READ, name="settings:groups")
@@ -89,9 +95,8 @@ async def groups_page(
 
 @post("/{slug:str}/settings/groups", needs=Need.ADMIN, name="settings:groups:make")
 async def make_group(
-    request: Ask, data: Form, actor: NamedDependency[Actor], workspace: Workspace,
-    database: NamedDependency[Database],
-) -> Template | Redirect:  # fmt: skip
+    request: Ask, data: Form, actor: Who, workspace: Workspace, database: Data
+) -> Template | Redirect:
     """A new group, with whoever was ticked."""
     try:
         async with database.write() as db:
@@ -106,9 +111,8 @@ async def make_group(
 
 @post("/{slug:str}/settings/groups/{group:int}", needs=Need.ADMIN, name="settings:groups:edit")
 async def edit_group(
-    request: Ask, group: FromPath[int], data: Form, actor: NamedDependency[Actor],
-    workspace: Workspace, database: NamedDependency[Database],
-) -> Template | Redirect:  # fmt: skip
+    request: Ask, group: FromPath[int], data: Form, actor: Who, workspace: Workspace, database: Data
+) -> Template | Redirect:
     """Its name, and who is in it: whoever is ticked."""
     try:
         async with database.write() as db:
@@ -125,18 +129,13 @@ async def edit_group(
 
 @post("/{slug:str}/settings/groups/{group:int}/delete", needs=Need.ADMIN, name="groups:delete")
 async def delete_group(
-    group: FromPath[int],
-    actor: NamedDependency[Actor],
-    workspace: Workspace,
-    database: NamedDependency[Database],
+    group: FromPath[int], actor: Who, workspace: Workspace, database: Data
 ) -> Redirect:
-    here = f"/{workspace.slug}/settings/groups"
-    try:
-        async with database.write() as db:
-            name = await policy_changes.delete_group(db, workspace.id, group, actor=actor)
-    except Conflict as refusal:
-        return go(here, refusal.sentence, kind="error")
-    return go(here, f"The group “{name}” was deleted.")
+    async def deed(db: AsyncSession) -> str:
+        name = await policy_changes.delete_group(db, workspace.id, group, actor=actor)
+        return f"The group “{name}” was deleted."
+
+    return await _press(database, f"/{workspace.slug}/settings/groups", deed)
 
 
 async def _save(

@@ -21,18 +21,18 @@ from hub.web import Ask, Form, go, is_part, page
 
 TALK = "registry/talk/talk.html"
 
+Number = FromPath[int]
+Who = NamedDependency[Actor]
+Place = NamedDependency[WorkspaceRef]
+Data = NamedDependency[Database]
+
 
 @get("/{slug:str}/proposals/{number:int}/talk", needs=Need.READ, name="proposal:talk")
 async def talk_page(
-    request: Ask,
-    number: FromPath[int],
-    actor: NamedDependency[Actor],
-    workspace: NamedDependency[WorkspaceRef],
-    db: NamedDependency[AsyncSession],
-    quote: FromQuery[int | None] = None,
-    answer: FromQuery[int | None] = None,
+    request: Ask, number: Number, actor: Who, workspace: Place, db: NamedDependency[AsyncSession],
+    quote: FromQuery[int | None] = None, answer: FromQuery[int | None] = None,
     change: FromQuery[int | None] = None,
-) -> Template:
+) -> Template:  # fmt: skip
     """Everything said; with a form open to quote a remark, to answer in a thread, to change one."""
     view = await record.get(db, workspace.id, number)
     asked = Asked(quote=quote, answer=answer, change=change)
@@ -42,12 +42,7 @@ async def talk_page(
 
 @post("/{slug:str}/proposals/{number:int}/comments", needs=Need.READ, name="proposal:comment")
 async def comment(
-    request: Ask,
-    number: FromPath[int],
-    data: Form,
-    actor: NamedDependency[Actor],
-    workspace: NamedDependency[WorkspaceRef],
-    database: NamedDependency[Database],
+    request: Ask, number: Number, data: Form, actor: Who, workspace: Place, database: Data
 ) -> Template | Redirect:
     """Say something; a text that cannot be sent stays in its form."""
 
@@ -65,14 +60,9 @@ async def comment(
     name="proposal:comment:edit",
 )  # fmt: skip
 async def edit(
-    request: Ask,
-    number: FromPath[int],
-    comment_id: FromPath[int],
-    data: Form,
-    actor: NamedDependency[Actor],
-    workspace: NamedDependency[WorkspaceRef],
-    database: NamedDependency[Database],
-) -> Template | Redirect:
+    request: Ask, number: Number, comment_id: Number, data: Form, actor: Who, workspace: Place,
+    database: Data,
+) -> Template | Redirect:  # fmt: skip
     async def deed(db: AsyncSession) -> int:
         body = data.get("body", "")
         await comments.edit(db, workspace.id, number, comment_id, actor=actor, body=body)
@@ -86,14 +76,9 @@ async def edit(
     name="proposal:comment:resolve",
 )  # fmt: skip
 async def resolve(
-    request: Ask,
-    number: FromPath[int],
-    comment_id: FromPath[int],
-    data: Form,
-    actor: NamedDependency[Actor],
-    workspace: NamedDependency[WorkspaceRef],
-    database: NamedDependency[Database],
-) -> Template | Redirect:
+    request: Ask, number: Number, comment_id: Number, data: Form, actor: Who, workspace: Place,
+    database: Data,
+) -> Template | Redirect:  # fmt: skip
     async def deed(db: AsyncSession) -> int:
         resolved = data.get("resolved") != "no"
         await comments.resolve(db, workspace.id, number, comment_id, actor=actor, resolved=resolved)
@@ -107,11 +92,7 @@ async def resolve(
     name="proposal:comment:draft", status_code=204,
 )  # fmt: skip
 async def keep(
-    number: FromPath[int],
-    data: Form,
-    actor: NamedDependency[Actor],
-    workspace: NamedDependency[WorkspaceRef],
-    db: NamedDependency[AsyncSession],
+    number: Number, data: Form, actor: Who, workspace: Place, db: NamedDependency[AsyncSession]
 ) -> None:
     """Keep what is being typed."""
     slot, body = data.get("slot", ""), data.get("body", "")
