@@ -1,4 +1,4 @@
-"""One turn at a webhook, in one transaction: what became of the last messages, and the next ones.
+"""One turn at the webhooks, in one transaction: what came of the last messages, and the next ones.
 
 The messages of a webhook go out one after the other, in order. One that is not taken is tried
 again, later each time, and the others wait behind it; in the end the webhook is paused.
@@ -7,7 +7,7 @@ again, later each time, and the others wait behind it; in the end the webhook is
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,17 +46,24 @@ def delay(tries: int, *, asked: float = 0.0) -> timedelta:
     return timedelta(seconds=max(seconds * random.uniform(1 - JITTER, 1 + JITTER), asked))  # noqa: S311
 
 
-def take(
+def settle(
+    db: Connection, *, finished: Mapping[int, Sequence[Result]], due: Sequence[int]
+) -> dict[int, list[Message]]:
+    """Write down what came of the messages of `finished`, which this process has leased; lease
+    those, and of `due` what nobody else has, for their next messages. Who is not in the answer
+    rests."""
+    taken: dict[int, list[Message]] = {}
+    for webhook_id in sorted({*finished, *due}):
+        held = finished.get(webhook_id)
+        if messages := _take(db, webhook_id, held or (), holding=held is not None):
+            taken[webhook_id] = messages
+    return taken
+
+
+def _take(
     db: Connection, webhook_id: int, results: Sequence[Result], *, holding: bool
 ) -> list[Message]:
-    """Settle `results`, then lease the webhook and take its next messages; none: it rests.
-
-    `holding`: this process has leased it already.
-    """
-    query = select(*Webhook.__table__.columns).where(Webhook.id == webhook_id)
-    if db.dialect.name == "postgresql":
-        query = query.with_for_update()
-    hook = db.execute(query).one_or_none()
+    hook = _hook(db, webhook_id)
     if hook is None or (not holding and hook.leased_until and hook.leased_until > now()):
         return []
     changed = _settled(db, hook, results)
@@ -69,13 +76,19 @@ def take(
     return messages
 
 
-def release(db: Connection, webhook_id: int, results: Sequence[Result]) -> None:
-    """Settle `results` and let others have it: this process stops."""
+def release(db: Connection, *, finished: Mapping[int, Sequence[Result]]) -> None:
+    """Write down what came of them and let others have them: this process stops."""
+    for webhook_id in sorted(finished):
+        if (hook := _hook(db, webhook_id)) is not None:
+            changed = _settled(db, hook, finished[webhook_id]) | {"leased_until": None}
+            db.execute(update(Webhook).where(Webhook.id == webhook_id).values(changed))
+
+
+def _hook(db: Connection, webhook_id: int) -> Any:
     query = select(*Webhook.__table__.columns).where(Webhook.id == webhook_id)
-    hook = db.execute(query).one_or_none()
-    if hook is not None:
-        changed = _settled(db, hook, results) | {"leased_until": None}
-        db.execute(update(Webhook).where(Webhook.id == webhook_id).values(changed))
+    if db.dialect.name == "postgresql":
+        query = query.with_for_update()
+    return db.execute(query).one_or_none()
 
 
 def note(db: Connection, delivery_id: int, attempt: Attempt) -> None:

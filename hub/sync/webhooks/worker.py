@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -32,6 +32,8 @@ EVERY = 5.0
 """Seconds after which we look even if nothing was heard."""
 AT_ONCE = 32
 """Webhooks that are served at the same time."""
+BREATH = 0.1
+"""Seconds in which events gather, so that a hundred saves are not a hundred transactions more."""
 ENOUGH = 5.0
 """Seconds of sending after which the results are written down, though more waits."""
 SWEEP_EVERY = 3600.0
@@ -42,7 +44,8 @@ ARRIVALS_KEPT = timedelta(days=90)
 
 
 class Worker:
-    """One per process."""
+    """One per process. Senders only send; what came of it is written down by one hand, for all
+    webhooks in one transaction, so that many of them cost the database no more than one."""
 
     def __init__(
         self, database: Database, outbound: Outbound, *, url: str, secret: Secret,
@@ -53,7 +56,9 @@ class Worker:
         self.url, self.patience = url, patience
         self._tail = Tail(database, "webhooks", CONCERNS, partial(collect, url=url))
         self._poked = asyncio.Event()
-        self._busy: dict[int, asyncio.Task[None]] = {}
+        self._senders: dict[int, asyncio.Task[None]] = {}
+        self._finished: dict[int, list[Result]] = {}
+        """What came of the messages of webhooks whose sender is done; not written down yet."""
         self._swept = -SWEEP_EVERY
         self._begun = False
 
@@ -66,7 +71,7 @@ class Worker:
         self._poked.set()
 
     async def run(self) -> None:
-        """Look, serve, wait, until cancelled."""
+        """Look, wait, look again, until cancelled."""
         try:
             while True:
                 self._poked.clear()
@@ -74,78 +79,76 @@ class Worker:
                     await self.look()
                 except Exception:
                     log.exception("webhooks could not be looked after; trying again")
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(EVERY):
                         await self._poked.wait()
-                except TimeoutError:
-                    pass
+                await asyncio.sleep(BREATH)
         finally:
-            for task in self._busy.values():
-                task.cancel()
-            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+            await self._stop()
 
     async def look(self) -> None:
-        """Write down what is new, and begin with every webhook that something waits for."""
+        """Write down what is new and what came of the last messages; send the next ones."""
         if not self._begun and self._database.sqlite:
             # Nobody else serves this file: leases that are found are those of a dead process.
             await self._database.write_at_once(_forget_leases)
         self._begun = True
         await self._tail.look()
-        for webhook_id in await self._database.read_at_once(_due):
-            if webhook_id not in self._busy and len(self._busy) < AT_ONCE:
-                task = asyncio.create_task(self._serve(webhook_id))
-                self._busy[webhook_id] = task
-                task.add_done_callback(partial(self._served, webhook_id))
+        finished = self._finished
+        due = await self._database.read_at_once(_due)
+        due = [one for one in due if one not in self._senders and one not in finished]
+        due = due[: max(AT_ONCE - len(self._senders), 0)]
+        if finished or due:
+            given = {one: list(results) for one, results in finished.items()}
+            settle = partial(turn.settle, finished=given, due=due)
+            taken = await self._database.write_at_once(settle)
+            for one in given:
+                del finished[one]
+            for one, waits in taken.items():
+                self._senders[one] = asyncio.create_task(self._send(one, waits))
         if monotonic() - self._swept > SWEEP_EVERY:
             self._swept = monotonic()
             await self._database.write_at_once(sweep)
 
-    def _served(self, webhook_id: int, task: asyncio.Task[None]) -> None:
-        del self._busy[webhook_id]
-        if not task.cancelled():
-            if error := task.exception():
-                log.error("webhook %s could not be served", webhook_id, exc_info=error)
-            else:
-                self._poked.set()  # another may have waited for the place, or a moment have come
-
-    async def _serve(self, webhook_id: int) -> None:
-        """Send what waits, in order, until nothing does or something is not taken."""
-        results: list[Result] = []
-        holding = False
+    async def _send(self, webhook_id: int, waits: list[Message]) -> None:
+        """One after the other, until one is not taken or it is time to write things down."""
+        begun, results = monotonic(), list[Result]()
         try:
-            while True:
-                given, results = results, []
-                take = partial(turn.take, webhook_id=webhook_id, results=given, holding=holding)
-                if not (waits := await self._database.write_at_once(take)):
-                    holding = False
+            for message in waits:
+                async with self._database.read() as db:
+                    hook = await db.get(Webhook, webhook_id)  # somebody may have paused it
+                if hook is None or hook.state != "active" or monotonic() - begun > ENOUGH:
                     return
-                holding = True
-                await self._send(webhook_id, waits, results)
+                attempt = await self._attempt(hook, message.message_id, message.body)
+                results.append((message.id, attempt))
+                if not attempt.good:
+                    return
         finally:
-            if holding:  # cancelled: what was handed in is known, and the webhook is free again
-                let_go = partial(turn.release, webhook_id=webhook_id, results=results)
-                await asyncio.shield(self._database.write_at_once(let_go))
+            del self._senders[webhook_id]
+            self._finished[webhook_id] = results
+            self._poked.set()
 
-    async def _send(self, webhook_id: int, waits: list[Message], results: list[Result]) -> None:
-        begun = monotonic()
-        async with self._database.read() as db:
-            hook = await db.get(Webhook, webhook_id)
-        for message in waits:
-            if hook is None or monotonic() - begun > ENOUGH:
-                return
-            attempt = await self._attempt(hook, message.message_id, message.body)
-            results.append((message.id, attempt))
-            if not attempt.good:
-                return
+    async def _stop(self) -> None:
+        """What was handed in is known, and other processes may go on."""
+        senders = [*self._senders.values()]
+        for task in senders:
+            task.cancel()
+        await asyncio.gather(*senders, return_exceptions=True)
+        if self._finished:
+            release = partial(turn.release, finished=self._finished)
+            await asyncio.shield(self._database.write_at_once(release))
 
     async def _attempt(self, hook: Webhook, message_id: str, body: str) -> Attempt:
         try:
             target = store.target_of(hook, self.secret)
+            return await sending.send(
+                self.outbound, target, message_id, body.encode(), patience=self.patience
+            )
         except KeyLost as lost:
             return Attempt(at=now(), good=False, said=lost.sentence, ms=0, gone=True)
-        return await sending.send(
-            self.outbound, target, message_id, body.encode(), patience=self.patience
-        )
+        except Exception:
+            log.exception("a message of webhook %s could not be sent", hook.id)
+            said = "Something broke on our side; the operator finds it in the hub's log."
+            return Attempt(at=now(), good=False, said=said, ms=0)
 
     # ── at somebody's press of a button ─────────────────────────────────────────────────────────
 
