@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from hub import __version__, operating, remote
+from hub import __version__, operating, remote, remote_webhooks
 from hub.errors import HubError
 from hub.parts import Parts, open_parts
 from hub.people.keys import SCOPES
@@ -241,7 +241,7 @@ def doctor(data: Path | None) -> None:
     sys.exit(1 if any(finding.level == "error" for finding in findings) else 0)
 
 
-for _command in remote.COMMANDS:
+for _command in (*remote.COMMANDS, remote_webhooks.webhooks):
     prompthub.add_command(_command)
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 from standardwebhooks import Webhook as Reference
@@ -13,8 +14,10 @@ from hub.front import Front
 from hub.settings import Settings
 from hub.sync.webhooks import kinds
 from tests.cast import Browser
+from tests.commands import prompthub
 from tests.hook_people import save
 from tests.hook_receiver import Receiver, answer, receiving
+from tests.serving import free_port, serve
 from tests.test_api_described import faults
 
 API = "/api/v1/webhooks"
@@ -101,6 +104,28 @@ async def test_all_of_it_over_rest_is_as_it_is_described(app: Browser, receiver:
 async def test_what_cannot_be_used_is_said(app: Browser, body: dict, sentence: str):
     refused = await app.post(API, json=body)
     assert (refused.status_code, sentence in refused.json()["detail"]) == (422, True)
+
+
+def test_from_a_terminal(tmp_path: Path):
+    with serve(tmp_path / "data", free_port()) as server:
+        given = {"PROMPTHUB_URL": server.url}
+        made = prompthub(
+            "key", "create", "--data", str(server.data), "--workspace", "clinic", "--scope",
+            "write", "--as", "maria@example.org",
+        )  # fmt: skip
+        key = made.stdout.strip()
+        said = prompthub("webhooks", PROMPTHUB_KEY=key, **given)
+        assert (said.returncode, "There are none" in said.stdout) == (0, True), said.stderr
+        body = {"name": "bot", "address": "https://hooks.example.invalid/x"}
+        headers = {"Authorization": f"Bearer {key}"}
+        assert httpx.post(server.url + API, json=body, headers=headers).status_code == 201
+        tested = prompthub("webhooks", "--test", "1", PROMPTHUB_KEY=key, **given)
+        assert tested.returncode == 1
+        assert "There is no machine called hooks.example.invalid." in tested.stdout
+        paused = prompthub("webhooks", "--pause", "1", PROMPTHUB_KEY=key, **given)
+        assert "1  paused   bot  (https://hooks.example.invalid/x)" in paused.stdout
+        refused = prompthub("webhooks", PROMPTHUB_KEY=server.cast.write_key, **given)
+        assert (refused.returncode, "This key may only" in refused.stderr) == (1, True)
 
 
 async def test_an_apps_key_and_other_workspaces_reach_none(

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from standardwebhooks import Webhook as Reference
 
 from hub.front import Front
+from hub.outbound import Outbound
 from hub.settings import Settings
 from hub.sync.webhooks import turn
 from hub.sync.webhooks.models import Webhook
@@ -17,6 +18,7 @@ from tests.cast import Browser, on_both_engines
 from tests.hook_people import ROOT, add_hook, hurry, save
 from tests.hook_receiver import OK, Receiver, answer, receiving
 from tests.serving import free_port
+from tests.test_outbound import NEVER, PRIVATE
 
 
 @pytest.fixture
@@ -198,3 +200,17 @@ async def test_what_was_sealed_with_another_key_pauses_with_a_sentence(
         await db.execute(update(Webhook).values(sealed_old=None))
     await maria.post_form(f"{ROOT}/{number}/resume")
     await receiver.until(lambda r: r.heard)
+
+
+async def test_no_form_of_a_private_address_is_taken_or_reached(
+    hub: Front, maria: Browser, receiver: Receiver
+):
+    """Those of `test_outbound`, at this door; the last two lead to the canary itself."""
+    canary = receiver.port
+    hub.state.webhooks.outbound = Outbound()
+    forms = [f"https://{f'[{ip}]' if ':' in ip else ip}/" for ip in (*PRIVATE, *NEVER)]
+    for address in [*forms, f"https://localhost:{canary}/", f"http://127.0.0.1:{canary}/"]:
+        typed = {"name": "bot", "form": "standard", "address": address, "which": "all"}
+        refused = await maria.post_form(ROOT, typed)
+        assert refused.status_code == 422, address
+    assert not receiver.heard

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import msgspec
 import pytest
+from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from standardwebhooks import Webhook as Reference
 
 from hub.db import now
+from hub.errors import Unknown
 from hub.front import Front
 from hub.settings import Settings
 from hub.sync.webhooks import incoming
@@ -252,3 +255,19 @@ async def until_served(client: Browser, key: dict[str, str], words: str) -> None
     async with asyncio.timeout(30):
         while words not in (await client.get("/api/v1/prompts/support/triage", headers=key)).text:
             await asyncio.sleep(0.05)
+
+
+ODD = st.text(st.characters(max_codepoint=0x2FF), max_size=60)
+NAMES = ("x-hub-signature-256", "x-gitea-signature", "x-gitlab-token", "webhook-signature",
+         "webhook-timestamp", "webhook-id", "x-github-event", "x-github-delivery")  # fmt: skip
+
+
+@hypothesis.given(headers=st.dictionaries(st.sampled_from(NAMES), ODD), body=st.binary(max_size=99))
+def test_no_headers_confuse_the_check(headers: dict[str, str], body: bytes):
+    """Whatever is sent, it is forged, and that is all that is said."""
+    try:
+        told = incoming.Told(headers, [incoming.NOBODY])
+    except Unknown:
+        return
+    told.check.feed(body)
+    assert not told.check.good
