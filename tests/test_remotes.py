@@ -14,7 +14,7 @@ from hub.registry.models import Prompt, Version
 from hub.registry.review import proposals
 from hub.registry.review.proposals import Wanted
 from tests.forge import Linked, clinic, linked_to_daemon, prompt
-from tests.shelf import saying
+from tests.shelf import git, saying
 
 FILE = "support/triage.prompt.yml"
 
@@ -215,3 +215,22 @@ async def test_a_draft_is_not_touched_by_what_arrives(linked: Linked):
         draft = await drafts.get(db, *place)
     assert draft is not None
     assert (draft.document, draft.base_version) == (typed, 1)
+
+
+async def test_a_long_history_is_imported_version_by_version(linked: Linked):
+    count = 1100
+    parts = [b"reset refs/heads/main\n"]
+    for number in range(count):
+        text = prompt(f"Text {number}.").encode()
+        path = f"support/p{number % 7}.prompt.yml"
+        parts.append(
+            b"commit refs/heads/main\ncommitter Dev <dev@example.org> 1700000000 +0000\n"
+            b"data 1\nx\nM 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(text), text)
+        )  # fmt: skip
+    git(linked.forge.bare, "fast-import", "--quiet", stdin=b"".join(parts))
+    tip = linked.forge.tip()
+    await linked.link()
+    await linked.in_step(rebuilds=False)
+    assert linked.main() == tip  # nothing was added
+    async with linked.shelf.database.read() as db:
+        assert len(list(await db.scalars(select(Version.commit)))) == count

@@ -11,6 +11,8 @@ INCOMPLETE = (
     "What arrived is incomplete: the repository over there holds only a part of its history (a "
     "shallow copy), or is damaged. Nothing was taken in."
 )
+PART = 300
+"""Commits of the line that are taken at once, where all are too many."""
 MOST_COMMITS = 1000
 """So many are told of; any number may arrive."""
 
@@ -36,6 +38,17 @@ def base_of(judged: Repository, ours: str | None, tip: str) -> str | None:
         if failed.code == 1:  # git's word for: nothing in common
             return None
         raise
+
+
+def milestones(judged: Repository, ours: str | None, tip: str) -> list[str]:
+    """Commits on the way from `ours` to `tip`, and `tip`, few enough apart to be taken one after
+    the other; none if it is a short way."""
+    without = [f"^{ours}"] if ours else []
+    asked = ("rev-list", "--first-parent", "--reverse", "--end-of-options", tip, *without)
+    ids = judged.run(*asked).decode("ascii").split()
+    if len(ids) <= PART:
+        return []
+    return [*ids[PART - 1 : -1 : PART], tip]
 
 
 def told_by(judged: Repository, tip: str, ours: str | None) -> Told:

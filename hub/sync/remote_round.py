@@ -24,7 +24,7 @@ from hub.registry.repository import Repository
 from hub.registry.review.guard import NeedsReview
 from hub.registry.review.models import Proposal
 from hub.sync.remote_offers import Place, offer
-from hub.sync.remote_read import base_of, check_whole, told_by
+from hub.sync.remote_read import base_of, check_whole, milestones, told_by
 from hub.sync.remote_send import count, mirror, send
 from hub.sync.remote_sides import Again, Sides, Stop
 
@@ -144,10 +144,34 @@ class Round(Sides):
     async def _as_they_are(
         self, quarantine: Quarantine, judged: Repository, ours: str | None, tip: str
     ) -> bool:
-        """Nothing happened here: take their commits themselves, where nothing speaks against it.
+        """Nothing happened here: take their commits themselves, where nothing speaks against it;
+        a long history part by part.
 
         Raises:
             Again: main moved.
+        """
+        try:
+            await self._take(quarantine, judged, ours, tip)
+            return True
+        except Invalid:  # too many at once, or in the hub's name
+            parts = await asyncio.to_thread(milestones, judged, ours, tip)
+        except (NeedsReview, Conflict):
+            return False  # as one change they may do, or become a proposal
+        try:
+            for part in parts:
+                await self._take(quarantine, judged, self.ours, part)
+        except (NeedsReview, Invalid, Conflict):
+            if self.ours != ours:
+                raise Again from None  # the others stand on these now
+            return False
+        return bool(parts)
+
+    async def _take(
+        self, quarantine: Quarantine, judged: Repository, ours: str | None, tip: str
+    ) -> None:
+        """Raises:
+        Again: main moved.
+        Invalid, Conflict, NeedsReview: not like this.
         """
         try:
             line = await asyncio.to_thread(read_line, judged, MAIN, ours, tip, strict=False)
@@ -156,12 +180,9 @@ class Round(Sides):
                 answers=False, strict=False,
             )  # fmt: skip
         except Overtaken:
-            if (self.ours) != ours:
+            if self.ours != ours:
                 raise Again from None
-            return False  # main is on the second side of a merge
-        except (NeedsReview, Invalid, Conflict):
-            return False  # too many at once, or in the hub's name: as one change they may do
-        return True
+            raise  # main is on the second side of a merge
 
     async def _join(self, tip: str, arrived: Arrived, told: Told) -> None:
         one = told.subjects[0] if len(told.subjects) == 1 else ""
