@@ -31,7 +31,7 @@ const say = (value) => console.log("\\n" + JSON.stringify(value));
 
 
 def in_python(script: str, given: Any = None, **env: str) -> Any:
-    """What a script said, run by the Python that has langfuse, langsmith and openai."""
+    """What a script said, run by the Python that has langfuse, langsmith, mlflow and openai."""
     python = PLACE / "bin" / "python"
     _there(python.exists())
     return _run([str(python), "-c", _PYTHON + script], given, env)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from hub.sync import remote_api, remote_pages
-from hub.sync.foreign import langfuse, langsmith
+from hub.sync.foreign import langfuse, langsmith, mlflow
 from hub.sync.importing import pages as importing
 from hub.sync.webhooks import api, door, inlet_pages, pages
 
 ROUTES: list[Any] = [
     *pages.ROUTES, *inlet_pages.ROUTES, *api.ROUTES, door.hear, langfuse.ROUTER, langsmith.ROUTER,
+    mlflow.ROUTER,
     *importing.ROUTES, *remote_pages.ROUTES, *remote_api.ROUTES,
 ]  # fmt: skip

@@ -108,7 +108,7 @@ def _tags(tags: Keys, given: Tree) -> tuple[Tree, str]:
     return ours, kind_
 
 
-def _config(document: Document) -> Tree:
+def config_of(document: Document) -> Tree:
     """`model_config`: its own names first, what it does not know in `extra_params`."""
     config: Tree = {"model_name": document.model} if document.model is not None else {}
     known = {key: value for key, value in document.parameters.items() if key in _MODEL}
@@ -141,7 +141,7 @@ def tree_of(name: str, document: Document, notes: Notes) -> Tree:
         for one, text in zip(document.messages, theirs.texts, strict=True)
         if one.role != "placeholder"
     ]
-    config = _config(document)
+    config = config_of(document)
     placed.add("modelParameters")
     one_text = len(pairs) == 1 and pairs[0][0].role == "user"
     tree: Tree = {
