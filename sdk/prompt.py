@@ -11,9 +11,10 @@ from sdk.errors import MissingVariables, PromptHubError, TemplateError
 from sdk.flat import BETWEEN, Flat, flatten
 from sdk.frozen import flat, frozen, thawed
 from sdk.notes import Life, Notes
+from sdk.pictures import told, with_album
 from sdk.request import body_of, parameters
 from sdk.template import Text, texts_of
-from sdk.variables import by_name, check_kind, needed, required, turns, warn_of_unknown
+from sdk.variables import by_name, check_kind, needed, pictures, required, turns, warn_of_unknown
 
 Record = Mapping[str, Any]
 _NEW = Life()
@@ -39,7 +40,8 @@ class Prompt:
     """
 
     __slots__ = (
-        "_declared", "_document", "_flat", "_needed", "_plan", "_record", "_shares", "_texts",
+        "_declared", "_document", "_flat", "_needed", "_pictures", "_plan", "_record", "_shares",
+        "_texts",
         "commit", "hash", "id", "label", "labels", "life", "message", "name", "notes", "source",
         "tally", "version",
     )  # fmt: skip
@@ -78,6 +80,7 @@ class Prompt:
         put(self, "_plan", tuple(zip(map(flat, document["messages"]), texts, strict=True)))
         put(self, "_declared", declared)
         put(self, "_needed", needed(texts, declared))
+        put(self, "_pictures", pictures(declared))
         put(self, "_flat", flatten(texts, declared))
         put(self, "_shares", ())
         put(self, "life", _NEW)
@@ -246,7 +249,7 @@ class Prompt:
         return made
 
     def _fill(self, variables: Mapping[str, object]) -> list[dict[str, Any]]:
-        values = self._values(variables)
+        values, album = with_album(self._values(variables), self._pictures)
         out: list[dict[str, Any]] = []
         try:
             for message, text in self._plan:
@@ -254,7 +257,8 @@ class Prompt:
                     out += turns(message["name"], values.get(message["name"]))
                     continue
                 filled = message.copy() if type(message) is dict else thawed(message)
-                filled["content"] = text.render(values)
+                content = text.render(values)
+                filled["content"] = album.placed(message["role"], content) if album else content
                 out.append(filled)
         except MissingVariables as error:
             raise MissingVariables(f"{self.name} v{self.version}", error.names) from None
@@ -268,7 +272,7 @@ class Prompt:
             next(notes.renders)
             notes.whole = True
             return made
-        return BETWEEN.join([str(message.get("content")) for message in self.fill(variables)])
+        return BETWEEN.join([told(message.get("content")) for message in self.fill(variables)])
 
     def request(self, **variables: object) -> dict[str, Any]:
         """The body of an OpenAI-style call, `client.chat.completions.create(**body)`."""

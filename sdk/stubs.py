@@ -21,6 +21,7 @@ _TYPES = {
     "text": "str | int | float",
     "long text": "str | int | float",
     "string": "str | int | float",
+    "image": "bytes | str",
 }
 _HEAD = '''"""Types of this program's prompts. Written by `prompthub types`; do not edit."""
 

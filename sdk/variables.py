@@ -14,6 +14,7 @@ from sdk.template import Text
 
 Record = Mapping[str, Any]
 
+PICTURE = "image"
 _NUMBERS = (int, float)
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "number": (_NUMBERS, "a number"),
@@ -25,6 +26,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "text": ((str, *_NUMBERS), "text"),
     "long text": ((str, *_NUMBERS), "text"),
     "string": ((str, *_NUMBERS), "text"),
+    PICTURE: ((str, bytes, bytearray, memoryview), "a picture: its bytes, or its address"),
 }
 
 
@@ -43,6 +45,11 @@ def check_kind(prompt: str, name: str, variable: Record, value: object) -> None:
         raise InvalidVariable(
             name, f"{prompt}: `{name}` must be {words}, not {type(value).__name__}."
         )
+
+
+def pictures(declared: Mapping[str, Record]) -> tuple[str, ...]:
+    """The names of the variables that are pictures."""
+    return tuple(name for name, one in declared.items() if one.get("type") == PICTURE)
 
 
 def by_name(variables: object) -> dict[str, Record]:

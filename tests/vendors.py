@@ -135,6 +135,9 @@ async def _answer(
     elif model == "picky" and "temperature" in json.dumps(asked):
         told = "`temperature` is deprecated for this model."
         await _plain(writer, 400, _error(kind, "invalid_request_error", told, 400))
+    elif model == "blind" and "iVBOR" in json.dumps(asked):
+        told = "image input is not supported"
+        await _plain(writer, 400, _error(kind, "invalid_request_error", told, 400))
     elif model == "whole":
         await _plain(writer, 200, json.dumps(_whole(kind)))
     elif model == "overloaded" and tries == 1:

@@ -6,12 +6,13 @@ filled in --> input guard --> kept answer? --> the model --> shape? --> output g
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from hub.db import Database
-from hub.playground import guards, kept, shape
+from hub.playground import guards, kept, pictures, shape
 from hub.playground.calls import Call, Endpoint, Route
 from hub.playground.guards import IN, OUT, Guard
 from hub.playground.options import Options
@@ -43,6 +44,7 @@ async def ask(
         call.end("failed", work.endpoint)
         return
     request = await work.make()
+    call.pictures = partial(pictures.put_in, database, work.workspace_id)
     if not await _let_in(call, work, request):
         return
     work.fingerprint = kept.fingerprint(work.endpoint, request)

@@ -118,6 +118,8 @@ class Call:
     """The request before it was put into anybody's dialect."""
     reported: float | None = None
     """What the provider itself says it charges."""
+    pictures: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = None
+    """Puts their bytes into the request when it goes out, where it was filled in with ours."""
     _sent: float = 0
     _why: str = ""
     _told: dict[str, float] = field(default_factory=dict[str, float])

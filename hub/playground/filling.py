@@ -48,6 +48,8 @@ class Filling:
             Invalid: a value cannot be read, is not known or is missing; the sentence says which.
         """
         fields = fields_of(view.tree)
+        if any(one.control == "image" and typed.get(one.name) for one in fields):
+            raise Invalid("Pictures cannot be given here; leave them out, or use another door.")
         values, wrong = read(fields, typed)
         for name, sentence in wrong.items():
             raise Invalid(f"{name}: {sentence}")
@@ -63,7 +65,7 @@ class Filling:
         fields = fields_of(view.tree)
         _no_others(fields, given)
         texts = {name: one for name, one in given.items() if isinstance(one, str)}
-        values, wrong = read([one for one in fields if one.control != "text"], texts)
+        values, wrong = read([one for one in fields if one.control not in ("text", "image")], texts)
         for name, sentence in wrong.items():
             raise Invalid(f"{name}: {sentence}")
         return await self.request(view, {**given, **values})

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import now
 from hub.errors import Invalid, NotFound
 from hub.people.policy import Actor
-from hub.playground import guards
+from hub.playground import guards, pictures
 from hub.playground.asking import Work
 from hub.playground.calls import Call
 from hub.playground.columns import Json
@@ -178,7 +178,7 @@ def _maker(playground: Playground, columns: list[Json], rows: list[Json], place:
 
     async def make() -> Json:
         filled = await playground.renderer.request(
-            column["document"], column["snippets"], row["variables"]
+            column["document"], column["snippets"], pictures.by_address(row["variables"])
         )
         made = filled | column["settings"]
         if place[2] and isinstance(made.get("seed"), int):

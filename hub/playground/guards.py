@@ -17,6 +17,7 @@ from hub.playground.calls import Call, Endpoint, Route
 from hub.playground.cells import dollars, seconds
 from hub.playground.runs import perform
 from hub.playground.values import fields_of
+from hub.playground.wire.asked import words
 from hub.registry import catalog, listing
 
 TAG = "guard"
@@ -79,7 +80,7 @@ def values(document: Json, text: str) -> Json:
 def asked_of(request: Mapping[str, Any]) -> str:
     """What an input guard judges: what the user says last. Pure."""
     said = [one for one in request.get("messages", []) if one.get("role") == "user"]
-    return str(said[-1].get("content") or "") if said else ""
+    return words(said[-1].get("content")) if said else ""
 
 
 def category(answer: str) -> str:

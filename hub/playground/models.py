@@ -28,6 +28,22 @@ class Example(Base):
     created_at: Mapped[datetime]
 
 
+class Picture(Base):
+    """What somebody chose as the value of a variable of the type `image`; see `pictures`."""
+
+    __tablename__ = "pictures"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the bytes."""
+    kind: Mapped[str] = mapped_column(String(20))
+    """`image/png`, …, read off the bytes."""
+    size: Mapped[int]
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    created_by: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime]
+
+
 class Connection(Base):
     """A configured model endpoint. The key is bound to the address: a new address wipes it."""
 

@@ -13,11 +13,13 @@ from hub.playground.pages import (
     grids,
     model_pages,
     try_it,
+    uploads,
 )
 from hub.playground.relay import routes as relay
 
 ROUTES: list[Any] = [
     *try_it.ROUTES,
+    *uploads.ROUTES,
     *answer_pages.ROUTES,
     *grids.ROUTES,
     *grid_acts.ROUTES,

@@ -16,6 +16,7 @@ from typing import Any, cast
 import httpx
 
 from hub.errors import HubError
+from hub.playground import pictures
 from hub.playground.answering import LONGEST_ANSWER, Silent, events
 from hub.playground.calls import PATIENCE, Call, Endpoint, Patience, Route
 from hub.playground.wire import dialects, reading, refusals
@@ -26,6 +27,9 @@ log = logging.getLogger("hub.playground")
 TRIES = 3
 LONG_STRING = 4096
 """Characters of base64 in a request; more is a picture, and is not kept with the run."""
+ONLY_TEXT = "The models of this machine take no pictures. Choose a model of a connection that does."
+NOT_TAKEN = (400, 404, 415, 422)
+"""How endpoints refuse a request with a picture that a model cannot see."""
 SLOW_START = 10.0
 """Seconds without a first byte after which the cell counts them."""
 
@@ -100,6 +104,11 @@ async def _tries(
     call: Call, endpoint: Endpoint, request: dict[str, Any], patience: Patience, tries: int
 ) -> None:
     """Try again, before the first piece only, while there is hope; say so meanwhile."""
+    if pictures.among(request):
+        if endpoint.local:
+            call.error = ONLY_TEXT
+            return
+        request = await call.pictures(request) if call.pictures else request
     sent = dialects.of(endpoint.kind).request(request, model=endpoint.model)
     if sent.ignored:
         call.remark(f"ignored: {', '.join(refusals.shown(name) for name in sent.ignored)}")
@@ -235,6 +244,8 @@ async def _refused(
         endpoint.slots.hold(pause)
     brief = "asks to wait" if response.status_code == 429 else "has a problem"
     sentence = refusals.sentence(response.status_code, data)
+    if response.status_code in NOT_TAKEN and pictures.among(call.asked):
+        sentence = f"Not every model takes pictures, and this request holds one. {sentence}"
     return pause, sentence + refusals.too_long(response.headers, data), brief
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from sdk.errors import PromptHubError
 from sdk.template import Kind, compile_text
 
 Json = dict[str, Any]
+_HASH = re.compile("[0-9a-f]{64}")
 _ROLES = ("system", "user", "assistant", "tool")
 
 
@@ -19,7 +21,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     control: str
-    """text, long, number, integer, boolean, json or turns."""
+    """text, long, number, integer, boolean, json, image or turns."""
     required: bool = False
     help: str = ""
     example: str = ""
@@ -27,7 +29,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 _CONTROLS = {
     "long text": "long", "number": "number", "integer": "integer", "boolean": "boolean",
-    "list": "json", "array": "json", "object": "json",
+    "list": "json", "array": "json", "object": "json", "image": "image",
 }  # fmt: skip
 
 
@@ -68,10 +70,19 @@ def show(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
+    if digest := picture_in(value):
+        return digest
     if _is_turns(value):
         turns = cast("list[Json]", value)
         return "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
     return msgspec.json.encode(value).decode()
+
+
+def picture_in(value: object) -> str:
+    """The hash of a picture among the values (`{"picture": "3f9c…"}`); empty: it is none."""
+    held = cast("Json", value) if isinstance(value, dict) else {}
+    digest = held.get("picture") if len(held) == 1 else None
+    return digest if isinstance(digest, str) and _HASH.fullmatch(digest) else ""
 
 
 def dicts(value: object) -> list[Json]:
@@ -104,7 +115,7 @@ def _field(name: str, spec: Json, *, in_conversation: bool) -> Field:
         control=control,
         required=bool(spec.get("required", True)) and not has_default and not in_conversation,
         help=help_text,
-        example=show(example),
+        example="" if control == "image" else show(example),
     )
 
 
@@ -130,6 +141,8 @@ def _value(control: str, text: str) -> object:
             return text.strip().lower() in ("yes", "true", "1")
         case "json":
             return _json(text)
+        case "image":
+            return _picture(text.strip())
         case "turns":
             return _turns(text)
         case _:
@@ -146,6 +159,12 @@ def _number(text: str, *, whole: bool) -> float | int:
     if whole and number != int(number):
         raise ValueError("This has to be a whole number.")
     return int(number) if number == int(number) else number
+
+
+def _picture(text: str) -> object:
+    if not _HASH.fullmatch(text):
+        raise ValueError("Choose a picture.")
+    return {"picture": text}
 
 
 def _json(text: str) -> object:

@@ -13,6 +13,7 @@ from hub.playground import connections
 from hub.playground.models import Connection
 from hub.playground.providers import LANGUAGES, Provider
 from hub.playground.room import Choice, Playground
+from hub.playground.values import picture_in
 from hub.web import Ask, page
 
 Fields = list[tuple[str, str]]
@@ -55,7 +56,10 @@ def plural(count: int, word: str) -> str:
 
 def preview(variables: dict[str, Any]) -> str:
     """A set of variables in one line."""
-    shown = "; ".join(f"{name}: {value}" for name, value in variables.items())
+    shown = "; ".join(
+        f"{name}: {'a picture' if picture_in(value) else value}"
+        for name, value in variables.items()
+    )
     return shown if len(shown) <= 160 else shown[:159] + "…"
 
 

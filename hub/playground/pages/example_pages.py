@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.playground import examples, sources
+from hub.playground.pages import uploads
 from hub.playground.pages.common import Fields, form_of, may_run, preview, typed_values
 from hub.playground.values import Field, fields_of, read, show
 from hub.registry.pages.common import Heading, heading, named, prompt_page
@@ -50,7 +51,10 @@ async def examples_page(
     return _page(request, sheet, typed=typed, edit=edit)
 
 
-@post("/{slug:str}/examples/{name:path}", needs=Need.DRAFT, name="examples:do", status_code=200)
+@post(
+    "/{slug:str}/examples/{name:path}", needs=Need.DRAFT, name="examples:do", status_code=200,
+    request_max_body_size=uploads.LARGEST_FORM,
+)  # fmt: skip
 async def examples_form(
     request: Ask,
     name: FromPath[str],
@@ -88,14 +92,16 @@ async def _save(
 ) -> Template | Redirect:  # fmt: skip
     form = dict(fields)
     typed = typed_values(fields)
-    values, wrong = read(sheet.fields, typed)
+    wrong: dict[str, str] = {}
     edit = _id(form) if form.get("id") else None
     given: dict[str, Any] = {
         "name": form.get("example_name", ""),
-        "variables": values,
         "expected": form.get("expected", "").strip() or None,
     }
     try:
+        typed |= await uploads.taken(request, db, workspace, actor)
+        values, wrong = read(sheet.fields, typed)
+        given["variables"] = values
         if wrong:
             raise Invalid("Some of the values cannot be used; see below.")
         if not values:

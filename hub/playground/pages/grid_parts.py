@@ -19,7 +19,7 @@ from hub.playground.options import Options, options_of
 from hub.playground.pages.common import may_run, playground_of, plural
 from hub.playground.stream import Draw, partial
 from hub.playground.totals import Total, total
-from hub.playground.values import dicts, show
+from hub.playground.values import dicts, picture_in, show
 from hub.playground.view import Cells, Runs, Stack, heads, stack, title_of
 from hub.web import Ask
 
@@ -176,7 +176,9 @@ def _rows(seen: Seen, stacks: list[list[str]]) -> list[dict[str, Any]]:
     return [
         {
             "name": row["name"],
-            "given": [(name, show(value)) for name, value in row["variables"].items()],
+            "given": [
+                (name, show(value), picture_in(value)) for name, value in row["variables"].items()
+            ],
             "expected": row.get("expected"),
             "stacks": [Markup(one) for one in stacks[at]],  # noqa: S704 drawn by our own template
         }

@@ -17,7 +17,7 @@ from hub.playground import examples, grid, guards, sources, targets
 from hub.playground.columns import MOST_COLUMNS, Column, plan, vary
 from hub.playground.models import Example
 from hub.playground.options import Options, options_of, read_options
-from hub.playground.pages import try_columns
+from hub.playground.pages import try_columns, uploads
 from hub.playground.pages.common import (
     Fields,
     form_of,
@@ -75,7 +75,7 @@ async def try_page(
 
 @post(
     "/{slug:str}/try/{name:path}", needs=Need.DRAFT, name="try:run", status_code=200,
-    middleware=[in_turn],
+    middleware=[in_turn], request_max_body_size=uploads.LARGEST_FORM,
 )  # fmt: skip
 async def try_form(
     request: Ask,
@@ -90,6 +90,8 @@ async def try_form(
     _take(bench, fields)
     do = dict(fields).get("do", "run")
     try:
+        async with database.write() as db:
+            bench.typed |= await uploads.taken(request, db, workspace, actor)
         if do.startswith("vary:"):
             _vary(bench, fields, do.removeprefix("vary:"))
         await _load(bench, database, workspace, actor)
