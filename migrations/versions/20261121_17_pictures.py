@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "16"
-down_revision = "15"
+revision = "17"
+down_revision = "16"
 branch_labels = None
 depends_on = None
 
