@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -254,3 +255,29 @@ def test_a_call_ends_when_the_program_leaves(filled: Server, endpoint: FakeEndpo
         assert (last.model, last.state) == ("slow", "stopped")
         assert last.tokens_out
         assert len(endpoint.hung_up) == hung + 1
+
+
+def test_an_answer_that_is_being_written_does_not_keep_the_hub_from_ending(
+    tmp_path: Path, migrated: Path, endpoint: FakeEndpoint
+):
+    copy_template(migrated, tmp_path / "data")
+    allowed = f"127.0.0.1:{endpoint.port}"
+    with serve(tmp_path / "data", free_port(), private_hosts=allowed) as server:
+        save(server, "mail/silent", {"messages": [{"role": "user", "content": "Hi"}]})
+        move(server, "mail/silent", 1)
+        beside(server, lambda database: connect(database, server, endpoint))
+        set_up(server, tokens="1000")
+        headers = {"Authorization": f"Bearer {new_key(server, 'last')}"}
+        body = {"model": "slow", "prompt": {"id": "mail/silent"}, "stream": True}
+        with httpx.stream(
+            "POST", f"{server.url}/v1/responses", headers=headers, json=body, timeout=10
+        ) as answer:
+            lines = answer.iter_lines()
+            next(line for line in lines if "delta" in line)
+            began = time.monotonic()
+            server.process.terminate()
+            last = [line for line in lines if line.startswith("data: ")][-1]
+            server.process.wait(10)
+            assert time.monotonic() - began < 2.5  # uvicorn would wait for 3
+        assert json.loads(last[6:])["type"] == "response.failed"
+        assert calls(server)[-1].state == "stopped"
