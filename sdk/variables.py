@@ -9,7 +9,6 @@ from typing import Any, cast
 from sdk.errands import warn_once
 from sdk.errors import InvalidVariable
 from sdk.frozen import thawed
-from sdk.near import near
 from sdk.template import Text
 
 Record = Mapping[str, Any]
@@ -108,6 +107,8 @@ def warn_of_unknown(prompt: str, given: Iterable[str], known: tuple[str, ...]) -
 
     No error: a program may pass already what only the next version asks for.
     """
+    from sdk.near import near
+
     for name in given:
         if name in known:
             continue
