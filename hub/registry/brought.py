@@ -7,6 +7,7 @@ that and keep the commit, so it says beside it who brought it: `git log --notes=
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import msgspec
 
@@ -21,7 +22,9 @@ class Brought(msgspec.Struct, frozen=True):
 
     commit: str
     name: str
-    email: str = ""
+    email: str
+    at: datetime
+    """By the hub's own clock; what the commit says of its time is a claim, too."""
 
 
 def notes(commits: list[str], name: str, email: str = "") -> list[Change]:
@@ -40,5 +43,5 @@ def brought(commit: Commit) -> list[Brought]:
         note = _NOTE.fullmatch((change.data or b"").decode("utf-8", "replace"))
         if note and _PATH.fullmatch(change.path):
             id = change.path.replace("/", "")
-            found.append(Brought(id, note[1] or note[3], note[2] or ""))
+            found.append(Brought(id, note[1] or note[3], note[2] or "", commit.at))
     return found

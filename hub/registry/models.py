@@ -117,6 +117,8 @@ class PushedCommit(Base):
     commit: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(120))
     email: Mapped[str] = mapped_column(String(254))
+    at: Mapped[datetime]
+    """By the hub's clock."""
 
 
 class PromptEvent(Base):

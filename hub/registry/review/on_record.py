@@ -4,11 +4,12 @@ them for which label, what the checks said, and where the labels were before."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
+from hub.db import Instant
 from hub.registry.ledger import Ledger
 from hub.registry.models import LabelMove, PromptEvent, PushedCommit, Version
 from hub.registry.review.follow_proposals import co_authors, person
@@ -171,13 +172,13 @@ def _of_proposals(
 
 
 def load_moves(db: Connection, ledger: Ledger, prompt_ids: Collection[str]) -> Moves:
-    """What somebody brought says of its time what it likes: such a move counts as the first ever,
-    and such a change of name as the last, so that nothing passes for allowed that was not."""
+    """Each by the time at which the hub knew of it: a commit that somebody brought says of its
+    time what it likes."""
     found: dict[tuple[str, str], list[LabelGone]] = {}
     query = (
         select(
             LabelMove.label, LabelMove.prompt_id, LabelMove.old, LabelMove.new,
-            LabelMove.broke_glass, LabelMove.at, PushedCommit.commit,
+            LabelMove.broke_glass, _known_at(LabelMove),
         )
         .outerjoin(PushedCommit, _brought(LabelMove))
         .where(
@@ -186,12 +187,11 @@ def load_moves(db: Connection, ledger: Ledger, prompt_ids: Collection[str]) -> M
         .order_by(LabelMove.id)
     )  # fmt: skip
     for row in db.execute(query):
-        at = _FIRST if row.commit else row.at
-        one = LabelGone(old=row.old, new=row.new, broke_glass=row.broke_glass, at=at)
+        one = LabelGone(old=row.old, new=row.new, broke_glass=row.broke_glass, at=row.at)
         found.setdefault((row.label, row.prompt_id), []).append(one)
     left: dict[str, list[tuple[str, datetime]]] = {}
     events = (
-        select(PromptEvent.prompt_id, PromptEvent.old, PromptEvent.at, PushedCommit.commit)
+        select(PromptEvent.prompt_id, PromptEvent.old, _known_at(PromptEvent))
         .outerjoin(PushedCommit, _brought(PromptEvent))
         .where(
             PromptEvent.workspace_id == ledger.workspace_id, PromptEvent.kind == "renamed",
@@ -199,12 +199,12 @@ def load_moves(db: Connection, ledger: Ledger, prompt_ids: Collection[str]) -> M
         )
     )  # fmt: skip
     for row in db.execute(events):
-        at = _LAST if row.commit else row.at
-        left.setdefault(row.prompt_id, []).append((row.old, at))
+        left.setdefault(row.prompt_id, []).append((row.old, row.at))
     return Moves(found, left)
 
 
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+def _known_at(model: type[LabelMove | PromptEvent]) -> ColumnElement[datetime]:
+    return func.coalesce(PushedCommit.at, model.at, type_=Instant()).label("at")
 
 
 def _brought(model: type[LabelMove | PromptEvent | Version]) -> ColumnElement[bool]:
