@@ -33,7 +33,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-@pytest.mark.timeout(KILLS * 10 + 60)
+@pytest.mark.timeout(KILLS * 40 + 60)
 async def test_what_was_saved_is_told_whenever_the_hub_dies(server: Server):
     seed = int(os.environ.get("WEBHOOK_SEED", random.randrange(10**6)))
     print(f"WEBHOOK_SEED={seed} WEBHOOK_KILLS={KILLS}")
