@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Signs and encrypts; empty: kept in `DATA/secret.key`, made on first start."""
     model_folders: str = ""
     """Folders with local models (safetensors), separated by `:`."""
+    engine_devices: str = ""
+    """Devices that local models run on, one engine each: `cuda:0,cuda:1`; empty: all GPUs."""
     private_hosts: str = ""
     """Machines on private addresses that may be called, comma-separated `host[:port]`."""
     smtp_url: Secret = Secret("")

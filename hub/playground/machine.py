@@ -55,6 +55,19 @@ async def look(engine: Engine) -> Machine:
     )
 
 
+def together(found: list[Machine]) -> Machine | None:
+    """The devices of a machine as one: as ready as its readiest, holding what all of them hold."""
+    if len(found) < 2:
+        return found[0] if found else None
+    order = ("ready", "starting", "failed", "off")
+    first = min(found, key=lambda one: order.index(one.state))
+    return Machine(
+        state=first.state, sentence=first.sentence, memory=sum(one.memory for one in found),
+        free=first.free, busy=sum(one.busy for one in found),
+        held={name: size for one in found for name, size in one.held.items()},
+    )  # fmt: skip
+
+
 class Warmer:
     """Starts the engine ahead of the first run; who runs meanwhile waits for the same start."""
 

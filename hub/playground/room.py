@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,7 @@ from hub.outbound import Outbound
 from hub.playground import prices
 from hub.playground.calls import THIS_MACHINE, Endpoint
 from hub.playground.connections import key_of, own_price
+from hub.playground.engine.fleet import Fleet, devices_of, surroundings
 from hub.playground.engine.folders import Found, find
 from hub.playground.engine.process import Engine
 from hub.playground.live import Live, settle
@@ -43,11 +46,12 @@ class Choice(msgspec.Struct, frozen=True):
 class Playground:
     """Settings, database, engine, and what runs between them."""
 
-    def __init__(self, settings: Settings, database: Database, engine: Engine | None) -> None:
+    def __init__(self, settings: Settings, database: Database, fleet: Fleet | None) -> None:
         self.settings = settings
         self.database = database
-        self.engine = engine
-        self.warmer = Warmer(engine) if engine else None
+        self.fleet = fleet
+        self.engine = fleet.first if fleet else None
+        self.warmer = Warmer(fleet.first) if fleet else None
         self.outbound = Outbound(settings.private_hosts)
         self.renderer = Renderer()
         self.live = Live(database, self.renderer)
@@ -86,9 +90,9 @@ class Playground:
     ) -> Endpoint:
         """Our own engine, with this model."""
         return Endpoint(
-            name=THIS_MACHINE, base_url="http://engine/v1", client=self._engine_client, key=None,
-            model=model, local=True, slots=self._slots_of(0, LOCAL_AT_ONCE), owner=owner,
-            hour_price=hour_price,
+            name=THIS_MACHINE, base_url="http://engine/v1",
+            client=partial(self._engine_client, model), key=None, model=model, local=True,
+            slots=self._slots_of(0, LOCAL_AT_ONCE), owner=owner, hour_price=hour_price,
         )  # fmt: skip
 
     def remote(self, connection: Connection, model: str, *, owner: int | None = None) -> Endpoint:
@@ -112,13 +116,14 @@ class Playground:
             hour_price=connection.hour_price,
         )
 
-    async def _engine_client(self) -> httpx.AsyncClient:
-        if self.engine is None:
+    async def _engine_client(self, model: str) -> httpx.AsyncClient:
+        if self.fleet is None:
             raise Unavailable(
                 "This hub was installed without the engine for local models. "
                 "The operator can add it, or choose a model of a connection."
             )
-        return self.outbound.engine(await self.engine.address())
+        engine = await self.fleet.place(model)
+        return self.outbound.engine(await engine.address())
 
     async def _remote_client(self) -> httpx.AsyncClient:
         return self.outbound.client()
@@ -130,27 +135,35 @@ class Playground:
         return turns
 
 
-def local_engine(settings: Settings) -> Engine | None:
-    """The engine of this machine, not started yet; None where torch is not installed."""
+def local_engines(settings: Settings) -> Fleet | None:
+    """The engines of this machine, not started yet; None where torch is not installed."""
     if importlib.util.find_spec("torch") is None:
         return None
-    return Engine(
-        settings.data / "engine", _folders(settings), environment=settings.engine_environment()
-    )  # fmt: skip
+    devices = devices_of(settings.engine_devices)
+    on_cpu = sum(one == "cpu" for one in devices)
+    threads = max(1, ((os.cpu_count() or 2) - 1) // on_cpu) if on_cpu else None
+
+    def make(device: str) -> Engine:
+        around = surroundings(device, settings.engine_environment())
+        return Engine(
+            settings.data / "engine", _folders(settings), environment=around, threads=threads
+        )
+
+    return Fleet(make, devices)
 
 
 @asynccontextmanager
 async def open_playground(settings: Settings, database: Database) -> AsyncGenerator[Playground]:
     """Settle what a killed hub left, and stop what still runs at the end."""
     await settle(database)
-    engine = local_engine(settings)
-    playground = Playground(settings, database, engine)
+    fleet = local_engines(settings)
+    playground = Playground(settings, database, fleet)
     try:
         yield playground
     finally:
         await playground.close()
-        if engine is not None:
-            await engine.stop()
+        if fleet is not None:
+            await fleet.stop()
 
 
 def _folders(settings: Settings) -> list[Path]:

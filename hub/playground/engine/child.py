@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,14 +44,14 @@ class Listen:
 
 
 def command(
-    models: Sequence[Path], *, threads: int, budget: int | None, socket: str, listen: Listen | None,
+    models: Sequence[Path], *, threads: int, budget: int | None, path: str, listen: Listen | None,
 ) -> list[str]:  # fmt: skip
     """One that listens for other machines is a service of its own and steps back for nobody."""
     line = [sys.executable, "-m", "hub.playground.engine", "--threads", str(threads)]
     if listen is not None:
         line += ["--host", listen.host, "--port", str(listen.port)]
     else:
-        line += ["--socket", socket, "--nice", str(KINDLY)]
+        line += ["--socket", path, "--nice", str(KINDLY)]
     line += ["--budget", str(budget)] if budget is not None else []
     return line + (["--models", *map(str, models)] if models else [])
 
@@ -74,16 +73,6 @@ def environment(folder: Path, threads: int) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "OMP_NUM_THREADS": str(threads),
     }
-
-
-def has_ended(pid: int) -> bool:
-    """Whether a child is dead though asyncio has not noticed yet; it stays to be waited for."""
-    if not hasattr(os, "waitid"):  # macOS, Windows: asyncio notices a moment later
-        return False
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return True
 
 
 async def next_line(stream: asyncio.StreamReader) -> str:

@@ -30,14 +30,11 @@ from hub.playground.engine.child import (
     State,
     command,
     environment,
-    has_ended,
     next_line,
 )
 
 START_SECONDS = 60
 BEAT_SECONDS = 2.0
-FRESH_SECONDS = 1.0
-"""An answer this young is believed: hundreds of calls do not each ask whether it is there."""
 MISSES = 5
 """Beats in a row without an answer, 5 s each, after which the child counts as stuck."""
 STUCK_SECONDS = 600.0
@@ -73,6 +70,7 @@ class Engine:
         self._http: httpx.AsyncClient | None = None
         self._stopping = False
         self._answered = 0.0
+        """When it was last asked, of the times that it answered."""
         self.state = OFF
         self.restarts = 0
         self.said: deque[str] = deque(maxlen=60)
@@ -92,8 +90,9 @@ class Engine:
         return self._socket
 
     async def start(self) -> None:
+        came = time.monotonic()
         async with self._lock:
-            if await self._alive():
+            if await self._alive(came):
                 return
             self._stopping = False
             self.state = AGAIN if self.state.name == "restarting" else STARTING
@@ -143,19 +142,20 @@ class Engine:
         transport = httpx.AsyncHTTPTransport(uds=self._socket)
         return httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=timeout)
 
-    async def _alive(self) -> bool:
-        """Whether the child answers: that it was killed shows here before its exit is noticed."""
+    async def _alive(self, since: float) -> bool:
+        """Whether the child answers: that it was killed shows here before its exit is noticed.
+
+        Of callers that came together one asks; `since`: what was asked later is good enough.
+        """
         child = self._child
         if child is None or child.returncode is not None or self._http is None:
             return False
-        if has_ended(child.pid):
-            await child.wait()
-            return False
-        if time.monotonic() - self._answered < FRESH_SECONDS:
+        if self._answered > since:
             return True
+        begun = time.monotonic()
         try:
             await self._http.get("/health", timeout=5)
-            self._answered = time.monotonic()
+            self._answered = begun
         except httpx.TimeoutException:
             return True  # busy, or stuck; the heartbeat decides which
         except httpx.HTTPError:
@@ -175,7 +175,7 @@ class Engine:
         self._http = self.client()
         self._child = await asyncio.create_subprocess_exec(
             *command(
-                self._models, threads=self._threads, budget=self._budget, socket=self._socket,
+                self._models, threads=self._threads, budget=self._budget, path=self._socket,
                 listen=self._listen_at,
             ),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,

@@ -14,6 +14,7 @@ import torch
 from hub.playground.engine import chat
 from hub.playground.engine.ask import MOST_TOKENS, Ask
 from hub.playground.engine.grammar import one_of
+from hub.playground.engine.loading import free
 from hub.playground.engine.loop import Loop
 from hub.playground.engine.refusal import Refused
 from hub.playground.engine.sampling import Likely
@@ -31,9 +32,15 @@ class Engine:
     shelf: Shelf
 
     def health(self) -> dict[str, Any]:
+        """`gpus`: of this machine, as far as this process may see them; `free`: bytes for models.
+
+        Without a model nothing is said of the memory: asking a GPU would take some of it.
+        """
         models = {name: model.facts() for name, model in tuple(self.shelf.loaded.items())}
+        gpus = torch.cuda.device_count()
         return {
             "models": models, "streams": self.loop.facts(), "stuck": round(self.loop.stuck(), 1),
+            "gpus": gpus, "free": free("cuda" if gpus else "cpu") if models or not gpus else 0,
         }  # fmt: skip
 
 

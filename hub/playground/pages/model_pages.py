@@ -100,8 +100,9 @@ async def unload(request: Ask, workspace: NamedDependency[WorkspaceRef]) -> Redi
     """Give the memory of this machine's models back."""
     where = f"/{workspace.slug}/models"
     try:
-        if (engine := playground_of(request).engine) is not None:
-            await machine.unload(engine)
+        if (fleet := playground_of(request).fleet) is not None:
+            for engine in fleet.engines:
+                await machine.unload(engine)
     except Conflict as refusal:
         return go(where, refusal.sentence, kind="error")
     return go(where, "Unloaded. The next run on this machine loads its model again.")

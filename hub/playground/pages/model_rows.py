@@ -27,12 +27,15 @@ Row = dict[str, Any]
 
 async def everything(db: AsyncSession, playground: Playground, workspace_id: int) -> dict[str, Any]:
     """All that can be run from a workspace, with prices and how quick it has been of late."""
-    here = await machine.look(playground.engine) if playground.engine else None
+    fleet = playground.fleet
+    found = [await machine.look(engine) for engine in fleet.engines] if fleet else []
+    here = machine.together(found)
     speeds = await aliases.speeds(db, workspace_id)
     kept = await connections.listing(db, workspace_id)
     choices = await playground.choices(kept)
     return {
         "machine": machine_row(here),
+        "devices": _device_rows(fleet.devices, found) if fleet and len(found) > 1 else [],
         "local": [local_row(found, here, speeds) for found in await playground.local_models()],
         "connections": [connection_row(one, speeds) for one in kept],
         "aliases": [alias_row(one, choices) for one in await aliases.listing(db, workspace_id)],
@@ -62,6 +65,18 @@ def machine_row(here: Machine | None) -> Row:
         "free": _bytes(here.free),
         "busy": here.busy,
     }
+
+
+def _device_rows(devices: list[str], found: list[Machine]) -> list[Row]:
+    return [
+        machine_row(one) | {"device": _said(device), "held": list(one.held)}
+        for device, one in zip(devices, found, strict=True)
+    ]
+
+
+def _said(device: str) -> str:
+    kind, _, number = device.partition(":")
+    return f"GPU {number}" if kind == "cuda" else "Processor"
 
 
 def local_row(found: Found, here: Machine | None, speeds: Speeds) -> Row:
