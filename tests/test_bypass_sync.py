@@ -18,7 +18,7 @@ from hub.people.rules import Rule
 from hub.registry import labels
 from hub.registry.commits import HUB_EMAIL, HUB_NAME
 from hub.registry.document import Document, Message
-from hub.registry.models import Label
+from hub.registry.models import Label, Prompt
 from hub.registry.review import proposals
 from hub.registry.review.models import Merge, Proposal, Revision
 from tests.forge import Linked, clinic, linked_to_daemon, prompt
@@ -175,3 +175,30 @@ async def test_what_is_taken_away_there_stays_here(linked: Linked, how: str):
     assert row.stopped is not None
     assert linked.shelf.repository.tips() == before
     await safe(linked)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_link_in_the_place_of_a_prompt_is_its_deletion(linked: Linked, name: str):
+    """31. Nothing goes round the rules as a kind of file that no prompt has, and git alone would
+    tell the same story."""
+    file = linked.forge.clone / f"{name}.prompt.yml"
+    file.unlink()
+    file.symlink_to("elsewhere")
+    linked.forge.dev("add", "-A")
+    linked.forge.dev("commit", "-q", "-m", "Elsewhere")
+    linked.forge.dev("push", "-q", "origin", "HEAD:main")
+    row = await linked.sync()
+    await linked.shelf.assert_rebuilds()
+    if name == "free/letter":
+        assert (row.waiting, row.trouble) == (None, "")
+        async with linked.shelf.database.read() as db:
+            query = select(Prompt.name).where(Prompt.deleted_at.is_not(None))
+            assert list(await db.scalars(query)) == [name]
+        return
+    await safe(linked)
+    assert row.waiting is not None
+    shelf = linked.shelf
+    await proposals.decline(shelf.database, shelf.workspace, 1, actor=shelf.ben, reason="No.")
+    await linked.in_step()
+    await safe(linked)
+    assert "Be kind." in linked.forge.file(FILE)

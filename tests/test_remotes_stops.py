@@ -252,3 +252,12 @@ async def test_repositories_that_cannot_be_kept_in_step_say_so(linked: Linked, k
     assert linked.main() == before
     assert {"sha256": "SHA-256", "shallow": "a part of its history"}[kind] in row.trouble
     assert not (linked.shelf.repository.path / "shallow").exists()
+
+
+async def test_a_forge_of_very_many_branches_is_read_to_its_last(linked: Linked):
+    """git lists them by name, in many pieces: main comes behind all the others."""
+    tip = linked.forge.commit({FILE: prompt("Be kinder.")}, "Kinder")
+    many = (f"create refs/heads/feature/with-a-name/{n:04} {tip}\n" for n in range(2000))
+    git(linked.forge.bare, "update-ref", "--stdin", stdin="".join(many).encode())
+    await linked.in_step()
+    assert "Be kinder." in linked.text("support/triage")

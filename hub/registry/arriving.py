@@ -20,13 +20,13 @@ from hub.registry.document import InvalidDocument, parse, serialise
 from hub.registry.git_terms import GitFailed
 from hub.registry.includes import includes
 from hub.registry.merge import merge
+from hub.registry.pushed_files import FILES
 from hub.registry.reading import read
 from hub.registry.repository import Repository
 from hub.registry.yaml_read import LARGEST_FILE
 
 LARGEST = 64 << 20
 """Bytes of all texts that one arrival may change."""
-_MODES = ("100644", "100755")
 Id = str
 
 
@@ -82,7 +82,7 @@ def side(repository: Repository, commit: str | None) -> Side:
     others: dict[str, tuple[str, str]] = {}
     for mode, blob, path in repository.files(commit) if commit else ():
         name = names.name_of(path)
-        if name is not None and mode in _MODES:
+        if name is not None and mode in FILES:
             prompts[name] = blob
         else:
             others[path] = (mode, blob)
@@ -107,8 +107,10 @@ def bring_together(
 
 
 def _others(was: Side, here: Side, there: Side) -> Iterable[Other]:
-    """Files beside the prompts are the other side's: nobody writes them here."""
-    for path in sorted({*was.others, *there.others}):
+    """Files beside the prompts are the other side's: nobody writes them here. A link at the place
+    of a prompt stays there: that place is judged by the rules."""
+    beside = {path for path in {*was.others, *there.others} if names.name_of(path) is None}
+    for path in sorted(beside):
         new = there.others.get(path)
         if new != was.others.get(path) and new != here.others.get(path):
             yield Other(path, new[0] if new else "", new[1] if new else None)

@@ -120,7 +120,7 @@ def _files(
         paths = kept.setdefault(commit, set())
         if entry is not None and _concerns(ref, entry, strict=strict):
             paths.add(entry[4])
-            if entry[1] != pushed_files.NONE:
+            if entry[1] in pushed_files.FILES:
                 new[entry[4], entry[3]] = None
     if sum(map(len, kept.values())) > MOST_FILES:
         raise Invalid(f"A push may change {MOST_FILES:,} files at most. Push less at a time.")
@@ -129,10 +129,10 @@ def _files(
 
 
 def _concerns(ref: str, entry: Entry, *, strict: bool) -> bool:
-    _, mode, _, _, path = entry
-    if not strict:
+    before, mode, _, _, path = entry
+    if not strict:  # a file that becomes a link is gone: whoever reads this line reads it so
         ours = names.name_of(path) if ref == MAIN else deploy_file.label_of(path)
-        return ours is not None and mode in (pushed_files.PLAIN, pushed_files.NONE, "100755")
+        return ours is not None and (before in pushed_files.FILES or mode in pushed_files.FILES)
     if ref == MAIN:
         pushed_files.prompt_at(path, mode)
     else:

@@ -10,6 +10,8 @@ from hub.registry.repository import Repository
 from hub.registry.yaml_read import LARGEST_FILE
 
 PLAIN = "100644"
+FILES = (PLAIN, "100755")
+"""The modes of files; what has another, a symbolic link or a submodule, is none."""
 NONE = "000000"
 """The mode of what is not there."""
 _KINDS = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}

@@ -39,6 +39,8 @@ PINS = (2, 37)
 LOOK, CARRY = 60.0, 900.0
 """Seconds for a look, and for a fetch or a push."""
 MEMORY, SECONDS, LARGEST = 4 << 30, 600, 1 << 30
+MOST_SAID = 1 << 24
+"""Bytes that a git may print: names of some 200,000 branches."""
 BRANCH = "refs/heads/"
 _SETTINGS = (
     ("protocol.version", "2"), ("http.followRedirects", "false"), ("http.proxy", ""),
@@ -146,7 +148,7 @@ class Wire:
         out, complaint = b"", ""
         try:
             async with asyncio.timeout(seconds), ended(child):
-                out, complaint = await asyncio.gather(child.stdout.read(1 << 24), said(child))
+                out, complaint = await asyncio.gather(_whole(child.stdout), said(child))
                 await child.wait()
         except TimeoutError:
             raise told(self._way.address, "timed out") from None
@@ -162,6 +164,17 @@ class Wire:
         for one in (self._way.secret, _basic(self._way)):
             text = text.replace(one, "…") if one else text
         return re.sub(r"(?i)(authorization: ?\w* ?)\S+", r"\1…", text)
+
+
+async def _whole(stream: asyncio.StreamReader) -> bytes:
+    """All of it, to its end; one `read` gives what has come so far.
+
+    Beyond `MOST_SAID` nothing is taken, so git waits until its time is over.
+    """
+    text = bytearray()
+    while len(text) < MOST_SAID and (part := await stream.read(MOST_SAID - len(text))):
+        text += part
+    return bytes(text)
 
 
 @asynccontextmanager
