@@ -7,6 +7,7 @@ connection that closes too early and whatever is no JSON at all are settled here
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
@@ -48,7 +49,7 @@ class Lines(Protocol):
     def end(self) -> str | None: ...
 
 
-class Reader:
+class Reader(ABC):
     """Feed it the bytes of an answer with status 200; it gives events.
 
     `streamed` is False for an endpoint that ignored `stream` and sent one JSON value.
@@ -124,9 +125,9 @@ class Reader:
             return
         yield from self._told(found)
 
+    @abstractmethod
     def _told(self, found: Json) -> Iterator[Event]:
         """What one object of this dialect says."""
-        raise NotImplementedError
 
     def _reported(self, found: Any) -> Failed:
         """An error that came with status 200."""
