@@ -4,13 +4,14 @@ Real sockets, so that what is tested is what happens: refusing, hanging, dying i
 """
 
 import asyncio
-import contextlib
 import json
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+from tests.loopback import in_a_thread, listening
 
 KEY = "sk-of-the-endpoint"
 
@@ -38,48 +39,13 @@ MODELS = ["echo", "slow", "dies", "no-usage", "e401"]
 @asynccontextmanager
 async def running_endpoint() -> AsyncIterator[FakeEndpoint]:
     fake = FakeEndpoint()
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())  # type: ignore[arg-type]
-        with contextlib.suppress(
-            ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError
-        ):
-            await _serve(fake, reader, writer)
-        writer.close()
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    fake.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(partial(_serve, fake)) as fake.port:
         yield fake
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@contextmanager
-def endpoint_in_a_thread() -> Iterator[FakeEndpoint]:
+def endpoint_in_a_thread() -> AbstractContextManager[FakeEndpoint]:
     """The same with a loop of its own, for tests that have none to lend."""
-    ready, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
-    made: list[FakeEndpoint] = []
-
-    async def run() -> None:
-        async with running_endpoint() as endpoint:
-            made.append(endpoint)
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-    thread.start()
-    ready.wait(10)
-    try:
-        yield made[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
+    return in_a_thread(running_endpoint)
 
 
 async def _serve(fake: FakeEndpoint, reader: Any, writer: Any) -> None:

@@ -6,14 +6,14 @@ none of them would do and all of them may.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+from tests.loopback import in_a_thread, listening
 
 KEY = "sk-of-the-vendor"
 KINDS = ("openai", "responses", "anthropic", "gemini", "ollama")
@@ -47,50 +47,13 @@ class Vendors:
 @asynccontextmanager
 async def running_vendors() -> AsyncIterator[Vendors]:
     vendors = Vendors()
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        tasks.add(task)
-        with contextlib.suppress(
-            ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError
-        ):
-            await _serve(vendors, reader, writer)
-        writer.close()
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    vendors.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(partial(_serve, vendors)) as vendors.port:
         yield vendors
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@contextmanager
-def vendors_in_a_thread() -> Iterator[Vendors]:
+def vendors_in_a_thread() -> AbstractContextManager[Vendors]:
     """The same with a loop of its own, for tests that have none to lend."""
-    ready, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
-    made: list[Vendors] = []
-
-    async def run() -> None:
-        async with running_vendors() as vendors:
-            made.append(vendors)
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-    thread.start()
-    ready.wait(10)
-    try:
-        yield made[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
+    return in_a_thread(running_vendors)
 
 
 async def _serve(vendors: Vendors, reader: Any, writer: Any) -> None:
