@@ -9,6 +9,7 @@ Single reads are the best of many short rounds, since other programs share the m
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -100,6 +101,7 @@ def ours() -> dict[str, Any]:
     )
     sdk.close(1)
     hub.stop()
+    compileall.compile_dir(Path(sdk.__file__).parent, quiet=1)  # as an installer does
     figures |= importing(sys.executable, "import sdk")
     for case in (sdk_cases.herd, sdk_cases.starts, sdk_cases.faults):
         figures |= case()

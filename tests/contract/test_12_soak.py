@@ -41,6 +41,8 @@ def soak(fake, wire, folder, seconds):
         fake.release(f"p/{number}", f"Text {number} {{{{ name }}}}")
     hub = sdk.Hub(wire.url, KEY, boot_wait=20, refresh=0.2, timing=TIMING, snapshot=folder)
     handle = hub.prompt("p/0")
+    assert handle.current.version == 1
+    assert hub.wait_ready(20)  # what is promised is promised to a program that has begun
     errors, reads, marks = [], 0, []
     stop = threading.Event()
 
