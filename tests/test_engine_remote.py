@@ -23,8 +23,8 @@ from hub.errors import Invalid
 from hub.playground.engine import serving
 from hub.playground.engine.child import Listen
 from hub.playground.engine.process import Engine
+from tests.engine_child import body
 from tests.serving import free_port
-from tests.test_engine import body
 
 BUILTIN = "prompthub/tiny"
 
