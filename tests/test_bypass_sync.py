@@ -6,6 +6,7 @@ written there reads as the hub's own word, and what is taken away there stays he
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sqlalchemy import select
 
 from hub.db import Database
 from hub.errors import Forbidden, HubError
-from hub.people.rules import Rule
+from hub.people.rules import Rule, folded
 from hub.registry import labels
 from hub.registry.commits import HUB_EMAIL, HUB_NAME
 from hub.registry.document import Document, Message
@@ -202,3 +203,59 @@ async def test_a_link_in_the_place_of_a_prompt_is_its_deletion(linked: Linked, n
     await linked.in_step()
     await safe(linked)
     assert "Be kind." in linked.forge.file(FILE)
+
+
+async def test_nobody_is_lost_among_many_authors(linked: Linked):
+    """31. Whoever is a member is named, however many wrote after them."""
+    for at in range(23):
+        linked.forge.commit({FILE: prompt(f"Evil {at}.")}, push=False)
+        rename(linked, "author", "Ben+work@example.org" if at == 0 else f"dev{at}@example.org")
+    linked.forge.dev("push", "-q", "origin", "HEAD:main")
+    await linked.sync()
+    await not_by_ben(linked)
+
+
+async def test_who_committed_it_there_wrote_it_too(linked: Linked):
+    """31. Though somebody else is named as the author."""
+    linked.forge.commit({FILE: prompt("Evil.")}, push=False)
+    rename(linked, "committer", "ben@example.org")
+    linked.forge.dev("push", "-q", "origin", "HEAD:main")
+    await linked.sync()
+    await not_by_ben(linked)
+
+
+async def test_what_only_a_merge_says_is_by_whoever_merged(linked: Linked):
+    """31. It is in neither of its sides."""
+    dev = linked.forge.dev
+    dev("checkout", "-q", "-b", "side")
+    linked.forge.commit({OTHER: prompt("Be kinder.")}, "Kinder", push=False)
+    dev("checkout", "-q", "main")
+    dev("merge", "-q", "--no-ff", "--no-commit", "side")
+    linked.forge.commit({FILE: prompt("Evil.")}, "Merge", push=False)
+    rename(linked, "author", "ben@example.org")
+    dev("push", "-q", "origin", "HEAD:main")
+    await linked.sync()
+    await not_by_ben(linked)
+
+
+def rename(linked: Linked, who: str, email: str) -> None:
+    """The newest commit again, with another address."""
+    body = re.sub(
+        f"(?m)^{who} .*?>", f"{who} X <{email}>", linked.forge.dev("cat-file", "-p", "HEAD")
+    )
+    made = git(linked.forge.clone, "hash-object", "-t", "commit", "-w", "--stdin",
+               stdin=f"{body}\n".encode())  # fmt: skip
+    linked.forge.dev("reset", "-q", "--hard", made)
+
+
+async def not_by_ben(linked: Linked) -> None:
+    """He is one of its authors."""
+    shelf = linked.shelf
+    async with shelf.database.read() as db:
+        revision = (await db.scalars(select(Revision))).one()
+    assert "ben@example.org" in {folded(one) for one in revision.co_authors}
+    with pytest.raises(Forbidden, match="somebody else"):
+        await proposals.review(
+            shelf.database, shelf.workspace, 1, actor=shelf.ben, digest=revision.digest,
+            verdict="approve",
+        )  # fmt: skip

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from hub.errors import Conflict, Invalid
+from hub.people.rules import folded
 from hub.registry import names
 from hub.registry.arriving import Other, Piece
 from hub.registry.asks import Ask, Settled, new_id
-from hub.registry.commits import Change, Plan, clean_email, clean_message, clean_name
+from hub.registry.commits import (
+    HUB_EMAIL,
+    Change,
+    Plan,
+    clean_email,
+    clean_message,
+    clean_name,
+)
 from hub.registry.document import Document, parse, serialise
 from hub.registry.git_terms import MAIN
 from hub.registry.includes import includes
@@ -22,6 +31,8 @@ from hub.registry.saves import Put, check_free, check_includes
 
 _COAUTHORS = 20
 _HEAD = re.compile(r"^author (.*?) ?<([^<>\n]*)>", re.M)
+_NOBODY = re.compile(rf"no-?reply@.*|{re.escape(HUB_EMAIL)}", re.I)
+"""The committer of what people do on a forge's own pages, or a hub's."""
 
 
 class MainMoved(Conflict):
@@ -36,7 +47,9 @@ class Told(msgspec.Struct, frozen=True):
 
     subjects: tuple[str, ...]
     authors: tuple[tuple[str, str], ...]
-    """Name and address, each once."""
+    """Name and address of whoever wrote or committed them, each once; the first wrote the last."""
+    members: frozenset[str] = frozenset()
+    """Addresses (`folded`) of people here, who could approve it: all of them are named."""
 
     @classmethod
     def by(cls, bodies: list[bytes]) -> Told:
@@ -50,10 +63,20 @@ class Told(msgspec.Struct, frozen=True):
                 authors[clean_name(found[1]), clean_email(found[2])] = None
         return cls(tuple(subjects), tuple(authors))
 
+    def also(self, people: Iterable[tuple[str, str]]) -> Told:
+        """With these people behind them, too, but for machines."""
+        known = dict.fromkeys(self.authors)
+        for name, email in people:
+            if not _NOBODY.fullmatch(email):
+                known[clean_name(name), clean_email(email)] = None
+        return msgspec.structs.replace(self, authors=tuple(known))
+
     def co_authors(self, but: str = "") -> str:
         """A line for each, but for whoever has that address."""
         others = [one for one in self.authors if one[1].lower() != but.lower()]
-        return "\n".join(f"Co-authored-by: {name} <{mail}>" for name, mail in others[:_COAUTHORS])
+        ours = [one for one in others if folded(one[1]) in self.members]
+        more = [one for one in others if one not in ours][: max(0, _COAUTHORS - len(ours))]
+        return "\n".join(f"Co-authored-by: {name} <{mail}>" for name, mail in (*ours, *more))
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from hub.db import Database
 from hub.errors import Conflict, Invalid, NotFound
+from hub.people.models import Account, Member
 from hub.people.policy import Actor, WorkspaceRef
+from hub.people.rules import folded
 from hub.registry.arriving import Arrived, Piece
 from hub.registry.document import parse, serialise
 from hub.registry.joining import Told
@@ -41,6 +43,14 @@ async def offer(place: Place, arrived: Arrived, told: Told, tip: str) -> list[in
     pieces = [one for one in arrived.pieces if _says_something(one)]
     parts = [pieces[at : at + MOST_ITEMS] for at in range(0, len(pieces), MOST_ITEMS)]
     return [await _one(place, part, told, f"arrive-{tip}-{at}") for at, part in enumerate(parts)]
+
+
+async def known_here(told: Told, database: Database, workspace: WorkspaceRef) -> Told:
+    """With the addresses of those who could approve it here."""
+    query = select(Account.email).join(Member, Member.account_id == Account.id)
+    async with database.read() as db:
+        found = await db.scalars(query.where(Member.workspace_id == workspace.id))
+        return msgspec.structs.replace(told, members=frozenset(map(folded, found)))
 
 
 async def _one(place: Place, pieces: list[Piece], told: Told, key: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hub.registry.git_terms import GitFailed
 from hub.registry.joining import Told
 from hub.registry.repository import Repository
@@ -15,6 +17,8 @@ PART = 300
 """Commits of the line that are taken at once, where all are too many."""
 MOST_COMMITS = 1000
 """So many are told of; any number may arrive."""
+MOST_PEOPLE = 100_000
+"""Commits whose authors and committers are asked for."""
 
 
 def check_whole(judged: Repository, tip: str, ours: str | None) -> None:
@@ -57,4 +61,15 @@ def told_by(judged: Repository, tip: str, ours: str | None) -> Told:
     asked = ("rev-list", "--topo-order", "--no-merges", f"--max-count={MOST_COMMITS}")
     ids = judged.run(*asked, "--end-of-options", tip, *without).decode("ascii").split()
     found = judged.read(ids)
-    return Told.by([found[one] for one in ids if one in found])
+    told = Told.by([found[one] for one in ids if one in found])
+    return told.also(_people(judged, tip, without))
+
+
+def _people(judged: Repository, tip: str, without: list[str]) -> Iterator[tuple[str, str]]:
+    """Also of merges: what a merge says can be in neither of its sides."""
+    asked = ("log", "-z", f"--max-count={MOST_PEOPLE}", "--format=%an%n%ae%n%cn%n%ce")
+    said = judged.run(*asked, "--end-of-options", tip, *without).decode("utf-8", "replace")
+    for one in said.split("\0"):
+        if len(lines := one.split("\n")) == 4:
+            yield lines[0], lines[1]
+            yield lines[2], lines[3]

@@ -23,7 +23,7 @@ from hub.registry.quarantine import Quarantine
 from hub.registry.repository import Repository
 from hub.registry.review.guard import NeedsReview
 from hub.registry.review.models import Proposal
-from hub.sync.remote_offers import Place, offer
+from hub.sync.remote_offers import Place, known_here, offer
 from hub.sync.remote_read import base_of, check_whole, milestones, told_by
 from hub.sync.remote_send import count, mirror, send
 from hub.sync.remote_sides import Again, Sides, Stop
@@ -128,6 +128,7 @@ class Round(Sides):
             return True
         arrived = await asyncio.to_thread(bring_together, judged, base, ours, tip)
         told = await asyncio.to_thread(told_by, judged, tip, ours)
+        told = await known_here(told, self.publisher.database, self.workspace)
         await asyncio.to_thread(quarantine.keep)
         if not arrived.clashes:
             try:
