@@ -132,3 +132,15 @@ def test_it_costs_little_and_ends_with_the_hub(tmp_path: Path, migrated: Path):
                 server.process.terminate()
                 server.process.wait(10)
                 assert time.monotonic() - began < 2.5  # uvicorn would wait for 3
+
+
+async def test_one_key_does_not_take_the_sessions_of_all(filled: Server):
+    own = TAKES | filled.headers("check")
+    async with httpx.AsyncClient(timeout=30) as http:
+        said = [
+            (await http.post(f"{filled.url}/mcp", headers=own, json=HELLO)).status_code
+            for _ in range(101)
+        ]
+        assert said == [200] * 100 + [503]
+        other = TAKES | filled.headers("read")
+        assert (await http.post(f"{filled.url}/mcp", headers=other, json=HELLO)).status_code == 200

@@ -261,3 +261,19 @@ async def test_a_forge_of_very_many_branches_is_read_to_its_last(linked: Linked)
     git(linked.forge.bare, "update-ref", "--stdin", stdin="".join(many).encode())
     await linked.in_step()
     assert "Be kinder." in linked.text("support/triage")
+
+
+async def test_what_a_forge_says_is_one_line_of_the_log(
+    linked: Linked, caplog: pytest.LogCaptureFixture
+):
+    hook = linked.forge.bare / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nprintf 'no\\nERROR hub: made up\\033[2J\\n' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    await linked.shelf.save("tutor/maths", "Explain sums.")
+    with caplog.at_level("INFO", "hub"):
+        row = await linked.sync()
+    assert row.trouble
+    said = [one.getMessage() for one in caplog.records if "made up" in one.getMessage()]
+    assert said
+    assert all(one.isprintable() for one in said)

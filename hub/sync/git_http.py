@@ -222,7 +222,7 @@ async def _carry(
         await speaking
         code = await child.wait()
         if not answer.begun:
-            log.error("git upload-pack ended with %s: %s", code, await complaints)
+            log.error("git upload-pack ended with %s: %a", code, await complaints)
             raise Unavailable("The workspace's git repository could not be read. Try again.")
         await answer.say(b"", more=False)
     finally:

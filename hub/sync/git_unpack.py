@@ -62,7 +62,7 @@ async def unpack(repository: Repository, quarantine: Quarantine, read: packets.P
         return
     if code < 0 and not complaint:
         raise Invalid("Unpacking this takes more than a push may take. Push less at a time.")
-    log.info("a push to %s was not unpacked (%s): %s", repository.path.name, code, complaint)
+    log.info("a push to %s was not unpacked (%s): %a", repository.path.name, code, complaint)
     why = complaint.splitlines()[-1] if complaint else ""
     if "No space left" in why:
         raise Unavailable("The hub's disk is full, so this was not taken. Nothing was changed.")

@@ -156,7 +156,7 @@ class Wire:
             return out.decode("utf-8", "replace")
         shown = self.clean(out.decode("utf-8", "replace")[-2000:] + complaint)
         name = self._way.address.name
-        log.info("a git to %s ended with %s: %s", name, child.returncode, shown)
+        log.info("a git to %s ended with %s: %a", name, child.returncode, shown)
         raise told(self._way.address, shown)
 
     def clean(self, text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import mcp_types as types
 import msgspec
 from litestar.types import Receive, Scope, Send
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, AuthorizationContext
 from mcp.server.auth.provider import AccessToken
 from mcp.server.connection import Connection
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -33,6 +33,8 @@ log = logging.getLogger("hub")
 CALLER = "prompthub.caller"
 PAGE = 50
 MOST_SESSIONS = 1_000
+MOST_FOR_ONE = 100
+"""Sessions of one key: it must not take the places of all the others."""
 LARGEST = 2 * 1024 * 1024
 SETTLE = 0.05
 """Seconds for what belongs together to come in, before lists are said to have changed."""
@@ -51,6 +53,14 @@ class _Server(Server[Any]):
     ) -> Any:
         options = notification_options or NotificationOptions(prompts_changed=True)
         return super().create_initialization_options(options, *more, **named)
+
+
+class _Sessions(StreamableHTTPSessionManager):
+    """Has a place for everybody; the package, which is pinned, asks nobody else."""
+
+    def _admit_session(self, requestor: AuthorizationContext | None) -> Any:
+        mine = sum(one == requestor for one in self._session_owners.values())
+        return super()._admit_session(requestor) if mine < MOST_FOR_ONE else None
 
 
 class Host:
@@ -72,9 +82,7 @@ class Host:
             get_tool_input_schema=lambda name: TOOLS[name].schema if name in TOOLS else None,
         )  # fmt: skip
         server.middleware.append(self._note)
-        self._manager = StreamableHTTPSessionManager(
-            server, max_sessions=MOST_SESSIONS, max_request_body_size=LARGEST
-        )
+        self._manager = _Sessions(server, max_sessions=MOST_SESSIONS, max_request_body_size=LARGEST)
 
     async def run(self, running: asyncio.Event) -> None:
         """Until cancelled; `running` is set as soon as it answers."""
