@@ -18,10 +18,12 @@ from hub.errors import Forbidden, HubError
 from hub.people.rules import Rule, folded
 from hub.registry import labels
 from hub.registry.commits import HUB_EMAIL, HUB_NAME
+from hub.registry.deploy_file import Pointer, serialise
 from hub.registry.document import Document, Message
-from hub.registry.models import Label, Prompt
+from hub.registry.models import Label, Prompt, Version
 from hub.registry.review import proposals
 from hub.registry.review.models import Merge, Proposal, Revision
+from hub.sync import remotes
 from tests.forge import Linked, clinic, linked_to_daemon, prompt
 from tests.offered import set_rules
 from tests.shelf import git
@@ -238,10 +240,10 @@ async def test_what_only_a_merge_says_is_by_whoever_merged(linked: Linked):
     await not_by_ben(linked)
 
 
-def rename(linked: Linked, who: str, email: str) -> None:
+def rename(linked: Linked, who: str, email: str, name: str = "X") -> None:
     """The newest commit again, with another address."""
     body = re.sub(
-        f"(?m)^{who} .*?>", f"{who} X <{email}>", linked.forge.dev("cat-file", "-p", "HEAD")
+        f"(?m)^{who} .*?>", f"{who} {name} <{email}>", linked.forge.dev("cat-file", "-p", "HEAD")
     )
     made = git(linked.forge.clone, "hash-object", "-t", "commit", "-w", "--stdin",
                stdin=f"{body}\n".encode())  # fmt: skip
@@ -259,3 +261,35 @@ async def not_by_ben(linked: Linked) -> None:
             shelf.database, shelf.workspace, 1, actor=shelf.ben, digest=revision.digest,
             verdict="approve",
         )  # fmt: skip
+
+
+async def test_a_first_release_there_approves_nothing(linked: Linked):
+    """6. In the hub's name, with what it says of approvals, on a branch that was not there yet."""
+    shelf = linked.shelf
+    made = await proposals.propose(
+        shelf.publisher, shelf.database, shelf.workspace, actor=shelf.ana, title="Worse", why="",
+        items=[proposals.Wanted(kind="release", name="free/letter", version=1)],
+        target="production",
+    )  # fmt: skip
+    known = shelf.git("rev-parse", "main"), shelf.git("rev-parse", "main:free/letter.prompt.yml")
+    async with shelf.database.read() as db:
+        version = (await db.scalars(select(Version).where(Version.name == "free/letter"))).one()
+    pointer = Pointer(
+        prompt=version.prompt_id, version=1, blob=known[1], hash=version.hash,
+        commit=version.commit, by="Dev", at=version.created_at, why="",
+    )  # fmt: skip
+    async with shelf.database.write() as db:
+        (await remotes.get(db, shelf.workspace.id)).takes_releases = True
+    dev = linked.forge.dev
+    dev("checkout", "-q", "--orphan", "deploy")
+    dev("rm", "-q", "-r", "-f", ".")
+    said = f"Proposal: 1\nRevision: 1\nTarget: production\nDigest: {made.digest}\n"
+    said += f"Approved-blob: {known[1]}\nReviewed-by: Ben <ben@example.org>"
+    path = "staging/free/letter.yml"
+    linked.forge.commit({path: serialise(pointer).decode()}, f"Worse\n\n{said}", push=False)
+    rename(linked, "committer", HUB_EMAIL, HUB_NAME)
+    dev("push", "-q", "origin", "HEAD:deploy")
+    row = await linked.sync()
+    await linked.shelf.assert_rebuilds()
+    await safe(linked)
+    assert "the hub itself made it" in row.note

@@ -19,7 +19,7 @@ from hub.registry import deploy_file, names, pushed_files
 from hub.registry.asks import LONGEST_MESSAGE
 from hub.registry.commits import Change, Commit, Entry, claims_hub, entries
 from hub.registry.document import parse
-from hub.registry.git_terms import MAIN, GitFailed
+from hub.registry.git_terms import MAIN, PROPOSALS, GitFailed
 from hub.registry.includes import includes
 from hub.registry.reading import read
 from hub.registry.repository import Repository
@@ -76,7 +76,8 @@ def read_line(
         if old is not None and not repository.contains(new, old):
             raise Overtaken(ref)
         changed = _files(repository, ref, ids, strict=strict)
-        _check_people(repository, ids, fresh=old is None and not strict)
+        whole = ref == MAIN and old is None and not strict and not repository.refs(PROPOSALS)
+        _check_people(repository, ids, copy=whole)
         commits = repository.commits(line.decode("ascii").split())
     except GitFailed as failed:
         raise Invalid(why(failed)) from failed
@@ -145,11 +146,12 @@ def _concerns(ref: str, entry: Entry, *, strict: bool) -> bool:
     return True
 
 
-def _check_people(repository: Repository, ids: list[str], *, fresh: bool) -> None:
-    """Nobody speaks in the hub's name: what it says about approvals is believed. Not yet, where
-    there is no history at all: a copy of another hub's comes in whole."""
+def _check_people(repository: Repository, ids: list[str], *, copy: bool) -> None:
+    """Nobody speaks in the hub's name: what it says about approvals is believed. `copy`: where
+    there is neither history nor a proposal, what another hub had comes in whole; on main alone,
+    where a merge names its revision by a commit that cannot be foretold."""
     for id, body in repository.read(ids).items():
-        if not fresh and claims_hub(body):
+        if not copy and claims_hub(body):
             raise Invalid(
                 f"Commit {id[:10]} says that the hub itself made it. Make it yours: "
                 "git commit --amend --reset-author"
