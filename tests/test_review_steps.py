@@ -76,7 +76,7 @@ async def test_bringing_up_to_date_dies_at_any_step(
 ):
     """The merge finds that main has moved, makes a revision, and dies doing so."""
     await bench.rule()
-    made = await side_by_side(bench)
+    made, _ = await side_by_side(bench, "ben")
     await bench.review(made, "dora")
     await killed(bench, monkeypatch, step, bench.merge(made, by="dora", release=True))
     assert await bench.state(1) == "open"
