@@ -20,7 +20,7 @@ from hub.registry.review import offering, proposals
 from hub.registry.review.models import Item, Merge, Revision
 from tests.bench_of_review import Bench, change, make_bench
 from tests.shelf import saying
-from tests.test_bypass_who import side_by_side
+from tests.test_bypass_who import LIVE, two
 from tests.test_review_recovery import RULES, STEPS, Killed, die, rise
 
 Step = tuple[Any, str, bool]
@@ -70,13 +70,26 @@ async def test_revising_dies_at_any_step(bench: Bench, monkeypatch: pytest.Monke
     await bench.assert_rebuilds()
 
 
+async def side_by_side(bench: Bench) -> proposals.Made:
+    """Ana's open proposal changes the one message, and Ben has saved the other meanwhile."""
+    place = (bench.publisher, bench.workspace, "clinical/a")
+    first, theirs = two("One", "Two"), two("One", "Theirs")
+    saved = await versions.save(*place, first, base=None, message="", actor=bench.ana)
+    await bench.rule(LIVE)
+    mine = two("First", "Two")
+    wanted = proposals.Wanted(kind="change", name="clinical/a", document=mine, base=saved.hash)
+    made = await bench.propose(wanted, target="production")
+    await versions.save(*place, theirs, base=saved.hash, message="", actor=bench.ben)
+    return made
+
+
 @EACH
 async def test_bringing_up_to_date_dies_at_any_step(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, step: Step
 ):
     """The merge finds that main has moved, makes a revision, and dies doing so."""
     await bench.rule()
-    made, _ = await side_by_side(bench, "ben")
+    made = await side_by_side(bench)
     await bench.review(made, "dora")
     await killed(bench, monkeypatch, step, bench.merge(made, by="dora", release=True))
     assert await bench.state(1) == "open"
