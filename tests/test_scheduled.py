@@ -220,6 +220,8 @@ async def test_who_cancels_in_time_wins_and_too_late_is_told(shelf: Shelf):
     assert await tick(shelf) == 1
     assert await live(shelf) == {}
     assert (await row(shelf, number)).outcome == "Cancelled by Ben Carter."
+    (told,) = await events(shelf, "release.cancelled")
+    assert (told.payload["scheduled"], told.payload["by"]) == (number, "Ben Carter")
     async with shelf.database.write() as db:
         with pytest.raises(Conflict, match="too late to cancel"):
             await scheduled.cancel(db, shelf.workspace.id, other, actor=shelf.ben)

@@ -165,14 +165,12 @@ async def cancel(db: AsyncSession, workspace_id: int, number: int, *, actor: Act
         raise NotFound("There is no such scheduled release here.")
     if done.scalar() is None:
         raise Conflict(f"It is too late to cancel this release: {row.outcome or 'it has begun.'}")
-    audit.record(
-        db,
-        actor,
-        "release.cancelled",
-        subject(list(map(read, row.moves))),
-        workspace_id,
-        scheduled=number,
-    )
+    said = subject(list(map(read, row.moves)))
+    audit.record(db, actor, "release.cancelled", said, workspace_id, scheduled=number)
+    announce(
+        db, "release.cancelled", workspace_id=workspace_id, subject=said, scheduled=number,
+        moves=row.moves, by=actor.name, account_id=actor.account_id,
+    )  # fmt: skip
     return row
 
 

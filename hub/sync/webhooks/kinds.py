@@ -22,6 +22,7 @@ CHOICES: tuple[tuple[str, dict[str, str]], ...] = (
     ("Releases", {
         "label.moved": "A label was moved: something went live, or came off",
         "release.scheduled": "A release was scheduled",
+        "release.cancelled": "A scheduled release was cancelled",
         "release.refused": "A scheduled release was refused",
     }),
     ("Review", {
@@ -130,6 +131,7 @@ _SAY: dict[str, Callable[[Facts], str]] = {
     "prompt.mended": lambda f: f"The file of {f.get('new')} can be used again",
     "label.moved": _moved,
     "release.scheduled": lambda f: f"{_by(f)} scheduled a release for {f.get('due_at')}",
+    "release.cancelled": lambda f: f"{_by(f)} cancelled a scheduled release",
     "release.refused": lambda f: f"A scheduled release was refused: {f.get('sentence')}".rstrip(
         "."
     ),
