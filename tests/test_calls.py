@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from hub.playground.wire.events import Called, Delta, Note, Timing
 from hub.registry.tokens import estimate
 from hub.settings import Secret
 from tests.endpoint import KEY, FakeEndpoint, running_endpoint
+from tests.loopback import listening
 
 
 @pytest.fixture
@@ -32,11 +34,16 @@ async def outbound():
     await outbound.close()
 
 
-def endpoint_of(fake: FakeEndpoint, outbound: Outbound, model: str, **more) -> Endpoint:
+def outbound_of(outbound: Outbound):
     async def client() -> httpx.AsyncClient:
         return outbound.client()
 
+    return client
+
+
+def endpoint_of(fake: FakeEndpoint, outbound: Outbound, model: str, **more) -> Endpoint:
     given = {"base_url": fake.base_url, "slots": Turns(8)} | more
+    client = outbound_of(outbound)
     return Endpoint(name="Acme", client=client, key=Secret(KEY), model=model, local=False, **given)
 
 
@@ -58,6 +65,37 @@ async def test_an_answer_is_measured_and_priced(fake, outbound):
     assert fake.headers[0]["authorization"] == f"bearer {KEY}"
     assert fake.asked[0]["stream_options"] == {"include_usage": True}
     assert KEY not in json.dumps(call.request)
+
+
+@pytest.mark.parametrize(("held", "connections"), [(0.0, 1), (1.0, 3)])
+async def test_the_next_call_needs_no_new_connection(outbound, held, connections):
+    """Unless the server keeps us waiting for the end that follows the last event."""
+    came: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(1)
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
+            await reader.readexactly(length)
+            said = b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\ndata: [DONE]\n\n'
+            start = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+            start += b"transfer-encoding: chunked\r\n\r\n"
+            writer.write(start + b"%x\r\n%s\r\n" % (len(said), said))
+            await writer.drain()
+            await asyncio.sleep(held)
+            writer.write(b"0\r\n\r\n")
+
+    async with listening(serve) as port:
+        given = {"client": outbound_of(outbound), "key": Secret(KEY), "slots": Turns(8)}
+        endpoint = Endpoint(
+            name="Acme", model="m", local=False, base_url=f"http://127.0.0.1:{port}/v1", **given
+        )
+        for _ in range(3):
+            call = Call(lambda: None)
+            asked = {"messages": [{"role": "user", "content": "Hello"}]}
+            await perform(call, endpoint, asked, Patience(first_byte=5, idle=5, total=10))
+            assert (call.state, call.output) == ("done", "Hi")
+    assert len(came) == connections
 
 
 def test_no_speed_is_read_off_a_word_or_a_blink():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import httpx
@@ -15,6 +16,8 @@ from hub.playground.wire.events import Event, Failed
 LONGEST_ANSWER = 1024 * 1024
 MOST_BYTES = 64 * 1024 * 1024
 """Of one answer on the wire: what a model asks of tools is not shown while it comes."""
+END_S = 0.05
+"""The end of an answer comes with its last event or right behind it."""
 
 
 class Silent(Exception):
@@ -58,3 +61,15 @@ async def events(
         # Closed in the middle: what the reader still holds decides whether the answer is whole.
     for event in reader.end():
         yield event
+    if reader.over:
+        await _rest(chunks)
+
+
+async def _rest(chunks: AsyncIterator[bytes]) -> None:
+    """What follows the last event is the end of the answer: once that is read, the connection can
+    serve the next call, which saves it a handshake. Who keeps us waiting for it is left.
+    """
+    with contextlib.suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(END_S):
+            async for _ in chunks:
+                return  # more than an end
