@@ -107,7 +107,7 @@ class TestTwoProcesses:
         self, hub: Front, ana: Browser, maria: Browser
     ) -> None:
         playground = hub.state.playground
-        word = {"messages": [{"role": "user", "content": "yes"}], "max_tokens": 2}
+        word = {"messages": [{"role": "user", "content": "yes"}], "max_tokens": 2, "temperature": 0}
 
         async def ask(model: str) -> str:
             client = await playground.local(model).client()
