@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import time
@@ -63,10 +64,9 @@ def sweep(repository: Repository, known: dict[str, str]) -> list[str]:
         for path in repository.path.glob(pattern):
             swept.append(str(path))
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for pack in repository.path.glob("objects/pack/*.pack"):
-        if not pack.with_suffix(".idx").exists():  # of a push, cut off while it was handed over
-            swept.append(str(pack))
-            pack.unlink()
+    for pack in _cut_off(repository.path):
+        swept.append(str(pack))
+        pack.unlink(missing_ok=True)
     for ref, tip in known.items():
         if _is_broken(repository.path / ref):
             log.error("%s of %s was broken; put back to %s", ref, repository.path.name, tip)
@@ -78,7 +78,24 @@ def sweep(repository: Repository, known: dict[str, str]) -> list[str]:
     return swept
 
 
+def _cut_off(repository: Path) -> list[Path]:
+    """Packs that never got their index, as of a push cut off while it was handed over.
+
+    Git ignores them. Young ones are left alone: a git that outlived its hub puts the pack in its
+    place first and the index after, and then takes away what it rolled up.
+    """
+    before = time.time() - _ABANDONED
+    found: list[Path] = []
+    for pack in repository.glob("objects/pack/*.pack"):
+        with contextlib.suppress(FileNotFoundError):
+            if not pack.with_suffix(".idx").exists() and pack.stat().st_mtime < before:
+                found.append(pack)
+    return found
+
+
 _MOMENT = 0.15
+_ABANDONED = 600.0
+"""Seconds after which nobody is coming back to a pack."""
 LEFTOVERS = (
     "objects/??/tmp_obj_*",
     "objects/pack/tmp_*",
