@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ Json = dict[str, Any]
 _ENDS = {"stop", "length", "tool_calls", "content_filter"}
 
 
-class Writer:
+class Writer(ABC):
     """What both languages have in common."""
 
     def __init__(self, model: str) -> None:
@@ -30,9 +31,9 @@ class Writer:
         self.reasoning = ""
         self.tools: list[Called] = []
 
+    @abstractmethod
     def begin(self) -> Iterator[bytes]:
         """Said before anything comes."""
-        raise NotImplementedError
 
     def hear(self, event: Event) -> Iterator[bytes]:
         """Said when that came."""
@@ -45,19 +46,19 @@ class Writer:
             self.tools.append(called)
             yield from self._called(called)
 
+    @abstractmethod
     def end(self, call: Call) -> Iterator[bytes]:
         """Said when nothing more comes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def whole(self, call: Call) -> Json:
         """The answer in one."""
-        raise NotImplementedError
 
-    def _delta(self, event: Delta) -> Iterator[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _delta(self, event: Delta) -> Iterator[bytes]: ...
 
-    def _called(self, called: Called) -> Iterator[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _called(self, called: Called) -> Iterator[bytes]: ...
 
 
 class Chat(Writer):
