@@ -34,9 +34,9 @@ async def main(data: Path, step: str) -> None:
         if step == "begun":
             carrier._move = die  # type: ignore[method-assign]  # the step that never comes
         elif step == "asked":
-            publisher.ensure = die  # type: ignore[method-assign]
+            publisher.ensure = die  # type: ignore[method-assign]  # nor does this
         elif step == "moved":
-            carrier._done = die  # type: ignore[method-assign]
+            carrier._done = die  # type: ignore[method-assign]  # nor this
         await carrier.look()
         die()
 

@@ -23,6 +23,7 @@ from hub.registry import recover
 from hub.registry.quarantine import PREFIX, Quarantine
 from hub.registry.repository import Repository
 from tests.git_people import CLEAN, address, basic, children, clone, git, own_key, save
+from tests.pushing import pack, packet
 from tests.serving import Server
 
 FILE = "support/triage.prompt.yml"
@@ -305,26 +306,8 @@ def test_unrelated_history_nothing_new_and_too_much(copy: Path):
 # --- packets that git would not send -------------------------------------------------------------
 
 
-def packet(data: bytes) -> bytes:
-    return b"%04x" % (len(data) + 4) + data
-
-
 def command(new: bytes, ref: bytes = b"refs/for/main", old: bytes = NONE) -> bytes:
     return packet(old + b" " + new + b" " + ref + b"\0 report-status") + b"0000"
-
-
-def pack(*objects: tuple[int, bytes], count: int | None = None) -> bytes:
-    """A pack of whole objects, by kind (1 commit, 2 tree, 3 blob)."""
-    body = b"PACK" + struct.pack(">II", 2, len(objects) if count is None else count)
-    for kind, data in objects:
-        size, first = len(data) >> 4, kind << 4 | len(data) & 15
-        head = bytearray()
-        while size:
-            head.append(first | 128)
-            first, size = size & 127, size >> 7
-        head.append(first)
-        body += bytes(head) + zlib.compress(data)
-    return body + sha1(body).digest()
 
 
 ID = b"1" * 40

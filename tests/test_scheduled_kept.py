@@ -14,37 +14,17 @@ from sqlalchemy import select, update
 from hub.db import Database, now
 from hub.errors import Conflict
 from hub.lock import hold
-from hub.people.models import Account, Member
 from hub.registry import labels, recover, released, scheduled
 from hub.registry.labels import Move
 from hub.registry.models import Label, LabelMove
 from hub.registry.review.models import Scheduled
-from tests.shelf import Shelf, make_shelf, somebody
-from tests.test_scheduled import HOUR, ask, live, row, tick
+from tests.scheduling import HOUR, ask, live, make_scheduling, row, tick
+from tests.shelf import Shelf
 
 
 @pytest.fixture
 async def shelf(database: Database, tmp_path: Path) -> Shelf:
-    """Two prompts of two versions; Ben has an account here, and is a reviewer."""
-    made = await make_shelf(database, tmp_path / "data")
-    for name in ("support/mood", "support/triage"):
-        first = await made.save(name, f"One of {name}")
-        await made.save(name, f"Two of {name}", base=first.hash)
-    async with database.write() as db:
-        account = Account(
-            email="ben@example.org", name="Ben Carter", theme="auto", created_at=now(),
-            password_hash=None, disabled_at=None,
-        )  # fmt: skip
-        db.add(account)
-        await db.flush()
-        db.add(
-            Member(
-                workspace_id=made.workspace.id, account_id=account.id, role="reviewer",
-                created_at=now(),
-            )
-        )  # fmt: skip
-    made.ben = somebody("Ben Carter", "reviewer", made.workspace.id, account_id=account.id)
-    return made
+    return await make_scheduling(database, tmp_path / "data")
 
 
 KILLS = ("begun", "asked", "moved", "settled")
