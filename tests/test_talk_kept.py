@@ -97,7 +97,8 @@ async def test_two_hundred_remarks_are_read_at_once(db: Database, cast: Cast, be
     await ben.get(f"{HERE}/talk")
     with statements() as for_many:
         page = (await ben.get(f"{HERE}/talk")).text
-    assert len(for_many) < len(for_one) + 30, for_many  # what runs beside the pages asks, too
+    assert len(for_one) > 5
+    assert len(for_many) < len(for_one) + 5, for_many
     starts = [int(at) for at in re.findall(r'data-thread="\d+"[^>]*data-start="(\d+)"', page)]
     assert starts == [words.index(f"about number {at}") for at in range(200)]
     assert all(f"Remark {at} <strong" in page for at in range(200))

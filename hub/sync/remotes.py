@@ -118,11 +118,7 @@ async def link(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Actor
         ips = await remote_address.checked(room.outbound, address)
     except Invalid as refused:
         raise Wrong("url", refused.sentence) from None
-    token, user = fields.token.strip(), fields.user.strip()
-    if not token.isascii() or not token.isprintable() or len(token) > 1000 or " " in token:
-        raise Wrong("token", "This does not look like a token: it holds signs that tokens do not.")
-    if user and not _NAMED.fullmatch(user):
-        raise Wrong("user", "Leave this empty, or enter the user name that the token is for.")
+    token, user = _way_in(fields)
     row = _fresh(workspace, address, user, actor)
     _wish(row, fields)
     secret = Secret(token)
@@ -137,6 +133,20 @@ async def link(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Actor
         row.main = (await look(room, row)).default or "main"
     await _keep(room.database, workspace, row, actor)
     return row
+
+
+def _way_in(fields: Fields) -> tuple[str, str]:
+    """Token and user name as they can be sent; either may be empty.
+
+    Raises:
+        Wrong: one of them cannot be one.
+    """
+    token, user = fields.token.strip(), fields.user.strip()
+    if not token.isascii() or not token.isprintable() or len(token) > 1000 or " " in token:
+        raise Wrong("token", "This does not look like a token: it holds signs that tokens do not.")
+    if user and not _NAMED.fullmatch(user):
+        raise Wrong("user", "Leave this empty, or enter the user name that the token is for.")
+    return token, user
 
 
 async def look(room: Room, row: Remote) -> Heads:
@@ -180,11 +190,7 @@ async def renew(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Acto
     Raises:
         Wrong: a field cannot be used.
     """
-    token, user = fields.token.strip(), fields.user.strip()
-    if not token.isascii() or not token.isprintable() or len(token) > 1000 or " " in token:
-        raise Wrong("token", "This does not look like a token: it holds signs that tokens do not.")
-    if user and not _NAMED.fullmatch(user):
-        raise Wrong("user", "Leave this empty, or enter the user name that the token is for.")
+    token, user = _way_in(fields)
     async with room.database.write() as db:
         row = await get(db, workspace.id)
         address = remote_address.read(row.url)
