@@ -18,6 +18,7 @@ from sdk.errors import TemplateError
 from sdk.feed import Feed
 from sdk.flow import Failed, Fresh, Gone, Pin, Said, impossible
 from sdk.keeper import Keeper, Key
+from sdk.loading import NEVER
 from sdk.notes import Life
 from sdk.prompt import Prompt
 from sdk.shelf import Shelf
@@ -47,7 +48,7 @@ class Finding:
         self._disk = disk
         self._ask: Callable[[Key], Said | Answer | Prompt] = keeper.ask
         self._boot_wait, self._miss = boot_wait, miss
-        self._patience_ends: float | None = None
+        self._patience_ends = NEVER
         self._misses: dict[Place, tuple[Gone, float]] = {}
         self._beginning = threading.Lock()
         self._begun = self._known_whole = self._offline = False
@@ -76,7 +77,7 @@ class Finding:
     def after_fork(self) -> None:
         self._beginning = threading.Lock()
         self._begun = self._offline
-        self._patience_ends = None
+        self._patience_ends = NEVER
 
     def find(self, pin: Pin, name: str) -> Said | Wait:
         """A prompt, why there is none, or an answer to wait for; then ask again."""
@@ -101,18 +102,19 @@ class Finding:
             return Fresh(prompt, "")
         if known:
             return self._too_old() if self.expired else self._gone(str(pin), name)
-        said = feed.first.said
         if feed.confirmed or feed.one_by_one:  # since the look
             return self.find(pin, name)
-        return said or Wait(feed.first, self._patience(), True)
+        patience = self._patience()
+        first = feed.hope(self._patience_ends) if patience else feed.first
+        return first.said or Wait(first, patience, True)
 
     def after(self, wait: Wait, said: Said | None, pin: Pin, name: str) -> Said | Wait:
         """What a reader is told who has waited."""
-        said = said or wait.answer.said
-        if said is None:
-            return Failed(f"the hub did not answer within {self._boot_wait:g} s")
-        settled = self._feed.confirmed or self._feed.one_by_one
-        return self.find(pin, name) if wait.whole and settled else said
+        if wait.whole and (self._feed.confirmed or self._feed.one_by_one):
+            return self.find(pin, name)
+        why = self._feed.error if wait.whole else ""
+        why = why or f"the hub did not answer within {self._boot_wait:g} s"
+        return said or wait.answer.said or Failed(why)
 
     def looked(self) -> str:
         """Where else was looked, in words."""
@@ -124,7 +126,7 @@ class Finding:
     def _patience(self) -> float:
         """Seconds that a read may wait for the first document: `boot_wait` for all together."""
         now = monotonic()
-        if self._patience_ends is None:
+        if self._patience_ends == NEVER:
             self._patience_ends = now + self._boot_wait
         return max(0.0, self._patience_ends - now)
 

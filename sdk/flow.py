@@ -66,6 +66,8 @@ class Failed(NamedTuple):
     wait: float = 0.0
     silent: bool = False
     """Nobody said anything in time, so it may be better not to wait again soon."""
+    passing: bool = False
+    """It may be over in a moment: a connection that broke, a hub that is starting."""
 
 
 Said = Fresh | Same | Gone | Failed
@@ -101,7 +103,7 @@ def question(url: str, key: str, pin: Pin, name: str, etag: str = "") -> Ask:
 def reading(reply: Reply | Exception, pin: Pin, name: str) -> Said:
     """What an answer means for the prompt that was asked for."""
     if isinstance(reply, Exception):
-        return Failed(no_answer(reply), silent="Timeout" in type(reply).__name__)
+        return Failed(no_answer(reply), silent="Timeout" in type(reply).__name__, passing=True)
     if reply.status == 304:
         return Same()
     body = _json(reply)
@@ -109,7 +111,17 @@ def reading(reply: Reply | Exception, pin: Pin, name: str) -> Said:
         return _fresh(body, reply, pin, name)
     if reply.status in (404, 410) and body is not None and _is_refusal(reply, body):
         return Gone(str(body["detail"]))
-    return Failed(refusal(reply), waiting(reply))
+    return Failed(refusal(reply), waiting(reply), passing=passing(reply.status))
+
+
+def passing(status: int) -> bool:
+    """Whether the same question may be answered a moment later; 200 is a page of somebody's."""
+    return status in (200, 408, 429) or status >= 500
+
+
+def soon(tries: int, dice: float) -> float:
+    """Seconds before a question is asked again for which somebody waits; `dice`: 0 to 1."""
+    return min(0.4, 0.05 * 2 ** min(tries, 3)) * (0.5 + dice / 2)
 
 
 def refusal(reply: Reply) -> str:

@@ -14,10 +14,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
-from time import monotonic, monotonic_ns
+from time import monotonic
 
 from sdk.answer import Answer
-from sdk.flow import Failed, Fresh, Gone, Pin, Reply, Said, Same, question, reading
+from sdk.asking import asked, asked_again, dice
+from sdk.flow import Failed, Fresh, Gone, Pin, Said, Same, question
 from sdk.notes import Life
 from sdk.prompt import Prompt
 from sdk.shelf import Rows, Shelf
@@ -64,7 +65,12 @@ class Keeper:
             if self._closed:
                 known, _ = self._misses.get(key, (None, 0.0))
                 return known or Failed("this connection to the hub was closed")
-            return self._remembered(key) or self._send(key)
+            if said := self._remembered(key):
+                return said
+            now = monotonic()
+            if now > self._patience_ends + self._pause():
+                self._patience_ends = now + self.boot_wait
+            return self._send(key)
 
     def patience(self) -> float:
         """Seconds that a first read may wait now: `boot_wait` in all, not for each prompt.
@@ -72,11 +78,7 @@ class Keeper:
         When it is over without a word from the hub, reads fail at once until it is time to try
         again; any answer at all gives the next reader all of it.
         """
-        with self._lock:
-            now = monotonic()
-            if now > self._patience_ends + self._pause():
-                self._patience_ends = now + self.boot_wait
-            return max(0.0, self._patience_ends - now)
+        return max(0.0, self._patience_ends - monotonic())
 
     def close(self, timeout: float) -> None:
         """Stop; waits up to `timeout` for requests under way."""
@@ -168,24 +170,25 @@ class Keeper:
             transport.close()
 
     def _fetch(self, key: Key, transport: Transport) -> Said:
-        if self._closed:
-            return Failed("this connection to the hub was closed")
-        try:
-            ask = question(self._url, self._key(), *key, self._etags.get(key, ""))
-            reply: Reply | Exception = transport.get(ask)
-        except Exception as error:  # whatever it is, the worker lives on and the key is freed
-            reply = error
-        try:
-            return reading(reply, *key)
-        except Exception as error:
-            return Failed(f"the hub's answer could not be read ({type(error).__name__})")
+        def ask() -> Said:
+            if self._closed:
+                return Failed("this connection to the hub was closed")
+            etag = self._etags.get(key, "")
+            return asked(lambda: transport.get(question(self._url, self._key(), *key, etag)), key)
+
+        def waits(pause: float) -> bool:
+            """Whether a reader who has nothing will still be waiting then."""
+            waiting = monotonic() + pause < self._patience_ends
+            return waiting and key[1] not in self.rows.get(key[0], {})
+
+        return asked_again(ask, waits)
 
     # ── what answers change; the lock is held ───────────────────────────────────────────────────
 
     def _keep(self, key: Key, said: Said) -> Said:
         if isinstance(said, Same) and key[1] not in self.rows.get(key[0], {}):
             said = Failed("the hub says that nothing changed, to a first question")
-        if not isinstance(said, Failed) or not said.silent:
+        if not isinstance(said, Failed) or not (said.silent or said.passing):
             self._patience_ends = float("-inf")
         if isinstance(said, Failed):
             self._not_before = max(self._not_before, monotonic() + said.wait)
@@ -294,5 +297,4 @@ class Keeper:
         if self._failures:
             retry = min(RETRY_S, self._refresh) * 2 ** min(self._failures, 10)
             wait = min(retry, max(LONGEST_RETRY_S, self._refresh))
-        # The clock's last digits are random enough, and `random` takes 5 ms to import.
-        return wait * (0.8 + 0.4 * (monotonic_ns() % 1009 / 1009))
+        return wait * (0.8 + 0.4 * dice())

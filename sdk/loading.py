@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from time import monotonic
 
 from sdk.answer import Answer
-from sdk.flow import Failed, Reply, Same, no_answer, refusal, waiting
+from sdk.flow import Failed, Reply, Same, no_answer, passing, refusal, soon, waiting
 from sdk.notes import Life
 from sdk.shelf import Shelf, differing
 from sdk.states import Event, State, Timing
@@ -61,6 +62,38 @@ class Loader(ABC):
         self._poll_at = self._stream_at = 0.0
         self._accept_older = False
         self._asked: list[Answer] = []
+        self._hoping = threading.Lock()
+        self._hopes_until = float("-inf")
+        self._tries = 0
+
+    @abstractmethod
+    def ask_now(self) -> Answer:
+        """Look for news at once; the answer says how that went."""
+
+    def hope(self, until: float) -> Answer:
+        """Whether there is a document, for a reader who has nothing and waits until then.
+
+        What may be over in a moment is tried again soon, and answered only when it is too late for
+        another try; a refused key, and a hub that asks to be left alone, are answered at once.
+        """
+        with self._hoping:
+            if until != self._hopes_until:
+                self._hopes_until, self._tries = until, 0
+            said = self.first.said
+            if isinstance(said, Failed) and said.passing and monotonic() + said.wait < until:
+                self.first = Answer()
+                self.ask_now()
+            return self.first
+
+    def _tries_again(self, said: Failed) -> bool:
+        """Whether somebody waits for whom there will be another try in time; it is due soon."""
+        at = monotonic() + max(soon(self._tries, chance()), said.wait)
+        if self.confirmed or not said.passing or at >= self._hopes_until:
+            return False
+        self._tries += 1
+        self._polls_failed -= 1  # what comes after is not to wait the longer for it
+        self._poll_at = at
+        return True
 
     @abstractmethod
     def _stop_listening(self) -> None:
@@ -75,9 +108,9 @@ class Loader(ABC):
 
     def _poll(self) -> None:
         asked, self._asked = self._asked, []
-        if self.first.said is not None and not self.confirmed:
-            self.first = Answer()
-        first = self.first
+        with self._hoping:
+            if self.first.said is not None and not self.confirmed:
+                self.first = Answer()
         if self.state == "retry":
             self._change("polling")
         key = self._key()
@@ -89,8 +122,11 @@ class Loader(ABC):
             said = self._failed(no_answer(error))
         else:
             said = self._answered(reply)
-        for answer in (first, *asked):
+        for answer in asked:
             answer.give(said)
+        with self._hoping:
+            if not (isinstance(said, Failed) and self._tries_again(said)):
+                self.first.give(said)
 
     def _answered(self, reply: Reply) -> Same | Failed:
         if reply.status == 304 and self._etag:
@@ -99,7 +135,7 @@ class Loader(ABC):
         if reply.status in (401, 403, 404):
             return self._refused(reply)
         if reply.status != 200:
-            return self._failed(refusal(reply), waiting(reply))
+            return self._failed(refusal(reply), waiting(reply), passing(reply.status))
         try:
             table = document(reply.body, gently=self.confirmed)
         except BadDocument as error:
@@ -141,7 +177,7 @@ class Loader(ABC):
         if places:
             self._tell(Event("changed", self.state, tuple(places)))
 
-    def _failed(self, sentence: str, wait: float = 0.0) -> Failed:
+    def _failed(self, sentence: str, wait: float = 0.0, passing: bool = True) -> Failed:
         self.error = sentence
         self._polls_failed += 1
         now = monotonic()
@@ -150,7 +186,7 @@ class Loader(ABC):
         if self.confirmed:
             pause = max(pause, self._refresh * (0.8 + 0.4 * chance()))
         self._poll_at = now + max(pause, wait * (1 + 0.2 * chance()))
-        return Failed(sentence, wait)
+        return Failed(sentence, wait, passing=passing)
 
     def _refused(self, reply: Reply) -> Same | Failed:
         """The key is refused, or there is no such route: asked again for ever, but rarely."""

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import sdk
+from sdk import asking
 from sdk import keeper as keeping
 from sdk.prompt import Prompt
 from tests.stand_in import KEY, NONSENSE, StandIn, record, until
@@ -158,13 +159,13 @@ def test_an_outage_is_not_hammered(stand_in):
 
 
 def test_retry_after_is_obeyed(stand_in, hub, monkeypatch):
-    reading = keeping.reading
+    reading = asking.reading
 
     def busy(reply, pin, name):
         said = reading(reply, pin, name)
         return said._replace(wait=0.4) if isinstance(said, sdk.flow.Failed) else said
 
-    monkeypatch.setattr(keeping, "reading", busy)
+    monkeypatch.setattr(asking, "reading", busy)
     hub.get_prompt("a/b")
     stand_in.mood = "away"
     asked = stand_in.asked.total()

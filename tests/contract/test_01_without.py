@@ -14,7 +14,7 @@ import pytest
 import sdk
 from tests.contract.conftest import Refused
 from tests.contract.fake_hub import KEY, FakeHub
-from tests.contract.faults import hang
+from tests.contract.faults import answer, hang
 
 OTHER = "ph_another_key"
 
@@ -102,6 +102,39 @@ def test_09_with_nothing_at_hand_it_says_so_in_time(connect, wire, mood, tmp_pat
         with pytest.raises(Refused):
             client.get("a/other")
     assert time.monotonic() - began < 1.5  # the wait is one for all reads
+
+
+@pytest.mark.parametrize("do", ["get", "aget"])
+@pytest.mark.parametrize("version", [None, 1])
+@pytest.mark.parametrize("mood", ["refuse", "reset", "drop", "page", "status 503"])
+def test_09_what_is_over_in_a_moment_is_no_error(connect, wire, mood, version, do):
+    """A hub that is starting, say: a first read asks again as long as it may wait."""
+    wire.mood = mood
+    client = connect(wire.url, boot_wait=20)
+    threading.Timer(0.2, setattr, (wire, "mood", "pass")).start()
+    prompt = getattr(client, do)("a/b", version=version)
+    assert prompt["version"] == 1
+    assert client.ms < 10_000
+
+
+@pytest.mark.parametrize("version", [None, 1])
+@pytest.mark.parametrize(
+    "no", [answer(401), answer(403), answer(503, Retry_After="60"), answer(429, Retry_After="60")]
+)
+def test_09_what_will_not_be_over_is_said_at_once(connect, fake, no, version):
+    fake.faults["*"] = no
+    client = connect(boot_wait=20)
+    with pytest.raises(Refused, match="the hub answered") as caught:
+        client.get("a/b", version=version)
+    assert caught.value.ms < 10_000
+    assert fake.asked["snapshot"] + fake.asked["prompts"] <= 3
+
+
+def test_09_asking_again_is_no_hammering(connect, fake):
+    fake.faults["*"] = answer(503)
+    client = connect(boot_wait=1.5)
+    assert set(client.many("a/b", count=50)) == {"PromptUnavailable"}
+    assert 4 <= fake.asked["snapshot"] <= 12
 
 
 def damage(path: Path, how: str) -> None:
