@@ -71,7 +71,7 @@ from hub.sync.doors import Doors
 from hub.sync.foreign.mcp_door import McpDoor
 from hub.sync.foreign.mcp_door import Parts as McpParts
 from hub.sync.git_http import GitDoor
-from hub.sync.remote_watch import open_remotes
+from hub.sync.remotes.watch import open_remotes
 from hub.sync.webhooks.worker import open_webhooks
 
 log = logging.getLogger("hub")

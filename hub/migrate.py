@@ -26,7 +26,7 @@ WITH_TABLES = (
     "hub.playground.relay.models",
     "hub.sync.webhooks.models",
     "hub.sync.importing.models",
-    "hub.sync.remote_models",
+    "hub.sync.remotes.models",
 )
 SEARCH = "prompt_search"
 """The full-text table and what SQLite keeps beside it; written by hand in the first migration."""

@@ -18,10 +18,10 @@ from hub.db import Database
 from hub.outbound import Outbound
 from hub.registry.publish import Publisher
 from hub.settings import Secret
-from hub.sync import remotes
-from hub.sync.remote_models import Remote
-from hub.sync.remote_watch import once
-from hub.sync.remotes import Fields, Room
+from hub.sync.remotes import linking
+from hub.sync.remotes.linking import Fields, Room
+from hub.sync.remotes.models import Remote
+from hub.sync.remotes.watch import once
 from tests.cast import make_cast
 from tests.clinic_story import Story
 from tests.serving import free_port
@@ -138,11 +138,11 @@ class Linked:
 
     async def link(self, **more: Any) -> Remote:
         given = {"url": self.forge.url, "deploy": "on"} | more
-        return await remotes.link(self.room, self.shelf.workspace, Fields(**given), self.shelf.ben)
+        return await linking.link(self.room, self.shelf.workspace, Fields(**given), self.shelf.ben)
 
     async def row(self) -> Remote:
         async with self.shelf.database.read() as db:
-            return await remotes.get(db, self.shelf.workspace.id)
+            return await linking.get(db, self.shelf.workspace.id)
 
     async def sync(self) -> Remote:
         """One round; how it stands afterwards."""

@@ -11,7 +11,7 @@ from hashlib import sha1
 from pathlib import Path
 
 from hub.people.policy import Actor
-from hub.sync import git_push
+from hub.sync.git import push
 from tests.shelf import Shelf
 
 NONE = "0" * 40
@@ -116,5 +116,5 @@ async def receive(shelf: Shelf, actor: Actor, body: bytes) -> str:
     async def parts() -> AsyncIterator[bytes]:
         yield body
 
-    said = await git_push.receive(shelf.publisher, shelf.workspace, actor, parts(), "http://hub")
+    said = await push.receive(shelf.publisher, shelf.workspace, actor, parts(), "http://hub")
     return said.decode()

@@ -23,8 +23,8 @@ from hub.registry import recover
 from hub.registry.publish import Publisher
 from hub.registry.quarantine import Quarantine
 from hub.registry.repository import Repository
-from hub.sync import remote_round, remote_watch, remotes
-from hub.sync.remote_git import Wire
+from hub.sync.remotes import linking, rounds, watch
+from hub.sync.remotes.wire import Wire
 from tests.forge import room_for
 
 STEPS: dict[str, tuple[Any, str]] = {
@@ -33,9 +33,9 @@ STEPS: dict[str, tuple[Any, str]] = {
     "write": (Repository, "write"),
     "move": (Repository, "move"),
     "publish": (Publisher, "publish"),
-    "offer": (remote_round, "offer"),
+    "offer": (rounds, "offer"),
     "push": (Wire, "push"),
-    "note": (remote_watch, "_write_down"),
+    "note": (watch, "_write_down"),
 }
 """What is done in each; `before` and `after` are two moments to die."""
 
@@ -80,8 +80,8 @@ async def live(data: Path, slug: str, step: str) -> None:
             doom(step)
         while True:
             async with database.read() as db:
-                linked = await remotes.get(db, workspace.id)
-            await remote_watch.once(room, workspace, linked)
+                linked = await linking.get(db, workspace.id)
+            await watch.once(room, workspace, linked)
 
 
 def mother(data: Path, slug: str) -> None:

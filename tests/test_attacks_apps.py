@@ -16,7 +16,8 @@ from hub.people.keys import KeyGrant
 from hub.registry import versions
 from hub.registry.callers import CallerUse
 from hub.registry.document import from_json
-from hub.sync import filters, git_serving, snapshot, usage
+from hub.sync import filters, snapshot, usage
+from hub.sync.git import serving
 from hub.sync.picture import Picture
 from hub.sync.snapshot import Snapshots
 from hub.sync.usage import Inbox, Report, Use
@@ -125,7 +126,7 @@ async def test_any_number_of_filters_takes_no_more_room_than_many(
 async def test_a_git_client_that_drips_does_not_keep_its_place(
     hub: Front, cast: Cast, monkeypatch: pytest.MonkeyPatch, service: str
 ):
-    monkeypatch.setattr(git_serving, "LONGEST", 0.5)
+    monkeypatch.setattr(serving, "LONGEST", 0.5)
 
     async def receive() -> Any:
         await asyncio.sleep(0.05)

@@ -23,7 +23,7 @@ from hub.registry.document import Document, Message
 from hub.registry.models import Label, Prompt, Version
 from hub.registry.review import proposals
 from hub.registry.review.models import Merge, Proposal, Revision
-from hub.sync import remotes
+from hub.sync.remotes import linking
 from tests.forge import Linked, clinic, linked_to_daemon, prompt
 from tests.offered import set_rules
 from tests.shelf import git
@@ -279,7 +279,7 @@ async def test_a_first_release_there_approves_nothing(linked: Linked):
         commit=version.commit, by="Dev", at=version.created_at, why="",
     )  # fmt: skip
     async with shelf.database.write() as db:
-        (await remotes.get(db, shelf.workspace.id)).takes_releases = True
+        (await linking.get(db, shelf.workspace.id)).takes_releases = True
     dev = linked.forge.dev
     dev("checkout", "-q", "--orphan", "deploy")
     dev("rm", "-q", "-r", "-f", ".")

@@ -18,8 +18,8 @@ import pytest
 
 from hub.db import Database, now
 from hub.errors import Conflict, HubError
-from hub.sync import remotes
-from hub.sync.remote_view import view
+from hub.sync.remotes import linking
+from hub.sync.remotes.view import view
 from tests.forge import Forge, Linked, clinic, make_bare, need, prompt, room_for, wait_for
 from tests.git_people import own_key, save
 from tests.http_backend import http_backend
@@ -79,8 +79,8 @@ async def test_both_ways_over_http_with_a_token_that_expires(shelf: Shelf, tmp_p
             assert row.failures == failures
             assert "ghp_first" not in row.trouble
         assert row.due_at - now() > timedelta(seconds=20)
-        wish = remotes.Fields(token="ghp_second", deploy="on")
-        await remotes.renew(linked.room, shelf.workspace, wish, shelf.ben)
+        wish = linking.Fields(token="ghp_second", deploy="on")
+        await linking.renew(linked.room, shelf.workspace, wish, shelf.ben)
         await linked.in_step()
 
 
@@ -274,21 +274,21 @@ async def by_ssh(shelf: Shelf, tmp_path: Path) -> AsyncIterator[Linked]:
 
 
 async def confirm(linked: Linked) -> None:
-    prints = " ".join(remotes.shown((await linked.row()).offered_keys))
-    await remotes.confirm_keys(linked.room, linked.shelf.workspace, prints, linked.shelf.ben)
+    prints = " ".join(linking.shown((await linked.row()).offered_keys))
+    await linking.confirm_keys(linked.room, linked.shelf.workspace, prints, linked.shelf.ben)
 
 
 async def test_ssh_with_a_key_of_ours_and_a_host_that_was_confirmed(by_ssh: Linked):
     row = await by_ssh.row()
     assert view(row).state == "setting up"
-    assert not remotes.ready(row)
+    assert not linking.ready(row)
     shown = subprocess.run(
         ["ssh-keygen", "-lf", str(by_ssh.forge.folder / "host.pub")], capture_output=True,
         text=True, check=True,
     ).stdout.split()[1]  # fmt: skip
     assert shown in [print for _, print in view(row).prints]
     with pytest.raises(Conflict):
-        await remotes.confirm_keys(
+        await linking.confirm_keys(
             by_ssh.room, by_ssh.shelf.workspace, "SHA256:other", by_ssh.shelf.ben
         )  # fmt: skip
     await by_ssh.shelf.save("support/triage", "Be kind.")
@@ -312,7 +312,7 @@ async def test_a_host_with_other_keys_gets_nothing(by_ssh: Linked):
     assert "another host key" in row.trouble
     assert row.failures == 1
     assert by_ssh.forge.tip() is None
-    await remotes.ask_for_keys(by_ssh.room, by_ssh.shelf.workspace)
+    await linking.ask_for_keys(by_ssh.room, by_ssh.shelf.workspace)
     assert view(await by_ssh.row()).changed
     await confirm(by_ssh)
     await by_ssh.in_step()

@@ -15,7 +15,7 @@ from hub.people import own_keys
 from hub.people.accounts import OPERATOR
 from hub.people.models import Account, AuditEntry
 from hub.settings import Settings
-from hub.sync import remotes
+from hub.sync.remotes import linking
 from tests.cast import Browser, Cast
 from tests.commands import prompthub
 from tests.forge import Forge, git_daemon, prompt
@@ -73,7 +73,7 @@ async def test_linked_in_the_browser_it_keeps_itself_in_step(
     await until(lambda: forge.tip() == saved.commit)
     forge.pull()
     tip = forge.commit({FILE: prompt("Be kinder.")}, "Kinder")
-    assert await remotes.fetch_soon(shelf.database, shelf.workspace.id)  # as a webhook does
+    assert await linking.fetch_soon(shelf.database, shelf.workspace.id)  # as a webhook does
     await until(lambda: shelf.repository.tip("refs/heads/main") == tip)
 
     async def in_step() -> bool:
@@ -85,7 +85,7 @@ async def test_linked_in_the_browser_it_keeps_itself_in_step(
     gone = await maria.post_form(f"{PAGE}/unlink")
     assert gone.status_code == 303
     assert "Link a repository" in (await maria.get(PAGE)).text
-    assert not await remotes.fetch_soon(shelf.database, shelf.workspace.id)
+    assert not await linking.fetch_soon(shelf.database, shelf.workspace.id)
     assert (await client.get("/api/v1/remote", headers=read_key)).status_code == 404
     async with shelf.database.read() as db:
         said = set(await db.scalars(select(AuditEntry.action)))

@@ -14,7 +14,7 @@ from hub.registry.models import Version
 from hub.registry.review import proposals
 from hub.registry.review.models import Item, Proposal, Revision
 from hub.registry.review.proposals import NeedsResolving
-from hub.sync.remote_view import view
+from hub.sync.remotes.view import view
 from tests.forge import Linked, clinic, linked_to_daemon, prompt
 from tests.offered import set_rules
 

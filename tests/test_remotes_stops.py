@@ -14,9 +14,9 @@ from hub.errors import Conflict
 from hub.people.rules import Rule
 from hub.registry import labels
 from hub.registry.models import Label, Version
-from hub.sync import remotes
-from hub.sync.remote_models import Remote
-from hub.sync.remote_view import view
+from hub.sync.remotes import linking
+from hub.sync.remotes.models import Remote
+from hub.sync.remotes.view import view
 from tests.forge import Linked, clinic, linked_to_daemon, prompt
 from tests.offered import set_rules
 from tests.shelf import git
@@ -50,7 +50,7 @@ async def stopped(linked: Linked, why: str, sentence: str) -> Remote:
 async def choose(linked: Linked, row: Remote, do: str) -> None:
     assert do in {one.do for one in view(row).choices}
     place = (linked.shelf.database, linked.shelf.workspace)
-    await remotes.choose(*place, do, view(row).tip, linked.shelf.ben)
+    await linking.choose(*place, do, view(row).tip, linked.shelf.ben)
 
 
 async def rewritten(linked: Linked) -> str:
@@ -93,7 +93,7 @@ async def test_a_choice_holds_for_what_was_shown_alone(linked: Linked):
     assert later.stopped is not None
     assert later.stopped["tip"] == linked.forge.tip()
     with pytest.raises(Conflict):
-        await remotes.choose(
+        await linking.choose(
             linked.shelf.database, linked.shelf.workspace, "ours", view(row).tip, linked.shelf.ben
         )  # fmt: skip
 
@@ -211,8 +211,8 @@ async def test_releases_that_were_made_there_are_left_alone(linked: Linked):
 async def test_releases_that_were_made_there_count_where_somebody_said_so(linked: Linked):
     theirs = await rolled_back(linked)
     place = (linked.room, linked.shelf.workspace)
-    wish = remotes.Fields(deploy="on", takes_releases="on")
-    await remotes.renew(*place, wish, linked.shelf.ben)
+    wish = linking.Fields(deploy="on", takes_releases="on")
+    await linking.renew(*place, wish, linked.shelf.ben)
     await linked.in_step()
     assert await live(linked) == 1
     assert linked.shelf.repository.tip("refs/heads/deploy") == theirs
@@ -222,8 +222,8 @@ async def test_no_release_passes_a_rule_by_being_made_there(linked: Linked):
     theirs = await rolled_back(linked)
     rule = Rule(kind="release", label="production", may_release=("role:reviewer",))
     await set_rules(linked.shelf.database, linked.shelf.workspace.id, rule)
-    wish = remotes.Fields(deploy="on", takes_releases="on")
-    await remotes.renew(linked.room, linked.shelf.workspace, wish, linked.shelf.ben)
+    wish = linking.Fields(deploy="on", takes_releases="on")
+    await linking.renew(linked.room, linked.shelf.workspace, wish, linked.shelf.ben)
     row = await linked.sync()
     assert "are not taken in" in row.note
     assert "may move production" in row.note

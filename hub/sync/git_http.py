@@ -2,7 +2,7 @@
 
     GET  /<workspace>.git/info/refs?service=git-upload-pack    clone and fetch
     POST /<workspace>.git/git-upload-pack
-    GET  /<workspace>.git/info/refs?service=git-receive-pack   push: see `git_push`
+    GET  /<workspace>.git/info/refs?service=git-receive-pack   push: see `git/push.py`
     POST /<workspace>.git/git-receive-pack
 
 An API key, an app's or a person's own, is the password of HTTP Basic, with any user name. `main`
@@ -28,10 +28,10 @@ from hub.people.policy import Need, require
 from hub.registry.git_terms import DEPLOY, MAIN
 from hub.registry.gits import stream
 from hub.registry.publish import Publisher
-from hub.sync import git_push
-from hub.sync import git_serving as serving
-from hub.sync.git_serving import ClientGone, Places
-from hub.sync.git_unpack import LARGEST_PACK
+from hub.sync.git import push
+from hub.sync.git import serving as serving
+from hub.sync.git.serving import ClientGone, Places
+from hub.sync.git.unpack import LARGEST_PACK
 
 log = logging.getLogger("hub")
 
@@ -137,11 +137,11 @@ class GitDoor:
         if advertise:
             repository = await self._publisher.ensure(grant.workspace)
             tips = await asyncio.to_thread(repository.tips)
-            said = git_push.advertised({ref: tips[ref] for ref in SHOWN if ref in tips})
+            said = push.advertised({ref: tips[ref] for ref in SHOWN if ref in tips})
         else:
             zipped = _header(scope, b"content-encoding") in {b"gzip", b"x-gzip"}
             asked = serving.body(receive, zipped=zipped, most=LARGEST_PUSH)
-            said = await git_push.receive(
+            said = await push.receive(
                 self._publisher, grant.workspace, grant.actor, asked, self._url
             )
         kind = b"advertisement" if advertise else b"result"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.sync import remote_api, remote_pages
 from hub.sync.foreign import langfuse, langsmith, mlflow
 from hub.sync.importing import pages as importing
+from hub.sync.remotes import api as remotes_api
+from hub.sync.remotes import pages as remotes_pages
 from hub.sync.webhooks import api, door, inlet_pages, pages
 
 ROUTES: list[Any] = [
     *pages.ROUTES, *inlet_pages.ROUTES, *api.ROUTES, door.hear, langfuse.ROUTER, langsmith.ROUTER,
     mlflow.ROUTER,
-    *importing.ROUTES, *remote_pages.ROUTES, *remote_api.ROUTES,
+    *importing.ROUTES, *remotes_pages.ROUTES, *remotes_api.ROUTES,
 ]  # fmt: skip

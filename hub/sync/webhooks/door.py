@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from hub.db import Database
 from hub.people.policy import Need
-from hub.sync import remotes
+from hub.sync.remotes import linking
 from hub.sync.webhooks import incoming
 from hub.sync.webhooks.worker import Worker
 from hub.web import Ask
@@ -32,5 +32,5 @@ async def hear(
     headers = {name.lower(): value for name, value in request.headers.items()}
     workspace, told, news = await incoming.hear(database, secret, place, headers, request.stream())
     if told.pushes and news:
-        await remotes.fetch_soon(database, workspace.id)
+        await linking.fetch_soon(database, workspace.id)
     return Response({"heard": told.event, "news": news})

@@ -26,10 +26,10 @@ from hub.registry.gits import outbound as started
 from hub.registry.quarantine import Quarantine
 from hub.registry.repository import Repository, version
 from hub.settings import Secret
-from hub.sync import remote_keys
-from hub.sync.git_serving import ended, said
-from hub.sync.remote_address import Address, checked
-from hub.sync.remote_troubles import told
+from hub.sync.git.serving import ended, said
+from hub.sync.remotes import ssh
+from hub.sync.remotes.addresses import Address, checked
+from hub.sync.remotes.troubles import told
 
 log = logging.getLogger("hub")
 
@@ -61,7 +61,7 @@ _SSH = (
     "PreferredAuthentications=publickey", "ForwardAgent=no", "ClearAllForwardings=yes",
     "PermitLocalCommand=no", "ProxyCommand=none", "ProxyJump=none", "ControlMaster=no",
     "ControlPath=none", "CanonicalizeHostname=no", "ServerAliveInterval=15",
-    "ServerAliveCountMax=4", f"HostKeyAlias={remote_keys.ALIAS}",
+    "ServerAliveCountMax=4", f"HostKeyAlias={ssh.ALIAS}",
 )  # fmt: skip
 
 
@@ -220,7 +220,7 @@ def _ssh(own: Path, way: Way, ip: str) -> str:
     key, hosts = own / "key", own / "hosts"
     key.touch(mode=0o600)
     key.write_text(way.secret)
-    hosts.write_text(remote_keys.known_hosts(way.host_keys))
+    hosts.write_text(ssh.known_hosts(way.host_keys))
     options = [f"UserKnownHostsFile={hosts}", f"HostName={ip}", *_SSH]
     words = ["ssh", "-F", "/dev/null", "-i", str(key)]
     return shlex.join([*words, *(word for one in options for word in ("-o", one))])

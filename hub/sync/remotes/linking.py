@@ -1,5 +1,5 @@
 """A workspace's other repository: linked, looked at, decided about, unlinked. The work itself is
-done round by round (`remote_round`), by the one who watches them all (`remote_watch`)."""
+done round by round (`rounds`), by the one who watches them all (`watch`)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from hub.people.policy import Actor, WorkspaceRef
 from hub.registry.publish import Publisher
 from hub.sealed import seal, unseal
 from hub.settings import Secret
-from hub.sync import remote_address, remote_keys
-from hub.sync.remote_address import Address
-from hub.sync.remote_git import Heads, Way, opened
-from hub.sync.remote_models import Remote
+from hub.sync.remotes import addresses, ssh
+from hub.sync.remotes.addresses import Address
+from hub.sync.remotes.models import Remote
+from hub.sync.remotes.wire import Heads, Way, opened
 
 PURPOSE = "prompthub remote secrets v1"
 KEY_LOST = (
@@ -78,7 +78,7 @@ class Room:
         Raises:
             KeyLost: the secret cannot be read any more.
         """
-        address = remote_address.read(row.url)
+        address = addresses.read(row.url)
         secret = Secret("")
         if row.sealed is not None:
             bound = _bound(row.workspace_id, address)
@@ -114,8 +114,8 @@ async def link(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Actor
         Trouble, Unavailable: it does not answer, or not to us.
     """
     try:
-        address = remote_address.read(fields.url)
-        ips = await remote_address.checked(room.outbound, address)
+        address = addresses.read(fields.url)
+        ips = await addresses.checked(room.outbound, address)
     except Invalid as refused:
         raise Wrong("url", refused.sentence) from None
     token, user = _way_in(fields)
@@ -123,9 +123,9 @@ async def link(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Actor
     _wish(row, fields)
     secret = Secret(token)
     if address.scheme == "ssh":
-        private, row.public_key = remote_keys.make(f"prompthub-{workspace.slug}")
+        private, row.public_key = ssh.make(f"prompthub-{workspace.slug}")
         secret = Secret(private)
-        row.offered_keys = await remote_keys.of_host(ips[0], address.port)
+        row.offered_keys = await ssh.of_host(ips[0], address.port)
     if secret:
         bound = _bound(workspace.id, address)
         row.sealed = seal(room.secret, secret, purpose=PURPOSE, bound=bound)
@@ -180,7 +180,7 @@ async def _keep(database: Database, workspace: WorkspaceRef, row: Remote, actor:
         if await find(db, workspace.id) is not None:
             raise Conflict("A repository is linked to this workspace already. Unlink it first.")
         db.add(row)
-        name = remote_address.read(row.url).name
+        name = addresses.read(row.url).name
         audit.record(db, actor, "remote.linked", name, workspace.id)
 
 
@@ -193,7 +193,7 @@ async def renew(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Acto
     token, user = _way_in(fields)
     async with room.database.write() as db:
         row = await get(db, workspace.id)
-        address = remote_address.read(row.url)
+        address = addresses.read(row.url)
         if token and address.scheme != "ssh":
             bound = _bound(workspace.id, address)
             row.sealed = seal(room.secret, token, purpose=PURPOSE, bound=bound)
@@ -210,9 +210,9 @@ async def ask_for_keys(room: Room, workspace: WorkspaceRef) -> None:
         Unavailable: nothing answers.
     """
     async with room.database.read() as db:
-        address = remote_address.read((await get(db, workspace.id)).url)
-    ips = await remote_address.checked(room.outbound, address)
-    keys = await remote_keys.of_host(ips[0], address.port)
+        address = addresses.read((await get(db, workspace.id)).url)
+    ips = await addresses.checked(room.outbound, address)
+    keys = await ssh.of_host(ips[0], address.port)
     async with room.database.write() as db:
         (await get(db, workspace.id)).offered_keys = keys
 
@@ -228,13 +228,13 @@ async def confirm_keys(room: Room, workspace: WorkspaceRef, prints: str, actor: 
         if not row.offered_keys or shown(row.offered_keys) != prints.split():
             raise Conflict("The host shows other keys by now. Look at them, then confirm again.")
         row.host_keys, row.due_at, row.failures, row.trouble = row.offered_keys, now(), 0, ""
-        name = remote_address.read(row.url).name
+        name = addresses.read(row.url).name
         audit.record(db, actor, "remote.host-confirmed", name, workspace.id, prints=prints.split())
 
 
 def shown(keys: str) -> list[str]:
     """The fingerprints alone."""
-    return [one for _, one in remote_keys.prints(keys)]
+    return [one for _, one in ssh.prints(keys)]
 
 
 async def choose(
@@ -251,14 +251,14 @@ async def choose(
         if not stopped or stopped.get("tip", "") != tip or do not in CHOICES[stopped["why"]]:
             raise Conflict("This is not the question any more. Look again, then choose.")
         row.chosen, row.due_at, row.failures = {"do": do, "tip": tip}, now(), 0
-        name = remote_address.read(row.url).name
+        name = addresses.read(row.url).name
         audit.record(db, actor, "remote.decided", name, workspace.id, do=do, tip=tip)
 
 
 async def unlink(database: Database, workspace: WorkspaceRef, actor: Actor) -> str:
     """Forget it, and its secret; nothing is taken away on either side. Its name."""
     async with database.write() as db:
-        name = remote_address.read((await get(db, workspace.id)).url).name
+        name = addresses.read((await get(db, workspace.id)).url).name
         await db.execute(delete(Remote).where(Remote.workspace_id == workspace.id))
         audit.record(db, actor, "remote.unlinked", name, workspace.id)
     return name

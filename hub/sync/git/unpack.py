@@ -17,8 +17,8 @@ from hub.errors import Invalid, Unavailable
 from hub.registry.gits import stream
 from hub.registry.quarantine import Quarantine
 from hub.registry.repository import Repository
-from hub.sync import git_packets as packets
-from hub.sync import git_serving as serving
+from hub.sync.git import packets as packets
+from hub.sync.git import serving as serving
 
 log = logging.getLogger("hub")
 

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.sync import remotes
-from hub.sync.remote_view import view
-from hub.sync.remotes import Fields, Room, Wrong
+from hub.sync.remotes import linking
+from hub.sync.remotes.linking import Fields, Room, Wrong
+from hub.sync.remotes.view import view
 from hub.web import Ask, Form, go, page
 
 HOME = "/{slug:str}/settings/git"
@@ -39,12 +39,12 @@ async def link(
 ) -> Template | Redirect:  # fmt: skip
     """Link a repository; a look at it comes first."""
     try:
-        row = await remotes.link(room_of(request), workspace, _fields(data), actor)
+        row = await linking.link(room_of(request), workspace, _fields(data), actor)
     except HubError as refusal:
         async with database.read() as db:
             return await _page(request, db, workspace, typed=data, refusal=refusal)
     said = "It is linked; the hub is having its first look."
-    return _back(workspace, said if remotes.ready(row) else "Two steps are left.")
+    return _back(workspace, said if linking.ready(row) else "Two steps are left.")
 
 
 @post(HOME + "/change", needs=Need.ADMIN, name="settings:git:change", status_code=200)
@@ -54,7 +54,7 @@ async def change(
 ) -> Template | Redirect:  # fmt: skip
     """Another token, or another wish about what goes there."""
     try:
-        await remotes.renew(room_of(request), workspace, _fields(data), actor)
+        await linking.renew(room_of(request), workspace, _fields(data), actor)
     except HubError as refusal:
         async with database.read() as db:
             return await _page(request, db, workspace, typed=data, refusal=refusal)
@@ -65,7 +65,7 @@ async def change(
 async def look_at_host(request: Ask, workspace: NamedDependency[WorkspaceRef]) -> Redirect:
     """Ask the SSH host for its keys anew."""
     try:
-        await remotes.ask_for_keys(room_of(request), workspace)
+        await linking.ask_for_keys(room_of(request), workspace)
     except HubError as refusal:
         return _back(workspace, refusal.sentence, kind="error")
     return _back(workspace, "This is what the host shows now.")
@@ -78,7 +78,7 @@ async def confirm(
 ) -> Redirect:  # fmt: skip
     """These are the host's keys: a person has compared them."""
     try:
-        await remotes.confirm_keys(room_of(request), workspace, data.get("prints", ""), actor)
+        await linking.confirm_keys(room_of(request), workspace, data.get("prints", ""), actor)
     except HubError as refusal:
         return _back(workspace, refusal.sentence, kind="error")
     return _back(workspace, "Confirmed. From now on only this host is spoken to.")
@@ -91,7 +91,7 @@ async def choose(
 ) -> Redirect:  # fmt: skip
     """How to go on after it stopped."""
     try:
-        await remotes.choose(
+        await linking.choose(
             database, workspace, data.get("do", ""), data.get("tip", ""), actor
         )  # fmt: skip
     except HubError as refusal:
@@ -103,7 +103,7 @@ async def choose(
 async def now(
     workspace: NamedDependency[WorkspaceRef], database: NamedDependency[Database]
 ) -> Redirect:
-    await remotes.fetch_soon(database, workspace.id)
+    await linking.fetch_soon(database, workspace.id)
     return _back(workspace, "The hub looks at it now.")
 
 
@@ -113,7 +113,7 @@ async def unlink(
     database: NamedDependency[Database],
 ) -> Redirect:  # fmt: skip
     try:
-        name = await remotes.unlink(database, workspace, actor)
+        name = await linking.unlink(database, workspace, actor)
     except HubError as refusal:
         return _back(workspace, refusal.sentence, kind="error")
     return _back(workspace, f"{name} is unlinked. Both sides keep what they have.")
@@ -123,7 +123,7 @@ async def _page(
     request: Ask, db: AsyncSession, workspace: WorkspaceRef, *,
     typed: dict[str, str] | None = None, refusal: HubError | None = None,
 ) -> Template:  # fmt: skip
-    row = await remotes.find(db, workspace.id)
+    row = await linking.find(db, workspace.id)
     field = refusal.field if isinstance(refusal, Wrong) else "url"
     more: dict[str, Any] = {
         "remote": view(row) if row else None, "typed": typed,

@@ -1,7 +1,7 @@
 r"""`git push`: what git's client says and hears; no push moves a ref itself.
 
     commands, pack --> quarantine --> what it wants changed --> proposals.propose --> its address
-                                   \-> the commits themselves --> arrivals.arrive (`git_direct`)
+                                   \-> the commits themselves --> arrivals.arrive (`direct`)
 
 Both are ways that people have in the browser, so the same policy, rules and checks hold.
 `refs/for/main` and `proposals/<any word>` open a proposal, `proposals/<number>` revises it.
@@ -26,10 +26,10 @@ from hub.registry.review.drawing import Wanted
 from hub.registry.review.follow_proposals import LONGEST_TITLE
 from hub.registry.review.models import Item
 from hub.registry.review.propose import Made
-from hub.sync import git_direct
-from hub.sync import git_packets as packets
-from hub.sync.git_direct import NEEDS, NOBODY, WAY, Update
-from hub.sync.git_unpack import unpack
+from hub.sync.git import direct
+from hub.sync.git import packets as packets
+from hub.sync.git.direct import NEEDS, NOBODY, WAY, Update
+from hub.sync.git.unpack import unpack
 
 FOR_MAIN = "refs/for/main"
 PROPOSALS = "refs/heads/proposals/"
@@ -65,11 +65,11 @@ async def receive(
     repository = await publisher.ensure(workspace)
     try:
         update = _one(updates)
-        git_direct.check(repository, update, workspace, actor)
+        direct.check(repository, update, workspace, actor)
         with await asyncio.to_thread(Quarantine, repository) as quarantine:
             await unpack(repository, quarantine, read)
             if update.ref in NEEDS:
-                said = await git_direct.take(publisher, workspace, actor, update, quarantine)
+                said = await direct.take(publisher, workspace, actor, update, quarantine)
             else:
                 pushed = await asyncio.to_thread(quarantine.arrived, update.new)
                 made = await _propose(publisher, workspace, actor, update.ref, pushed)

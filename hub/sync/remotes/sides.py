@@ -11,7 +11,7 @@ from hub.people.policy import WorkspaceRef
 from hub.registry.git_terms import MAIN
 from hub.registry.publish import Publisher
 from hub.registry.repository import Repository
-from hub.sync.remote_git import Heads, Wire
+from hub.sync.remotes.wire import Heads, Wire
 
 
 class State(msgspec.Struct):

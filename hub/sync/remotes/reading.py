@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hub.registry.git_terms import GitFailed
 from hub.registry.joining import Told
 from hub.registry.repository import Repository
-from hub.sync.remote_troubles import Trouble
+from hub.sync.remotes.troubles import Trouble
 
 INCOMPLETE = (
     "What arrived is incomplete: the repository over there holds only a part of its history (a "

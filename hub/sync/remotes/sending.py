@@ -10,8 +10,8 @@ from sqlalchemy import select
 from hub.errors import HubError
 from hub.registry.git_terms import DEPLOY, MAIN, PROPOSALS
 from hub.registry.review.models import Proposal, Revision
-from hub.sync.remote_sides import Again, Sides
-from hub.sync.remote_troubles import Trouble
+from hub.sync.remotes.sides import Again, Sides
+from hub.sync.remotes.troubles import Trouble
 
 Moves = dict[str, tuple[str | None, str | None]]
 MIRRORED = "proposals/"

@@ -23,10 +23,10 @@ from hub.registry.quarantine import Quarantine
 from hub.registry.repository import Repository
 from hub.registry.review.guard import NeedsReview
 from hub.registry.review.models import Proposal
-from hub.sync.remote_offers import Place, known_here, offer
-from hub.sync.remote_read import base_of, check_whole, milestones, told_by
-from hub.sync.remote_send import count, mirror, send
-from hub.sync.remote_sides import Again, Sides, Stop
+from hub.sync.remotes.offers import Place, known_here, offer
+from hub.sync.remotes.reading import base_of, check_whole, milestones, told_by
+from hub.sync.remotes.sending import count, mirror, send
+from hub.sync.remotes.sides import Again, Sides, Stop
 
 KEPT = "kept/"
 

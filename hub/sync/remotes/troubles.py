@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from hub.errors import HubError
-from hub.sync.remote_address import Address
+from hub.sync.remotes.addresses import Address
 
 
 class Trouble(HubError):

@@ -16,9 +16,9 @@ from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import bodies
 from hub.registry.api_parts import as_json
 from hub.registry.api_schema import READS, WRITES, described
-from hub.sync import remotes
-from hub.sync.remote_pages import room_of
-from hub.sync.remote_view import view
+from hub.sync.remotes import linking
+from hub.sync.remotes.pages import room_of
+from hub.sync.remotes.view import view
 from hub.web import Ask
 
 PATH = "/api/v1/remote"
@@ -116,11 +116,11 @@ async def link(request: Ask, body: RawBody, actor: Who, workspace: Place, databa
     """An administrator's own key is needed. With an SSH address, `public_key` has to be added over
     there, and `fingerprints` to be confirmed."""
     given = bodies.decode(body, Link)
-    fields = remotes.Fields(
+    fields = linking.Fields(
         url=given.url, token=given.token, user=given.user, deploy="yes" * given.deploy,
         takes_releases="yes" * given.takes_releases, mirror="yes" * given.mirror,
     )  # fmt: skip
-    await remotes.link(room_of(request), workspace, fields, actor)
+    await linking.link(room_of(request), workspace, fields, actor)
     async with database.read() as db:
         return await _answer(db, workspace)
 
@@ -135,7 +135,7 @@ async def link(request: Ask, body: RawBody, actor: Who, workspace: Place, databa
 async def sync(body: RawBody, workspace: Place, database: Base) -> None:
     """Begin a round at once instead of when it is due."""
     bodies.decode(body or b"{}", SyncNow)
-    await remotes.fetch_soon(database, workspace.id)
+    await linking.fetch_soon(database, workspace.id)
 
 
 @post(
@@ -146,7 +146,7 @@ async def sync(body: RawBody, workspace: Place, database: Base) -> None:
 async def choose(body: RawBody, actor: Who, workspace: Place, database: Base) -> Response[bytes]:
     """After sync stopped. 409: it stands otherwise by now."""
     given = bodies.decode(body, Choose)
-    await remotes.choose(database, workspace, given.do, given.tip, actor)
+    await linking.choose(database, workspace, given.do, given.tip, actor)
     async with database.read() as db:
         return await _answer(db, workspace)
 
@@ -160,7 +160,7 @@ async def confirm(request: Ask, body: RawBody, actor: Who, workspace: Place, dat
     """From then on only a host with these keys is spoken to. 409: it shows others by now."""
     given = bodies.decode(body, Confirm)
     prints = " ".join(given.fingerprints)
-    await remotes.confirm_keys(room_of(request), workspace, prints, actor)
+    await linking.confirm_keys(room_of(request), workspace, prints, actor)
     async with database.read() as db:
         return await _answer(db, workspace)
 
@@ -172,11 +172,11 @@ async def confirm(request: Ask, body: RawBody, actor: Who, workspace: Place, dat
 )  # fmt: skip
 async def unlink(actor: Who, workspace: Place, database: Base) -> None:
     """Both sides keep what they have; the hub forgets the token or key."""
-    await remotes.unlink(database, workspace, actor)
+    await linking.unlink(database, workspace, actor)
 
 
 async def _answer(db: AsyncSession, workspace: WorkspaceRef) -> Response[bytes]:
-    one = view(await remotes.get(db, workspace.id))
+    one = view(await linking.get(db, workspace.id))
     return as_json(
         Linked(
             url=one.url, state=one.state, sentence=one.sentence, note=one.note, ahead=one.ahead,

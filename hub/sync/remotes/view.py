@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from hub.sync import remote_address, remote_keys
-from hub.sync.remote_models import Remote
+from hub.sync.remotes import addresses, ssh
+from hub.sync.remotes.models import Remote
 
 Word = Literal["setting up", "first look", "in step", "on its way", "waiting", "stopped", "trouble"]
 CHIPS: dict[Word, str] = {
@@ -64,9 +64,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 def view(row: Remote) -> View:
     """A row, as people read it."""
-    address = remote_address.read(row.url)
-    ssh = address.scheme == "ssh"
-    confirmed = not ssh or bool(row.host_keys)
+    address = addresses.read(row.url)
+    by_ssh = address.scheme == "ssh"
+    confirmed = not by_ssh or bool(row.host_keys)
     state = _state(row, confirmed=confirmed)
     offered = row.offered_keys or row.host_keys
     stopped = row.stopped or {}
@@ -79,8 +79,8 @@ def view(row: Remote) -> View:
         tip=str(stopped.get("tip", "")), note=row.note, synced_at=row.synced_at,
         next_at=row.due_at, failures=row.failures, linked_by=row.created_by, user=row.user,
         has_secret=row.sealed is not None, public_key=row.public_key,
-        prints=remote_keys.prints(offered), confirmed=confirmed,
-        changed=confirmed and ssh and row.offered_keys != row.host_keys,
+        prints=ssh.prints(offered), confirmed=confirmed,
+        changed=confirmed and by_ssh and row.offered_keys != row.host_keys,
     )  # fmt: skip
 
 

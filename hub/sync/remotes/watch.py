@@ -28,12 +28,12 @@ from hub.registry.models import IndexedRef
 from hub.registry.publish import Publisher
 from hub.registry.review.models import Proposal
 from hub.settings import Settings
-from hub.sync import remotes
-from hub.sync.remote_git import PREFIX, opened
-from hub.sync.remote_models import Remote
-from hub.sync.remote_round import Round
-from hub.sync.remote_sides import Again, State
-from hub.sync.remotes import Room
+from hub.sync.remotes import linking
+from hub.sync.remotes.linking import Room
+from hub.sync.remotes.models import Remote
+from hub.sync.remotes.rounds import Round
+from hub.sync.remotes.sides import Again, State
+from hub.sync.remotes.wire import PREFIX, opened
 from hub.web import as_refusal
 
 log = logging.getLogger("hub")
@@ -83,7 +83,7 @@ class Watching:
     async def look(self) -> None:
         """Begin the rounds that are due."""
         async with self.room.database.read() as db:
-            for row in await remotes.linked(db):
+            for row in await linking.linked(db):
                 if row.workspace_id not in self._running and await _is_due(db, row):
                     workspace = await db.get_one(Workspace, row.workspace_id)
                     place = WorkspaceRef(workspace.id, workspace.slug, workspace.name)
@@ -138,7 +138,7 @@ async def _write_down(room: Room, was: Remote, state: State, trouble: str, seen:
     """Unless somebody unlinked it meanwhile, or linked another."""
     at = now()
     async with room.database.write() as db:
-        row = await remotes.find(db, was.workspace_id)
+        row = await linking.find(db, was.workspace_id)
         if row is None or (row.url, row.created_at) != (was.url, was.created_at):
             return
         asked_meanwhile = row.due_at != was.due_at
@@ -159,7 +159,7 @@ def _pause(failures: int) -> timedelta:
 
 
 async def _is_due(db: AsyncSession, row: Remote, at: datetime | None = None) -> bool:
-    if not remotes.ready(row):
+    if not linking.ready(row):
         return False
     if row.due_at <= (at or now()):
         return True

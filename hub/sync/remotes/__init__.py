@@ -1,0 +1,1 @@
+"""A repository elsewhere, kept in step both ways: see docs/sync.md."""
