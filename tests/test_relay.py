@@ -247,8 +247,10 @@ def test_a_call_ends_when_the_program_leaves(filled: Server, endpoint: FakeEndpo
             json=body | {"stream": stream},
         ) as answer:  # fmt: skip
             next(line for line in answer.iter_lines() if "delta" in line)
-        for _ in range(100):
-            if len(calls(filled)) > before and len(endpoint.hung_up) > hung:
+        for _ in range(1200):
+            found = calls(filled)
+            over = len(found) > before and found[-1].state != "running"
+            if over and len(endpoint.hung_up) > hung:
                 break
             time.sleep(0.05)
         last = calls(filled)[-1]
@@ -266,7 +268,7 @@ def test_an_answer_that_is_being_written_does_not_keep_the_hub_from_ending(
         save(server, "mail/silent", {"messages": [{"role": "user", "content": "Hi"}]})
         move(server, "mail/silent", 1)
         beside(server, lambda database: connect(database, server, endpoint))
-        set_up(server, tokens="1000")
+        set_up(server, tokens="10,000")
         headers = {"Authorization": f"Bearer {new_key(server, 'last')}"}
         body = {"model": "slow", "prompt": {"id": "mail/silent"}, "stream": True}
         with httpx.stream(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
-import pytest
 
-from hub.front import Front
-from hub.people.policy import WorkspaceRef
-from hub.playground.relay import budget
-from hub.playground.relay.budget import Busy, Fits, Held, UsedUp
-from hub.playground.relay.models import Relay, RelayDay
-from tests.cast import Browser, Cast, on_both_engines
+from hub.playground.relay.sizes import ANSWER
+from tests.cast import Browser, Cast
 from tests.endpoint import FakeEndpoint
 from tests.serving import Server
 from tests.test_relay import endpoint, filled, new_key, run, set_up
@@ -58,74 +52,53 @@ def test_only_a_key_made_for_it_may(filled: Server):
 def test_a_key_that_has_used_its_tokens_is_refused_and_not_tried_again(
     filled: Server, endpoint: FakeEndpoint
 ):
-    set_up(filled, tokens="30")
+    set_up(filled, tokens="60")
     script = """
-ask = lambda: tried(lambda: hub.responses.create(model="echo", prompt={"id": "mail/silent"}))
+ask = lambda: tried(lambda: hub.responses.create(
+    model="echo", max_output_tokens=20, prompt={"id": "mail/silent"}))
 say([ask(), ask(), ask(), ask()])
 """
     before = len(endpoint.asked)
     found = run(filled, "tokens", script)
-    assert found[:3] == [None, None, None]  # 11 tokens each, which nobody knew before
+    assert found[:3] == [None] * 3  # 11 tokens each; 32 were set aside
     assert found[3][:3] == ["RateLimitError", 429, "insufficient_quota"]
-    assert found[3][3].startswith("This key may use 30 tokens a day and has used 33;")
+    assert found[3][3].startswith("This key may use 60 tokens a day and has used 33;")
+    assert "about 32, up to 20 of them its answer" in found[3][3]
     assert len(endpoint.asked) - before == 3
-    # Another key has its own; a call that would not fit is not begun.
+    # Another key has its own; without a limit of its own a call is given one, and told.
     other = new_key(filled, "tokens too")
-    assert ask(filled, other)[0] == 200
-    status, said = ask(filled, other, max_output_tokens=1000)
+    assert ask(filled, other, max_output_tokens=20)[0] == 200
+    status, said = ask(filled, other)
     assert status == 429
-    assert "would come to about 1,00" in said
+    assert "up to 4,096 of them its answer" in said
     set_up(filled, tokens="1000000")
+    assert ask(filled, other)[0] == 200
+    assert endpoint.asked[-1]["max_tokens"] == ANSWER
+
+
+def test_a_limit_that_cannot_be_counted_with_is_refused(filled: Server, endpoint: FakeEndpoint):
+    key = new_key(filled, "odd limits")
+    before = len(endpoint.asked)
+    for odd in (0, -1, 1e9, 2.5, "9", True, 10**7, [1]):
+        status, said = ask(filled, key, max_output_tokens=odd)
+        assert status == 400, odd
+        assert "must be a whole number of tokens above 0" in said
+    assert len(endpoint.asked) == before
 
 
 def test_a_key_that_has_spent_its_dollars_is_refused(filled: Server):
     set_up(filled, usd="0.01")
     key = new_key(filled, "dollars")
     assert ask(filled, key, model="many")[0] == 200  # 1,500 in, 3,000 out: $0.0075
-    assert ask(filled, key, model="many")[0] == 200  # what it comes to nobody knew
     status, said = ask(filled, key, model="many")
     assert status == 429
-    assert "may spend $0.01 a day and has spent $0.02" in said or "$0.01;" in said
+    assert "may spend $0.01 a day and has spent $0.01; this call could come to $0.0082" in said
     # Without a price nothing can be counted in dollars.
     status, said = ask(filled, new_key(filled, "unpriced"), model="whole")
     assert status == 400
     assert "has no price" in said
     set_up(filled, tokens="1000000")
     assert ask(filled, new_key(filled, "unpriced too"), model="whole")[0] == 200
-
-
-def test_calls_that_run_count_with_their_estimate():
-    held = Held()
-    for _ in range(budget.MOST_AT_ONCE):
-        held.take("a", Fits(10, 0.5))
-    assert held.of("a") == Fits(160, 8.0)
-    with pytest.raises(Busy, match="16 calls running"):
-        held.take("a", Fits(1, 0))
-    held.take("b", Fits(1, 0))
-    for _ in range(budget.MOST_AT_ONCE):
-        held.give_back("a", Fits(10, 0.5))
-    assert held.of("a") == Fits(0, 0)
-
-
-@on_both_engines
-async def test_what_several_add_at_once_is_all_there(hub: Front, workspace: WorkspaceRef):
-    database = hub.state.database
-
-    async def add() -> None:
-        async with database.write() as db:
-            await budget._add(db, workspace.id, "akey", 10, 0.25)
-
-    await asyncio.gather(*(add() for _ in range(8)))
-    async with database.read() as db:
-        (day,) = await budget.used_today(db, workspace.id)
-        assert (day.key_id, day.calls, day.tokens, day.usd) == ("akey", 8, 80, 2.0)
-        limits = Relay(workspace_id=workspace.id, open=True, tokens_a_day=100, usd_a_day=None)
-        await budget.check(db, limits, "akey", Fits(5, 0), Fits(15, 0))
-        with pytest.raises(UsedUp, match="has used 80; this call would come to about 16"):
-            await budget.check(db, limits, "akey", Fits(5, 0), Fits(16, 0))
-    async with database.write() as db:
-        await budget.forget_old(db, workspace.id)
-        assert await db.get(RelayDay, ("akey", budget._today()))
 
 
 async def test_an_administrator_opens_it_on_the_page_of_models(

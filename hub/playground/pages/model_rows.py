@@ -49,7 +49,7 @@ async def relay_row(db: AsyncSession, workspace_id: int) -> dict[str, Any]:
     known = {one.id: one.name for one in await keys.listed(db, workspace_id)}
     used = [
         {"name": known.get(one.key_id, one.key_id), "calls": one.calls, "tokens": one.tokens,
-         "usd": one.usd}
+         "usd": one.usd, "held": one.held_tokens}
         for one in await budget.used_today(db, workspace_id)
     ]  # fmt: skip
     return {"relay": await budget.settings(db, workspace_id), "relayed": used}

@@ -1,17 +1,17 @@
-"""What a key may use of a day, and what it has used: asked before a call, written down after it.
+"""What a key may use of a day: set aside before a call, settled after it, in SQL.
 
-A call that by our estimate does not fit into what is left is not begun; those of the same key that
-run at that moment count with theirs. One that has begun is finished, whatever it comes to.
+One statement sets aside what the call may come to at the most (`relay.sizes`), and only if that
+fits into what is left beside all that is set aside already; so calls that begin at once, in one
+process or several, cannot pass the limit together. A process that dies leaves what its calls had
+set aside, which counts until the day ends: nobody knows what they cost.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,16 +19,13 @@ from hub.db import now
 from hub.errors import Forbidden, HubError, Invalid
 from hub.people import audit
 from hub.people.policy import Actor, WorkspaceRef
-from hub.playground.calls import Call, Endpoint, Route
-from hub.playground.prices import Spent
+from hub.playground.calls import Call
 from hub.playground.relay.models import Relay, RelayCall, RelayDay
-from hub.playground.wire.asked import words
-from hub.playground.wire.reading import trees
+from hub.playground.relay.sizes import Fits, used
 from hub.registry.record import VersionView
-from hub.registry.tokens import estimate
 
 MOST_AT_ONCE = 16
-"""Calls of one key."""
+"""Calls of one key in one process."""
 KEPT_CALLS = 20_000
 """Of a workspace; older ones are forgotten, now and then."""
 MOST_TOKENS, MOST_USD = 10**12, 10**6
@@ -45,40 +42,29 @@ class UsedUp(HubError):
 
 
 class Busy(HubError):
-    """The key has as many calls running as it may."""
+    """The key has as many calls running as it may, or as its budget has room for."""
 
     status = 429
 
 
-class Fits(msgspec.Struct, frozen=True):
-    """What a call comes to, by our estimate."""
-
-    tokens: int
-    usd: float
-
-
 class Held:
-    """Estimates of the calls that run in this process, by key."""
+    """How many calls of each key run in this process."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, list[Fits]] = defaultdict(list)
+        self._calls = Counter[str]()
 
-    def take(self, key_id: str, one: Fits) -> None:
+    def take(self, key_id: str) -> None:
         """Raises:
         Busy: there are too many.
         """
-        if len(self._calls[key_id]) >= MOST_AT_ONCE:
+        if self._calls[key_id] >= MOST_AT_ONCE:
             raise Busy(f"This key has {MOST_AT_ONCE} calls running. Wait for one of them to end.")
-        self._calls[key_id].append(one)
+        self._calls[key_id] += 1
 
-    def give_back(self, key_id: str, one: Fits) -> None:
-        self._calls[key_id].remove(one)
+    def give_back(self, key_id: str) -> None:
+        self._calls[key_id] -= 1
         if not self._calls[key_id]:
             del self._calls[key_id]
-
-    def of(self, key_id: str) -> Fits:
-        running = self._calls.get(key_id, [])
-        return Fits(sum(one.tokens for one in running), sum(one.usd for one in running))
 
 
 async def settings(db: AsyncSession, workspace_id: int) -> Relay:
@@ -121,28 +107,6 @@ def _number(typed: str, what: str, most: float) -> float | None:
     return number
 
 
-def fits(target: Endpoint | Route, request: dict[str, Any], limits: Relay) -> Fits:
-    """An estimate, of the dearest that may answer.
-
-    Raises:
-        Invalid: only dollars are limited, and a model has no price to count by.
-    """
-    endpoints = target.endpoints if isinstance(target, Route) else [target]
-    came = sum(estimate(words(one.get("content"))) for one in trees(request.get("messages")))
-    asked = request.get("max_completion_tokens") or request.get("max_tokens")
-    went = asked if isinstance(asked, int) and not isinstance(asked, bool) and asked > 0 else 0
-    usd = 0.0
-    for one in endpoints:
-        if one.price is not None:
-            usd = max(usd, one.price.cost(Spent(came, went)))
-        elif one.hour_price is None and not one.local and limits.tokens_a_day is None:
-            raise Invalid(
-                f"{one.model} at {one.name} has no price, and this workspace limits keys by "
-                "dollars alone. An administrator can enter its price, or a limit in tokens."
-            )
-    return Fits(came + went, usd)
-
-
 def must_be_open(limits: Relay) -> None:
     """Raises:
     Closed: nobody has opened it, or somebody closed it.
@@ -154,60 +118,90 @@ def must_be_open(limits: Relay) -> None:
         )
 
 
-async def check(db: AsyncSession, limits: Relay, key_id: str, held: Fits, one: Fits) -> None:
-    """Raises:
-    UsedUp: with a sentence for whoever reads the program's log.
+async def reserve(
+    db: AsyncSession, workspace: WorkspaceRef, key_id: str, view: VersionView, one: Fits
+) -> int:
+    """Set aside what the call may come to, and note that it runs; the id of that note.
+
+    Raises:
+        Closed: somebody closed it meanwhile.
+        UsedUp, Busy: it does not fit; with a sentence for whoever reads the program's log.
     """
-    day = await db.get(RelayDay, (key_id, _today()))
-    tokens, usd = (day.tokens, day.usd) if day else (0, 0.0)
-    most, dear = limits.tokens_a_day, limits.usd_a_day
-    if most is not None and (tokens >= most or tokens + held.tokens + one.tokens > most):
-        raise UsedUp(
-            f"This key may use {most:,} tokens a day and has used {tokens:,}; this call would "
-            f"come to about {one.tokens:,}. {_again()}"
-        )
-    if dear is not None and (usd >= dear or usd + held.usd + one.usd > dear):
-        raise UsedUp(
-            f"This key may spend ${dear:,.2f} a day and has spent ${usd:,.2f}; this call would "
-            f"come to about ${one.usd:,.4f}. {_again()}"
-        )
-
-
-async def write_down(
-    db: AsyncSession, workspace_id: int, key_id: str, view: VersionView, call: Call
-) -> None:
-    """A call that is over, and what it used."""
-    came = call.tokens_in
-    if came is None and call.begun:
-        came = sum(estimate(words(one.get("content"))) for one in trees(call.asked.get("messages")))
-    db.add(
-        RelayCall(
-            workspace_id=workspace_id, key_id=key_id, prompt_id=view.prompt_id,
-            prompt_name=view.name, version=view.number, model=call.model,
-            connection=call.connection, state=call.state, error=call.error,
-            finish_reason=call.finish_reason, tokens_in=came, tokens_out=call.tokens_out,
-            estimated=call.estimated or came != call.tokens_in, cost_usd=call.cost_usd,
-            first_token_s=call.first_token_s, total_s=call.total_s, at=now(),
-        )
+    limits = await settings(db, workspace.id)
+    must_be_open(limits)
+    most, dear = limits.tokens_a_day or MOST_TOKENS, limits.usd_a_day or MOST_USD
+    if one.tokens > most or one.usd > dear or not await _set_aside(db, workspace.id, key_id, one,
+                                                                   most, dear):  # fmt: skip
+        raise await _refusal(db, limits, key_id, one)
+    call = RelayCall(
+        workspace_id=workspace.id, key_id=key_id, prompt_id=view.prompt_id, prompt_name=view.name,
+        version=view.number, model="", connection="", state="running", estimated=True, at=now(),
     )  # fmt: skip
-    await _add(db, workspace_id, key_id, (came or 0) + (call.tokens_out or 0), call.cost_usd or 0.0)
+    db.add(call)
+    await db.flush()
+    return call.id
 
 
-async def _add(db: AsyncSession, workspace_id: int, key_id: str, tokens: int, usd: float) -> None:
-    """In one statement: other processes add to the same row."""
+async def _set_aside(
+    db: AsyncSession, workspace_id: int, key_id: str, one: Fits, most: int, dear: float
+) -> bool:
+    """In one statement, which compares: other processes set aside in the same row."""
     insert = sqlite.insert if (await db.connection()).dialect.name == "sqlite" else (
         postgresql.insert
     )  # fmt: skip
     row = insert(RelayDay).values(
-        key_id=key_id, day=_today(), workspace_id=workspace_id, calls=1, tokens=tokens, usd=usd
+        key_id=key_id, day=_day(now()), workspace_id=workspace_id, calls=0, tokens=0, usd=0.0,
+        held_tokens=one.tokens, held_usd=one.usd,
+    )  # fmt: skip
+    made = row.on_conflict_do_update(
+        index_elements=["key_id", "day"],
+        set_={
+            "held_tokens": RelayDay.held_tokens + one.tokens,
+            "held_usd": RelayDay.held_usd + one.usd,
+        },
+        where=(RelayDay.tokens + RelayDay.held_tokens + one.tokens <= most)
+        & (RelayDay.usd + RelayDay.held_usd + one.usd <= dear),
     )
+    return await db.scalar(made.returning(RelayDay.day)) is not None
+
+
+async def _refusal(db: AsyncSession, limits: Relay, key_id: str, one: Fits) -> HubError:
+    day = await db.get(RelayDay, (key_id, _day(now())))
+    tokens, usd = (day.tokens, day.usd) if day else (0, 0.0)
+    most, dear = limits.tokens_a_day, limits.usd_a_day
+    answer = f"about {one.tokens:,}, up to {one.longest:,} of them its answer"
+    if most is not None and tokens + one.tokens > most:
+        return UsedUp(
+            f"This key may use {most:,} tokens a day and has used {tokens:,}; this call could "
+            f"come to {answer}. Ask for a shorter answer, or wait: {_again()}"
+        )
+    if dear is not None and usd + one.usd > dear:
+        return UsedUp(
+            f"This key may spend ${dear:,.2f} a day and has spent ${usd:,.2f}; this call could "
+            f"come to ${one.usd:,.4f}. Ask for a shorter answer, or wait: {_again()}"
+        )
+    return Busy(
+        "What is left of this key's day is set aside for calls that have begun; this one could "
+        f"come to {answer} tokens. Ask again when one of them has ended."
+    )
+
+
+async def settle(db: AsyncSession, id: int, one: Fits, call: Call) -> None:
+    """A call that is over: what it used takes the place of what was set aside for it, on the day
+    on which it began."""
+    note = await db.get_one(RelayCall, id)
+    tokens, usd = used(call, one)
+    note.model, note.connection, note.state = call.model, call.connection, call.state
+    note.error, note.finish_reason = call.error, call.finish_reason
+    note.estimated = call.estimated or call.tokens_in is None
+    note.tokens_in, note.tokens_out, note.cost_usd = call.tokens_in, call.tokens_out, call.cost_usd
+    note.first_token_s, note.total_s = call.first_token_s, call.total_s
     await db.execute(
-        row.on_conflict_do_update(
-            index_elements=["key_id", "day"],
-            set_={
-                "calls": RelayDay.calls + 1, "tokens": RelayDay.tokens + tokens,
-                "usd": RelayDay.usd + usd,
-            },
+        update(RelayDay)
+        .where(RelayDay.key_id == note.key_id, RelayDay.day == _day(note.at))
+        .values(
+            calls=RelayDay.calls + 1, tokens=RelayDay.tokens + tokens, usd=RelayDay.usd + usd,
+            held_tokens=RelayDay.held_tokens - one.tokens, held_usd=RelayDay.held_usd - one.usd,
         )
     )  # fmt: skip
 
@@ -221,22 +215,24 @@ async def forget_old(db: AsyncSession, workspace_id: int) -> None:
     if last := await db.scalar(oldest):
         old = (RelayCall.workspace_id == workspace_id) & (RelayCall.id <= last)
         await db.execute(delete(RelayCall).where(old))
-    past = (now() - timedelta(days=400)).astimezone(UTC).date().isoformat()
+    past = _day(now() - timedelta(days=400))
     await db.execute(delete(RelayDay).where(RelayDay.day < past))
 
 
 async def used_today(db: AsyncSession, workspace_id: int) -> list[RelayDay]:
     """What each key of the workspace has used of this day, the most first."""
-    query = select(RelayDay).where(RelayDay.workspace_id == workspace_id, RelayDay.day == _today())
+    query = select(RelayDay).where(
+        RelayDay.workspace_id == workspace_id, RelayDay.day == _day(now())
+    )
     return list(await db.scalars(query.order_by(RelayDay.tokens.desc())))
 
 
-def _today() -> str:
-    return now().astimezone(UTC).date().isoformat()
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).date().isoformat()
 
 
 def _again() -> str:
     moment = now().astimezone(UTC)
     midnight = datetime.combine(moment.date() + timedelta(days=1), datetime.min.time(), UTC)
     hours = -(-(midnight - moment).total_seconds() // 3600)
-    return f"The next day begins at midnight UTC, within {hours:.0f} hours."
+    return f"the next day begins at midnight UTC, within {hours:.0f} hours."

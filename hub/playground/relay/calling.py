@@ -19,17 +19,21 @@ from hub.playground.calls import Call, Endpoint, Route
 from hub.playground.filling import Filling
 from hub.playground.relay import budget
 from hub.playground.relay.asked import Asked
-from hub.playground.relay.budget import Fits, Held
-from hub.playground.relay.models import Relay
+from hub.playground.relay.budget import Held
+from hub.playground.relay.sizes import Fits, fits, limited
 from hub.playground.room import Playground
 from hub.playground.runs import perform
-from hub.playground.wire.events import Event
+from hub.playground.wire.events import Called, Delta, Event, Finish
 from hub.registry import catalog
+from hub.registry.aside import aside
 from hub.registry.record import VersionView
+from hub.registry.tokens import estimate
 
 log = logging.getLogger("hub")
 
 LIVE = "production"
+COUNTED = 512
+"""Characters of an answer that are counted together: some servers send letter by letter."""
 TIDY_EVERY = 500
 """Calls between two looks at what is old."""
 Json = dict[str, Any]
@@ -40,10 +44,28 @@ class Relayed(Call):
     """A call whose events somebody else hears too, in order; None comes last."""
 
     heard: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue[Event | None])
+    cut_at: int = 0
+    """Tokens, by our count, after which the answer is cut."""
+    cut: bool = False
+    task: asyncio.Task[None] | None = None
+    _went: int = 0
+    _uncounted: str = ""
 
     def take(self, event: Event) -> None:
+        if self.cut:
+            return
         Call.take(self, event)
         self.heard.put_nowait(event)
+        if isinstance(event, Delta):
+            self._uncounted += event.text + event.reasoning
+        elif isinstance(event, Called):
+            self._uncounted += event.arguments
+        if len(self._uncounted) >= COUNTED:
+            self._went, self._uncounted = self._went + estimate(self._uncounted), ""
+        if self._went > self.cut_at and self.task is not None:
+            self.cut, self.finish_reason = True, "length"
+            self.heard.put_nowait(Finish("length"))
+            self.task.cancel()
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -53,7 +75,6 @@ class Prepared(msgspec.Struct, frozen=True):
     request: Json
     target: Endpoint | Route
     fits: Fits
-    limits: Relay
 
 
 class Relaying:
@@ -63,7 +84,6 @@ class Relaying:
         self._playground = playground
         self._filling = Filling(playground.database, playground.renderer)
         self._held = Held()
-        self._checking = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._made = 0
 
@@ -87,11 +107,15 @@ class Relaying:
         if "max_tokens" in asked.settings or "max_completion_tokens" in asked.settings:
             for name in {"max_tokens", "max_completion_tokens"} - set(asked.settings):
                 request.pop(name, None)  # the prompt's own, under its other name
+        request = limited(request)
         request["messages"] = [*asked.before, *made["messages"], *asked.turns]
         model = asked.model or request.get("model") or ""
         async with self._playground.database.read() as db:
             target = await self._target(db, workspace.id, model)
-        return Prepared(view, request, target, budget.fits(target, request, limits), limits)
+        size = sum(len(str(one.get("content") or "")) for one in request["messages"])
+        return Prepared(
+            view, request, target, await aside(size, lambda: fits(target, request, limits))
+        )
 
     @asynccontextmanager
     async def call(
@@ -100,14 +124,18 @@ class Relaying:
         """Make the call while this is open; leaving before it has ended stops it.
 
         Raises:
-            UsedUp, Busy: before anybody is asked.
+            Closed, UsedUp, Busy: before anybody is asked.
         """
         key_id = actor.key_id or ""
-        async with self._checking, self._playground.database.read() as db:
-            await budget.check(db, one.limits, key_id, self._held.of(key_id), one.fits)
-            self._held.take(key_id, one.fits)
-        call = Relayed(_nobody)
-        task = asyncio.create_task(self._perform(call, one, workspace.id, key_id))
+        self._held.take(key_id)
+        try:
+            async with self._playground.database.write() as db:
+                note = await budget.reserve(db, workspace, key_id, one.view, one.fits)
+        except BaseException:
+            self._held.give_back(key_id)
+            raise
+        call = Relayed(_nobody, cut_at=one.fits.cut_at)
+        task = call.task = asyncio.create_task(self._perform(call, one, note, workspace.id, key_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -126,22 +154,24 @@ class Relaying:
             where.setdefault(one.model, one.where)
         return list(where.items())
 
-    async def _perform(self, call: Relayed, one: Prepared, workspace_id: int, key_id: str) -> None:
+    async def _perform(
+        self, call: Relayed, one: Prepared, note: int, workspace_id: int, key_id: str
+    ) -> None:
         """What was used is written down before anybody hears of the end."""
         try:
             await perform(call, one.target, one.request)
         except asyncio.CancelledError:
-            call.end("stopped", "It was stopped before its end.")
+            call.end("stopped", None if call.cut else "It was stopped before its end.")
         except Exception:
             log.exception("a relayed call broke")
             call.end("failed", "Something broke on our side; ask again.")
         finally:
             # Whoever cancels a second time waits for this no longer, but it is done.
-            writing = asyncio.ensure_future(self._write_down(workspace_id, key_id, one.view, call))
+            writing = asyncio.ensure_future(self._settle(workspace_id, note, one.fits, call))
             try:
                 await asyncio.shield(writing)
             finally:
-                self._held.give_back(key_id, one.fits)
+                self._held.give_back(key_id)
                 call.heard.put_nowait(None)
 
     async def _target(self, db: AsyncSession, workspace_id: int, wanted: str) -> Endpoint | Route:
@@ -159,13 +189,11 @@ class Relaying:
             raise Unavailable(target)
         return target
 
-    async def _write_down(
-        self, workspace_id: int, key_id: str, view: VersionView, call: Call
-    ) -> None:
+    async def _settle(self, workspace_id: int, note: int, one: Fits, call: Call) -> None:
         self._made += 1
         try:
             async with self._playground.database.write() as db:
-                await budget.write_down(db, workspace_id, key_id, view, call)
+                await budget.settle(db, note, one, call)
                 if self._made % TIDY_EVERY == 0:
                     await budget.forget_old(db, workspace_id)
         except Exception:

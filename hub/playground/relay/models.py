@@ -32,8 +32,13 @@ class RelayDay(Base):
     """`2026-11-21`, UTC."""
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
     calls: Mapped[int]
+    """Those that are over."""
     tokens: Mapped[int] = mapped_column(BigInteger)
     usd: Mapped[float]
+    held_tokens: Mapped[int] = mapped_column(BigInteger)
+    held_usd: Mapped[float]
+    """Set aside for calls that have begun. A call that ended with its process stays here: what it
+    cost nobody knows, and it was no more than this."""
 
 
 class RelayCall(Base):
@@ -51,7 +56,7 @@ class RelayCall(Base):
     model: Mapped[str] = mapped_column(String(200))
     connection: Mapped[str] = mapped_column(String(80))
     state: Mapped[str] = mapped_column(String(10))
-    """done, failed or stopped (the program left)."""
+    """done, failed or stopped (the program left); running: also, the hub died in it."""
     error: Mapped[str | None] = mapped_column(Text)
     finish_reason: Mapped[str | None] = mapped_column(String(40))
     tokens_in: Mapped[int | None]
