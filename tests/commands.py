@@ -2,67 +2,31 @@
 
 from __future__ import annotations
 
-import atexit
-import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
+from tests.forked import mother, surroundings
 from tests.serving import free_port, wait_until_ready
 
 COMMAND = [sys.executable, "-c", "from hub.cli import main; main()"]
-
-
-def surroundings(**more: str) -> dict[str, str]:
-    """The environment without anything of ours, and `more`."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PROMPTHUB_")}
-    return kept | more
 
 
 def prompthub(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own and wait for it."""
     with tempfile.TemporaryDirectory(prefix="said-") as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        asked = {
-            "words": words, "environment": surroundings(**environment), "folder": str(Path.cwd()),
-            "out": str(out), "err": str(err),
-        }  # fmt: skip
-        code = _mother().run(asked)
-        return subprocess.CompletedProcess(list(words), code, out.read_text(), err.read_text())
-
-
-class Mother:
-    """See `tests.mother`; ends with this process."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.mother"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, cwd=Path(__file__).parent.parent, env=surroundings(),
+        command = mother().run(
+            "prompthub", *words, environment=surroundings(**environment), seconds=60,
+            out=str(out), err=str(err),
         )  # fmt: skip
-        self._one_at_a_time = threading.Lock()
-        atexit.register(self._process.communicate)
-
-    def run(self, asked: dict[str, Any]) -> int:
-        assert self._process.stdin
-        assert self._process.stdout
-        with self._one_at_a_time:
-            self._process.stdin.write(json.dumps(asked) + "\n")
-            self._process.stdin.flush()
-            return int(self._process.stdout.readline())
-
-
-@cache
-def _mother() -> Mother:
-    return Mother()
+        code = command.wait()
+        return subprocess.CompletedProcess(list(words), code, out.read_text(), err.read_text())
 
 
 @dataclass

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from copy import deepcopy
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from hub.app import create_app
 from hub.db import Database
 from hub.front import Front
 from hub.migrate import upgrade
@@ -34,7 +32,7 @@ from tests.cast import (
     make_cast,
     settings_for,
 )
-from tests.serving import Server, browser_at, free_port, serve
+from tests.serving import Server, browser_at, free_port, one_app, serve
 
 pytest_plugins = ["tests.over_doors"]
 CI = os.environ.get("CI") == "true"
@@ -196,11 +194,6 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 
 # ── the hub in this process ─────────────────────────────────────────────────────────────────────
-
-
-@cache
-def one_app() -> Front:
-    return create_app(settings_for(Path("nowhere")))
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from hub.registry.review.propose import Made
 from tests.bench_of_review import ROLES
 from tests.git_people import CLEAN
 from tests.rest_door import Api, House, Refused, given, open_house, texts
+from tests.serving import one_app
 from tests.shelf import git, saying
 
 _numbers = itertools.count(1)
@@ -263,8 +264,6 @@ async def bench_in(made: House, door: str) -> Api:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """One hub for all tests of a module."""
-    from tests.conftest import one_app
-
     async with open_house(one_app(), migrated, tmp_path_factory.mktemp("house")) as made:
         yield made
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from hub.app import create_app
 from hub.people.rules import Rule
 from hub.registry import catalog
 from hub.registry.document import Document, Message, Variable
@@ -22,7 +21,7 @@ from hub.registry.review import comments, proposals, reviewing
 from hub.registry.review.proposals import Wanted
 from tests.cast import make_cast, settings_for
 from tests.clinic_story import Story
-from tests.serving import Server, free_port, start, wait_until_ready
+from tests.serving import Server, free_port, one_app, start, wait_until_ready
 
 CALLS = (
     "You sort calls that came in overnight. Decide how soon someone must call back: now, today or "
@@ -171,7 +170,8 @@ def told(
 
 
 async def _told(settings: Any, story: Callable[[Story], Awaitable[None]]) -> Any:
-    app = create_app(settings)
+    app = one_app()
+    app.state.settings = settings
     async with app.lifespan():
         cast = await make_cast(app.state.database)
         for workspace in (cast.workspace, cast.rival):

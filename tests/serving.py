@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from hub.app import create_app
+from hub.db import Database
+from hub.front import Front
+from hub.migrate import upgrade
+from hub.registry.repository import Repository
 from hub.settings import Settings
 from tests.cast import Cast, make_cast, settings_for
+from tests.forked import Forked, mother, surroundings
 
 
 @dataclass
@@ -29,7 +33,7 @@ class Server:
     data: Path
     settings: Settings
     cast: Cast
-    process: subprocess.Popen[bytes]
+    process: Forked
 
     def headers(self, key: str = "read") -> dict[str, str]:
         """An app's `Authorization` header: `read`, `write`, `check` or `rival`."""
@@ -43,6 +47,12 @@ class Server:
         }  # fmt: skip
         cookie["url"] = self.url.replace("http://", "https://")
         context.add_cookies([cookie])
+
+
+@cache
+def one_app() -> Front:
+    """Its routes are put together once; give it settings, then open it."""
+    return create_app(settings_for(Path("nowhere")))
 
 
 def free_port() -> int:
@@ -63,16 +73,19 @@ def serve(data: Path, port: int, **more: Any) -> Iterator[Server]:
 
 
 async def _prepare(settings: Settings) -> Cast:
-    app = create_app(settings)
-    async with app.lifespan():
-        cast = await make_cast(app.state.database)
-        for workspace in (cast.workspace, cast.rival):
-            await app.state.make_repository(workspace.slug)
+    if not settings.database_url and not (settings.data / "hub.db").exists():
+        settings.data.mkdir(parents=True, exist_ok=True)
+        await upgrade(settings.database)
+    database = Database(settings.database)
+    cast = await make_cast(database)
+    await database.close()
+    for workspace in (cast.workspace, cast.rival):
+        Repository.create(settings.repositories / f"{workspace.slug}.git")
     return cast
 
 
 @contextmanager
-def start(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+def start(settings: Settings) -> Iterator[Forked]:
     """uvicorn in a process of its own, with these settings in its environment."""
     given = {
         "PROMPTHUB_DATA": str(settings.data),
@@ -82,13 +95,12 @@ def start(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         "PROMPTHUB_DATABASE_URL": settings.database_url,
         "PROMPTHUB_PRIVATE_HOSTS": settings.private_hosts,
     }
-    others = {key: value for key, value in os.environ.items() if not key.startswith("PROMPTHUB_")}
-    command = [
-        sys.executable, "-m", "uvicorn", "--factory", "hub.app:from_environment",
-        "--host", settings.host, "--port", str(settings.port), "--loop", "uvloop",
-        "--no-access-log", "--timeout-graceful-shutdown", "3",
+    words = [
+        "--factory", "hub.app:from_environment", "--host", settings.host,
+        "--port", str(settings.port), "--loop", "uvloop", "--no-access-log",
+        "--timeout-graceful-shutdown", "3",
     ]  # fmt: skip
-    process = subprocess.Popen(command, env=others | given)
+    process = mother().run("uvicorn", *words, environment=surroundings(**given))
     try:
         yield process
     finally:
@@ -100,7 +112,9 @@ def start(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def wait_until_ready(url: str, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+def wait_until_ready(
+    url: str, process: Forked | subprocess.Popen[bytes], seconds: float = 60
+) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

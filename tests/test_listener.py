@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
 from hub import listener
+from tests.cast import copy_template
+from tests.forked import surroundings
+from tests.serving import free_port, wait_until_ready
 
 GET = b"GET / HTTP/1.1\r\nhost: hub\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: hub\r\ncontent-length: 20\r\n\r\n"
@@ -97,3 +104,18 @@ async def test_a_kept_alive_connection_is_as_before(port: int):
     broken_off = await said(port, GET + b"\r\n", GET, pause=0.1)
     assert broken_off.count(b"HTTP/1.1 200 ") == 1
     assert b"HTTP/1.1 408 " in broken_off
+
+
+def test_an_asgi_server_of_ones_own_serves_the_hub(tmp_path: Path, migrated: Path):
+    """As docs/operating.md says it; elsewhere a hub is forked off a process that has it loaded."""
+    port = free_port()
+    copy_template(migrated, tmp_path)
+    command = [sys.executable, "-m", "uvicorn", "--factory", "hub.app:from_environment"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port)], env=surroundings(PROMPTHUB_DATA=str(tmp_path))
+    )
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}", process)
+    finally:
+        process.terminate()
+        assert process.wait(60) in (0, -signal.SIGTERM)
