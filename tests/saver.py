@@ -2,7 +2,8 @@
 
 `python -m tests.saver DATA CLIENTS` forks a life for each line it reads (so that the imports are
 paid once), says `born PID`, and `gone` when that life is over. In between come the answers to
-saves: name, version, hash, commit. Every third save of a client is followed by a release.
+saves: name, version, hash, commit. Every third save of a client is followed by a release, the one
+behind it is released in the same step.
 """
 
 from __future__ import annotations
@@ -36,11 +37,21 @@ async def main(data: Path, clients: int, turn: str) -> None:
 async def client(publisher: Publisher, workspace: WorkspaceRef, name: str) -> None:
     base: str | None = None
     for count in range(100_000):
-        saved = await versions.save(
-            publisher, workspace, name, saying(f"Text {count} of {name}"), base=base, actor=ANA,
-            message="", request_id=f"{name}-{count}",
+        given = {"base": base, "actor": ANA, "message": "", "request_id": f"{name}-{count}"}
+        both = count % 3 == 0
+        saved = await (
+            versions.save_and_release(
+                publisher, workspace, name, saying(f"Text {count} of {name}"),
+                labels=["production"], **given,
+            )
+            if both
+            else versions.save(
+                publisher, workspace, name, saying(f"Text {count} of {name}"), **given
+            )
         )  # fmt: skip
-        acknowledge("saved", saved.name, saved.version, saved.hash, saved.commit)
+        acknowledge(
+            "both" if both else "saved", saved.name, saved.version, saved.hash, saved.commit
+        )
         base = saved.hash
         if count % 3 == 2:
             moved = await labels.move(

@@ -93,14 +93,21 @@ async def test_nothing_acknowledged_is_lost(database: Database, settings, tmp_pa
 async def assert_all_there(shelf: Shelf, acknowledged: list[list[str]]) -> None:
     assert not await index.catch_up(shelf.database, shelf.repository, shelf.workspace.id)
     async with shelf.database.read() as db:
-        rows = await db.execute(select(Version.name, Version.number, Version.hash, Version.commit))
+        columns = Version.name, Version.number, Version.hash, Version.commit, Version.prompt_id
+        rows = list(await db.execute(select(*columns)))
         saved = {(row.name, row.number): (row.hash, row.commit) for row in rows}
-        moved = set(await db.scalars(select(LabelMove.commit)))
+        moves = list(await db.scalars(select(LabelMove)))
+        moved = {one.commit for one in moves}
         assert not list(await db.scalars(select(Intent).where(Intent.state == "open")))
     commits = set(shelf.git("rev-list", "main", "deploy").split())
     for kind, name, number, digest, commit in acknowledged:
         assert commit in commits
-        if kind == "saved":
+        if kind != "moved":
             assert saved[name, int(number)] == (digest, commit)
         else:
             assert commit in moved
+    # Every third is saved and released in one step: acknowledged or not, never one alone.
+    released = {(one.prompt_id, one.new) for one in moves}
+    both = [row for row in rows if row.name.startswith("r") and row.number % 3 == 1]
+    assert both
+    assert all((row.prompt_id, row.number) in released for row in both)

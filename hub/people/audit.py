@@ -67,6 +67,7 @@ SAID = {
     "remote.unlinked": "unlinked",
     "review.requested": "asked for a review of",
     "prompts.imported": "brought in",
+    "version.released": "saved and released as",
     "version.restored": "restored a version of",
     "version.saved": "saved a version of",
     "webhook.added": "added the webhook",

@@ -37,6 +37,8 @@ class Change(msgspec.Struct):
     mode: str = ""
     """Of a file that is no prompt and is taken as it lies in the repository, by its id
     `new`; `000000`: it goes away."""
+    awaits: Commit | None = None
+    """`data` names this commit, which git has not written yet (`deploy_file.AWAITED`)."""
 
 
 class Commit(msgspec.Struct):

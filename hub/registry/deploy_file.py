@@ -16,6 +16,8 @@ _LARGEST = 256 * 1024
 
 ALL = 10_000
 """What shares are of."""
+AWAITED = "0" * 40
+"""In place of a commit that is written together with the file."""
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +94,11 @@ def serialise(pointer: Pointer) -> bytes:
         f'by: {_quoted(pointer.by)}\nat: "{at}"\nwhy: {_quoted(pointer.why)}\n'
         + (_beside(pointer.beside) if pointer.beside else "")
     ).encode()
+
+
+def with_commit(data: bytes, commit: str) -> bytes:
+    """A file that names an `AWAITED` commit, now that it has an id."""
+    return data.replace(f'\ncommit: "{AWAITED}"\n'.encode(), f'\ncommit: "{commit}"\n'.encode(), 1)
 
 
 def _beside(one: Beside) -> str:

@@ -17,6 +17,7 @@ import logging
 import random
 import secrets
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,10 @@ from typing import Any
 from hub.db import Database
 from hub.errors import HubError, Unavailable
 from hub.people.policy import WorkspaceRef
-from hub.registry import batch, index, recover
+from hub.registry import batch, deploy_file, index, recover
 from hub.registry.asks import Ask
-from hub.registry.commits import stream
-from hub.registry.git_terms import MANY_PACKS, GitFailed, RefMoved
+from hub.registry.commits import Plan, stream
+from hub.registry.git_terms import DEPLOY, MANY_PACKS, GitFailed, RefMoved
 from hub.registry.repository import Repository
 
 log = logging.getLogger(__name__)
@@ -195,10 +196,10 @@ class _Writer:
         made.id = f"{_LIFE}-{next(_COUNTED):x}"
         for bring in (ask.bring for ask in made.asks if ask.bring):
             await asyncio.to_thread(bring)
-        plans = [plan for plan in made.plans if not plan.there]
-        ids = await _twice_if_killed(repository, stream(made.id, plans), len(plans))
-        for plan, id in zip(plans, ids, strict=True):
-            plan.commit.id = id
+        for plans in _in_turn([plan for plan in made.plans if not plan.there]):
+            ids = await _twice_if_killed(repository, stream(made.id, plans), len(plans))
+            for plan, id in zip(plans, ids, strict=True):
+                plan.commit.id = id
         moves = made.moves()
         await batch.write_intents(self._database, self._workspace.id, made, moves)
         moving = _MOVES.submit(repository.move, moves)
@@ -235,6 +236,19 @@ class _Writer:
         idle = self._packing is None or self._packing.done()
         if idle and repository.packs() > MANY_PACKS:
             self._packing = asyncio.create_task(_pack(repository))
+
+
+def _in_turn(plans: list[Plan]) -> Iterator[list[Plan]]:
+    """All at once, but that a label's file can name a commit only once that has its id."""
+    changes = [change for plan in plans for change in plan.commit.changes]
+    if not any(change.awaits for change in changes):
+        yield plans
+        return
+    yield [plan for plan in plans if plan.ref != DEPLOY]
+    for change in changes:
+        if change.awaits and change.data:
+            change.data = deploy_file.with_commit(change.data, change.awaits.id)
+    yield [plan for plan in plans if plan.ref == DEPLOY]
 
 
 async def _twice_if_killed(repository: Repository, script: bytes, count: int) -> list[str]:

@@ -81,8 +81,19 @@ class Save(Ask):
         return wanted
 
     def settle(self, ledger: Ledger) -> Settled:
+        written = self.written(ledger)
+        plans = self.planned(written)
+        return Settled(
+            plans, lambda: {"saved": [answer_for(ledger, one, plans) for one in written]}
+        )
+
+    def written(self, ledger: Ledger) -> list[Written]:
+        """What each put comes to; raises as `settle`."""
         ids = set(ledger.prompts)
-        written = [self._settle_one(ledger, put, ids) for put in self.puts]
+        return [self._settle_one(ledger, put, ids) for put in self.puts]
+
+    def planned(self, written: list[Written]) -> list[Plan]:
+        """The commit of what has changed, if anything has."""
         changed = [one for one in written if not one.same]
         changes = [
             Change(
@@ -91,12 +102,7 @@ class Save(Ask):
             )
             for one in changed
         ]  # fmt: skip
-        plans: list[Plan] = []
-        if changed:
-            plans.append(self.plan(MAIN, _said(changed), changes, **_trailer(changed)))
-        return Settled(
-            plans, lambda: {"saved": [answer_for(ledger, one, plans) for one in written]}
-        )
+        return [self.plan(MAIN, _said(changed), changes, **_trailer(changed))] if changed else []
 
     def _settle_one(self, ledger: Ledger, put: Put, ids: set[str]) -> Written:
         """What one put comes to; `ids` are those in use, and grow."""

@@ -14,10 +14,12 @@ from hub.registry.document import Document
 from hub.registry.edits import Delete, Rename, Restore
 from hub.registry.includes import includes
 from hub.registry.publish import Publisher
+from hub.registry.save_release import SaveAndRelease
 from hub.registry.saves import ANY, Put, Save
 
 __all__ = [
-    "BaseMoved", "NoSuchPrompt", "Saved", "delete", "rename", "restore", "save", "save_many",
+    "BaseMoved", "NoSuchPrompt", "Saved", "delete", "rename", "restore", "save",
+    "save_and_release", "save_many",
 ]  # fmt: skip
 
 
@@ -38,6 +40,28 @@ async def save(
         size_of(document),
         lambda: Save(
             actor=actor, message=message, at=at, request_id=request_id,
+            puts=[_put(name, document, base)],
+        ),
+    )  # fmt: skip
+    return _saved(await publisher.publish(workspace, ask))[0]
+
+
+async def save_and_release(
+    publisher: Publisher, workspace: WorkspaceRef, name: str, document: Document, *,
+    base: str | None, labels: Sequence[str], actor: Actor, message: str,
+    request_id: str | None = None,
+) -> Saved:  # fmt: skip
+    """As `save`, and in the same step point `labels` at that version; both or neither.
+
+    Raises:
+        NeedsReview, BreaksPrograms: the version may not be made, or not be released; nothing was.
+    """
+    require(actor, Need.SAVE, workspace.id)
+    require(actor, Need.RELEASE, workspace.id)
+    ask = await aside(
+        size_of(document),
+        lambda: SaveAndRelease(
+            actor=actor, message=message, request_id=request_id, labels=tuple(labels),
             puts=[_put(name, document, base)],
         ),
     )  # fmt: skip
