@@ -49,6 +49,43 @@ def test_compare_focus_and_ask_again_by_key(hub: Any, open_page: Any, acme: Any)
     page.get_by_role("button", name="Run again").wait_for()
 
 
+def test_one_column_alone_and_a_new_one_by_key(hub: Any, open_page: Any, acme: Any, fake: Any):
+    page = open_page("ana")
+    first = run(page, hub)
+    asked = len(fake.asked)
+    page.locator(".sheet td").nth(1).locator("a").focus()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_url(lambda url: "/grid/" in url and url != first)
+    page.get_by_role("button", name="Ask again").nth(1).wait_for()
+    assert [one["model"] for one in fake.asked[asked:]] == ["shout"]
+    assert page.locator(".sheet td").first.get_by_text("kept from #").count() == 1
+    page.get_by_role("button", name="Ask again").first.click()
+    page.get_by_role("link", name="Add a column").wait_for()
+    assert [one["model"] for one in fake.asked[asked:]] == ["shout", "echo"]
+    page.keyboard.press("n")
+    page.locator("select[name=model]").nth(2).wait_for()
+    page.keyboard.press("n")
+    page.locator("select[name=model]").nth(3).wait_for()
+    page.locator("select[name=model]").nth(1).focus()
+    asked = len(fake.asked)
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_url("**/grid/*")
+    page.get_by_role("button", name="Run again").wait_for()
+    assert [one["model"] for one in fake.asked[asked:]] == ["shout"]
+
+
+def test_shift_and_enter_in_a_text_is_a_new_line(hub: Any, open_page: Any, acme: Any):
+    page = open_page("ana")
+    page.goto(f"{hub.url}/clinic/try/support/triage")
+    page.get_by_role("button", name="Add a column").click()
+    page.locator("select[name=model]").nth(1).wait_for()
+    page.locator("#v-complaint").fill("one")
+    page.keyboard.press("End")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("two")
+    assert page.locator("#v-complaint").input_value() == "one\ntwo"
+
+
 def test_a_blind_vote_and_a_rating_by_key(hub: Any, open_page: Any, acme: Any):
     page = open_page("ana")
     run(page, hub, "Hide whose answers they are until I have voted")
@@ -73,10 +110,14 @@ def test_the_pages_are_accessible_and_never_wider_than_the_screen(
 ):
     page = open_page("ana", viewport={"width": width, "height": 844}, color_scheme=scheme)
     done = run(page, hub)
+    shown = page.locator(".sheet thead th:visible").count()
+    assert shown == (3 if width > 760 else 1), "also when the heads came with the end of the run"
     answer = page.locator(".cell-foot a").first.get_attribute("href")
     blind = run(page, hub, "Hide whose answers they are until I have voted")
     tries = f"{hub.url}/clinic/try/support/triage"
-    for url in (done, f"{done}?base=1", f"{done}?only=2", hub.url + answer, blind, tries):
+    column = f"{done}/column/1"
+    for url in (f"{column}/save", f"{column}/propose", done, f"{done}?base=1", f"{done}?only=2",
+                hub.url + answer, blind, tries):  # fmt: skip
         page.goto(url)
         if url == tries:
             page.get_by_text("Vary one thing").click()

@@ -1,5 +1,6 @@
-// The playground: Ctrl+Enter runs, Esc stops, R asks again (Shift: with new seeds), F shows one column
-// alone, D compares, 1–8 vote; and on a narrow screen one column shows at a time.
+// The playground: Ctrl+Enter runs, Shift+Enter one column, Esc stops, R asks again (Shift: with new
+// seeds), N adds a column, F shows one alone, D compares, 1–8 vote; and on a narrow screen one column
+// shows at a time.
 function press(selector) {
   const button = document.querySelector(selector);
   if (!button || button.disabled) return false;
@@ -28,6 +29,25 @@ function head(selector) {
   document.querySelectorAll(".sheet thead th")[column() + 1]?.querySelector(selector)?.click();
 }
 
+/** The button that runs the column at hand: of the answers, or of the form before they are asked. */
+function runColumn() {
+  const form = document.activeElement?.closest(".try-column") ?? document.querySelector(".try-column:hover");
+  const first = document.querySelector(".try-column");
+  const place = first ? (form ?? first) : document.querySelectorAll(".sheet thead th")[column() + 1];
+  return place?.querySelector("[data-run-column]");
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.defaultPrevented || document.querySelector("dialog:modal")) return;
+  // Shift+Enter is a new line in a text, and a menu's items have it for themselves.
+  if (event.target.closest?.("textarea, [contenteditable], details.menu")) return;
+  const button = runColumn();
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
 /** The row in which a vote is missing: the one around the focus, else the first. */
 function voting() {
   const ballots = [...document.querySelectorAll(".ballot")];
@@ -37,9 +57,11 @@ function voting() {
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (!document.querySelector(".sheet") || document.querySelector("dialog:modal")) return;
+  if (!document.querySelector(".sheet, .try") || document.querySelector("dialog:modal")) return;
   if (event.target.closest?.(typing)) return;
   const key = event.key.toLowerCase();
+  if (key === "n") press("[data-add-column]");
+  if (!document.querySelector(".sheet")) return;
   if (key === "r") press(event.shiftKey ? "[data-new-seeds]" : "[data-run-all]");
   else if (key === "f") press("[data-all-columns]") || head("[data-focus]");
   else if (key === "d") press("[data-no-base]") || head("[data-base]");
@@ -53,26 +75,14 @@ document.addEventListener("input", (event) => {
   if (own?.type === "checkbox") own.checked = true;
 });
 
-function show(picker) {
-  const sheet = document.querySelector(".sheet");
-  const column = Number(picker.value);
-  for (const row of sheet?.rows ?? []) {
-    for (const cell of row.cells) {
-      cell.classList.toggle("off", cell.cellIndex !== 0 && cell.cellIndex !== column);
-    }
-  }
-}
-
+/** On a narrow screen the style shows one column, and parts that are swapped in fall in with it. */
 function showChosen() {
   const picker = document.querySelector("[data-column-picker]");
-  if (picker) show(picker);
+  const sheet = document.querySelector(".sheet");
+  if (picker && sheet) sheet.dataset.column = picker.value;
 }
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-column-picker]")) showChosen();
-});
-document.addEventListener("htmx:after:swap", (event) => {
-  // Tokens arrive many times a second; only a change of the table itself asks for another look.
-  if (!event.target.closest?.("[hx-sse\\:connect]")) showChosen();
 });
 showChosen();

@@ -129,6 +129,7 @@ async def speeds(db: AsyncSession, workspace_id: int) -> Speeds:
             Run.workspace_id == workspace_id,
             Run.state == "done",
             Run.first_token_s.is_not(None),
+            Run.cached.is_(False),
         )
         .order_by(Run.id.desc())
         .limit(LOOKED_BACK)

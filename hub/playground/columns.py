@@ -101,6 +101,7 @@ def _plan_one(
     return {
         "source": source.value,
         "version": source.version,
+        "base": source.base,
         "title": source.title,
         "choice": choice.value,
         "model": choice.model,

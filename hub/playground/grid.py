@@ -6,7 +6,6 @@ can be run again as it was.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -21,11 +20,12 @@ from hub.people.policy import Actor
 from hub.playground import guards, pictures
 from hub.playground.asking import Work
 from hub.playground.calls import Call
+from hub.playground.carried import Before, carry
 from hub.playground.columns import Json
 from hub.playground.guards import Guard
 from hub.playground.live import LiveGrid, Place
 from hub.playground.models import Example, Grid, Run
-from hub.playground.options import Options, options_of
+from hub.playground.options import Options
 from hub.playground.room import Choice, Playground
 from hub.playground.targets import target
 
@@ -55,8 +55,11 @@ def rows_of(examples: list[Example], own: Json | None) -> list[Json]:
 async def create(
     playground: Playground, workspace_id: int, prompt: tuple[str, str], columns: list[Json],
     rows: list[Json], *, actor: Actor, options: Options, proposal: tuple[int, str] | None = None,
+    before: Before | None = None,
 ) -> int:  # fmt: skip
     """Write the grid down and start it; every call is a row before the first one goes out.
+
+    `before`: only its column is asked, the others stand as they are there.
 
     Raises:
         Invalid: more calls than a grid makes.
@@ -81,7 +84,7 @@ async def create(
         ]
         watching = [await _guards(db, playground, workspace_id, one, actor) for one in columns]
     grid_id, runs = await playground.database.write_at_once(
-        partial(_written, written, options.samples)
+        partial(_written, written, options.samples, before)
     )
     work = {
         place: Work(
@@ -95,7 +98,9 @@ async def create(
     return grid_id
 
 
-def _written(grid: Json, samples: int, db: Connection) -> tuple[int, dict[Place, int]]:
+def _written(
+    grid: Json, samples: int, before: Before | None, db: Connection
+) -> tuple[int, dict[Place, int]]:
     """The grid, and a row for every call, by their numbers; off the loop, they may be hundreds."""
     grid_id: int = db.execute(insert(Grid).values(**grid).returning(Grid.id)).scalar_one()
     shared = {"grid_id": grid_id, "workspace_id": grid["workspace_id"], "state": "waiting",
@@ -104,32 +109,16 @@ def _written(grid: Json, samples: int, db: Connection) -> tuple[int, dict[Place,
         shared | {"row": row, "column": at, "sample": sample, "model": column["model"],
                   "connection": column["where"]}
         for at, column in enumerate(grid["columns"])
+        if before is None or at == before.column
         for row in range(len(grid["rows"]))
         for sample in range(samples)
     ]  # fmt: skip
     db.execute(insert(Run), runs)
-    places = select(Run.row, Run.column, Run.sample, Run.id).where(Run.grid_id == grid_id)
-    return grid_id, {(row, at, sample): key for row, at, sample, key in db.execute(places)}
-
-
-async def again(
-    playground: Playground, workspace_id: int, grid_id: int, *, actor: Actor,
-    new_seeds: bool = False,
-) -> int:  # fmt: skip
-    """Run a grid once more: the same texts, values and settings; the same seeds or new ones."""
-    async with playground.database.read() as db:
-        old = await get(db, workspace_id, grid_id)
-    prompt = old.prompt_id, old.prompt_name
-    tried = (old.proposal, old.digest) if old.proposal and old.digest else None
-    columns = [_reseeded(one) for one in old.columns] if new_seeds else old.columns
-    return await create(
-        playground, workspace_id, prompt, columns, old.rows, actor=actor, proposal=tried,
-        options=options_of(old.options),
-    )  # fmt: skip
-
-
-def _reseeded(column: Json) -> Json:
-    return column | {"settings": column["settings"] | {"seed": secrets.randbelow(2**31)}}
+    asked = select(Run.row, Run.column, Run.sample, Run.id).where(Run.grid_id == grid_id)
+    places = {(row, at, sample): key for row, at, sample, key in db.execute(asked)}
+    if before is not None:
+        carry(db, grid_id, before)
+    return grid_id, places
 
 
 async def get(db: AsyncSession, workspace_id: int, grid_id: int) -> Grid:

@@ -7,6 +7,7 @@ from typing import Any
 from hub.playground.pages import (
     alias_pages,
     answer_pages,
+    column_pages,
     example_pages,
     grid_acts,
     grid_files,
@@ -23,6 +24,7 @@ ROUTES: list[Any] = [
     *answer_pages.ROUTES,
     *grids.ROUTES,
     *grid_acts.ROUTES,
+    *column_pages.ROUTES,
     *grid_files.ROUTES,
     *example_pages.ROUTES,
     *model_pages.ROUTES,

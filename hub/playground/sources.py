@@ -27,6 +27,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     version: int | None
     document: dict[str, Any]
     snippets: dict[str, str]
+    base: int | None = None
+    """Of a draft: the version it was begun from."""
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +98,9 @@ async def _of_draft(
     raw = msgspec.json.encode(draft.document)
     snippets = await texts_for(db, workspace_id, raw, now()) if may_include(raw) else {}
     return Source(
-        value=DRAFT, title="Draft", version=None, document=draft.document, snippets=snippets
-    )
+        value=DRAFT, title="Draft", version=None, document=draft.document, snippets=snippets,
+        base=draft.base_version,
+    )  # fmt: skip
 
 
 async def _draft(

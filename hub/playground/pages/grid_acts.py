@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import Forbidden, HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.playground import adopting, grid, opinions, votes
+from hub.playground.again import again as run_again
 from hub.playground.models import Grid, Run
 from hub.playground.options import options_of
 from hub.playground.pages.common import may_run, playground_of
@@ -54,10 +55,10 @@ async def again(
     actor: NamedDependency[Actor],
     workspace: NamedDependency[WorkspaceRef],
 ) -> Redirect:
-    """The same texts, values and settings once more, as a grid of its own."""
-    made = await grid.again(
+    """The same texts, values and settings once more, as a grid of its own; or one column of it."""
+    made = await run_again(
         playground_of(request), workspace.id, grid_id, actor=actor,
-        new_seeds=data.get("seeds") == "new",
+        new_seeds=data.get("seeds") == "new", shown=data.get("column", ""),
     )  # fmt: skip
     return go(f"/{workspace.slug}/grid/{made}")
 

@@ -11,7 +11,8 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, WorkspaceRef
-from hub.playground import columns, grid, votes
+from hub.playground import adopting, columns, grid, votes
+from hub.playground.adopting import Ways
 from hub.playground.live import LiveGrid, Place
 from hub.playground.look import Look, read_look
 from hub.playground.models import Grid
@@ -35,6 +36,7 @@ class Seen(msgspec.Struct, kw_only=True):
     votes: dict[int, int]
     won: Counter[int]
     """How often each column was chosen, while names are not hidden."""
+    ways: Ways
 
     @property
     def running(self) -> bool:
@@ -64,6 +66,7 @@ async def see(request: Ask, db: AsyncSession, grid_id: int) -> Seen:
         live=playground_of(request).live.get(grid_id), votes=cast,
         look=read_look(request.query_params, order, hidden=hidden),
         won=await votes.wins(db, found) if voted else Counter(),
+        ways=await adopting.ways(db, found, actor),
     )  # fmt: skip
 
 
@@ -104,18 +107,16 @@ async def drawn(request: Ask, seen: Seen) -> list[list[str]]:
 
 
 def ending(request: Ask, seen: Seen) -> str:
-    """What changes when everything is over: the foot and the buttons."""
-    templates = request.app.template_engine
-    assert templates
-    context = frame(request, seen)
-    foot = templates.get_template("playground/_foot.html").render(**context, feet=feet(seen))
-    parts = [partial("#foot", "outerHTML", foot)]
-    if context["may_run"]:
-        actions = templates.get_template("playground/_actions.html").render(
-            **context, running=False
-        )
-        parts.append(partial("#grid-actions", "outerHTML", actions))
-    return "".join(parts)
+    """What changes when everything is over: heads, foot and buttons."""
+    engine = request.app.template_engine
+    assert engine
+    context = frame(request, seen) | headed(seen) | {"feet": feet(seen), "running": False}
+    places = {"#heads": "_heads", "#foot": "_foot"}
+    places |= {"#grid-actions": "_actions"} if context["may_run"] else {}
+    return "".join(
+        partial(place, "outerHTML", engine.get_template(f"playground/{name}.html").render(context))
+        for place, name in places.items()
+    )
 
 
 def frame(request: Ask, seen: Seen) -> dict[str, Any]:
@@ -134,22 +135,32 @@ def frame(request: Ask, seen: Seen) -> dict[str, Any]:
 def shown(request: Ask, seen: Seen, stacks: list[list[str]]) -> dict[str, Any]:
     """Everything the page needs. `stacks`: as `drawn`."""
     found, look = seen.grid, seen.look
-    notes = [columns.note(one) for one in found.columns]
-    shown_heads = heads(found, look, notes)
+    above = headed(seen)
     return {
         **frame(request, seen),
+        **above,
         "grid": found,
         "title": title_of(found, seen.options.title),
         "size": size(found, seen.options.samples),
-        "columns": shown_heads,
         "rows": _rows(seen, stacks),
-        "picker": [(at + 1, head["title"]) for at, head in enumerate(shown_heads)],
+        "picker": [(at + 1, head["title"]) for at, head in enumerate(above["columns"])],
         "texts": [] if look.hidden else _texts(seen),
         "running": seen.running,
         "feet": [] if seen.running else feet(seen),
         "ballot": _ballot(seen),
-        "won": [seen.won[column] for column in look.order] if seen.won else [],
+    }
+
+
+def headed(seen: Seen) -> dict[str, Any]:
+    """What stands above the columns."""
+    notes = [columns.note(one) for one in seen.grid.columns]
+    return {
+        "columns": heads(seen.grid, seen.look, notes),
+        "all_columns": len(notes),
+        "may_add": len(notes) < columns.MOST_COLUMNS,
+        "won": [seen.won[column] for column in seen.look.order] if seen.won else [],
         "cast": seen.won.total(),
+        "ways": seen.ways,
     }
 
 

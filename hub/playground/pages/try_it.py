@@ -63,12 +63,16 @@ async def try_page(
     workspace: NamedDependency[WorkspaceRef],
     database: NamedDependency[Database],
     again: FromQuery[int | None] = None,
+    more: FromQuery[int | None] = None,
 ) -> Template:
-    """The form, with the draft beside what is live; `again`: as in that grid."""
+    """The form, with the draft beside what is live; `again`: as in that grid, `more`: and a
+    column."""
     bench = await _bench(request, database, workspace, actor, named(name))
     if again is not None:
         async with database.read() as db:
             _as_in(bench, await grid.get(db, workspace.id, again))
+    if more:
+        _change(bench, "add")
     await _load(bench, database, workspace, actor)
     return _page(request, bench)
 
@@ -96,8 +100,8 @@ async def try_form(
             _vary(bench, fields, do.removeprefix("vary:"))
         await _load(bench, database, workspace, actor)
         bench.options = read_options(dict(fields))
-        if do == "run":
-            return await _run(request, bench, actor, workspace)
+        if do == "run" or do.startswith("only:"):
+            return await _run(request, bench, actor, workspace, do.removeprefix("only:"))
         if do == "keep":
             await _keep(bench, actor, workspace, database)
         else:
@@ -204,12 +208,17 @@ def _change(bench: Bench, do: str) -> None:
         columns.pop(at)
 
 
-async def _run(request: Ask, bench: Bench, actor: Actor, workspace: WorkspaceRef) -> Redirect:
+async def _run(
+    request: Ask, bench: Bench, actor: Actor, workspace: WorkspaceRef, only: str
+) -> Redirect:
+    """`only`: the one column that is asked, from 0; anything else: all of them."""
     own, bench.wrong = read(bench.fields, bench.typed) if bench.own else (None, {})
     if bench.wrong:
         raise Invalid("Some of the values cannot be used; see below.")
     judging = await _judging(bench, playground_of(request).database, workspace)
     columns = plan(bench.columns, bench.loaded, bench.choices, judging)
+    if only.isdecimal() and len(only) < 3:
+        columns = columns[int(only) : int(only) + 1] or columns
     rows = grid.rows_of([one for one in bench.examples if one.id in bench.chosen], own)
     prompt = bench.about.id, bench.about.name
     made = await grid.create(
