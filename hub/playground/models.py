@@ -42,6 +42,7 @@ class Picture(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
     created_by: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime]
+    """When it was last chosen from somebody's files."""
 
 
 class Connection(Base):

@@ -42,7 +42,8 @@ async def keep(db: AsyncSession, workspace_id: int, data: bytes, *, actor: Actor
     if not (kind := kind_of(data)):
         raise Invalid(f"This file is no picture that models take: {WANTED}.")
     digest = hashlib.sha256(data).hexdigest()
-    if await db.get(Picture, (workspace_id, digest)) is not None:
+    if (here := await db.get(Picture, (workspace_id, digest))) is not None:
+        here.created_at = now()  # the sweep spares what was chosen lately: see `unused`
         return digest
     of_ours = select(func.sum(Picture.size)).where(Picture.workspace_id == workspace_id)
     if (await db.scalar(of_ours) or 0) + len(data) > MOST_BYTES:

@@ -27,6 +27,7 @@ from hub.playground.machine import Warmer
 from hub.playground.models import Connection
 from hub.playground.render import Renderer
 from hub.playground.turns import Turns
+from hub.playground.unused import sweep_at_times
 from hub.settings import Settings
 
 LOCAL_AT_ONCE = 16
@@ -158,9 +159,12 @@ async def open_playground(settings: Settings, database: Database) -> AsyncGenera
     await settle(database)
     fleet = local_engines(settings)
     playground = Playground(settings, database, fleet)
+    sweeping = asyncio.create_task(sweep_at_times(database))
     try:
         yield playground
     finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
         await playground.close()
         if fleet is not None:
             await fleet.stop()
