@@ -132,6 +132,9 @@ async def _stream(fake: FakeEndpoint, model: str, said: str, reader: Any, writer
         said = said.upper()
     if model == "counts":
         said = f"{said} {fake.tries[model]}"
+    if model == "notes":  # as an engine of ours says what it did differently
+        told = {"choices": [], "prompthub": {"note": "the longest answer was lowered to 12 tokens"}}
+        await _chunk(writer, f"data: {json.dumps(told)}\n\n")
     words = said.split(" ")
     for at, word in enumerate(words):
         await _chunk(writer, _delta(word + (" " if at + 1 < len(words) else "")))

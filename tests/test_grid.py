@@ -44,7 +44,7 @@ async def fake():
 
 @pytest.fixture
 async def acme(hub, cast, fake, maria):
-    models = "echo 15 60\nshout 1 2\nslow\nmany 15 60\ncounts\ne401\nnames\njudge\nthinks"
+    models = "echo 15 60\nshout 1 2\nslow\nmany 15 60\ncounts\ne401\nnames\njudge\nthinks\nnotes"
     form = {"name": "Acme", "base_url": fake.base_url, "key": KEY, "models": models}
     assert (await maria.post_form("/clinic/models", form)).status_code == 200
     fake.asked.clear()

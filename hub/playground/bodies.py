@@ -56,6 +56,8 @@ class RunOut(msgspec.Struct, frozen=True, kw_only=True):
     """cpu or gpu, for a model of the hub's machine."""
     request: dict[str, Any]
     """What the model was sent."""
+    note: str
+    """What was done differently, or found out: `ignored: seed · fits its shape`."""
     cached: bool
     """Not asked: the kept answer to the same request."""
     rating: int | None

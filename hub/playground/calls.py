@@ -131,6 +131,11 @@ class Call:
         return self.state in ("done", "failed", "stopped")
 
     @property
+    def note(self) -> str:
+        """What its row keeps of the notes."""
+        return " · ".join(self.notes)
+
+    @property
     def begun(self) -> bool:
         """Something of the answer came, so nobody else is asked."""
         return self._first is not None

@@ -58,7 +58,7 @@ def to_csv(found: Grid, cells: Cells, runs: Mapping[Place, Run]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     head = ["example", *names, "expected", "version", "model", "where", "settings", "sample"]
-    writer.writerow([*map(_tame, head), *_FIGURES, "rating", "note"])
+    writer.writerow([*map(_tame, head), *_FIGURES, "rating", "note", "thoughts", "remarks"])
     for (row, column, sample), cell in sorted(cells.items()):
         asked, how, run = found.rows[row], found.columns[column], runs[row, column, sample]
         line = [
@@ -66,6 +66,7 @@ def to_csv(found: Grid, cells: Cells, runs: Mapping[Place, Run]) -> str:
             asked.get("expected") or "", how["title"], how["model"], how["where"],
             ", ".join(f"{key} {value}" for key, value in how["settings"].items()), sample + 1,
             *(getattr(cell, name) for name in _FIGURES), run.rating or "", run.remark,
+            cell.reasoning, cell.note,
         ]  # fmt: skip
         writer.writerow([_tame(one) if isinstance(one, str) else one for one in line])
     return out.getvalue()
@@ -87,8 +88,15 @@ def to_markdown(found: Grid, cells: Cells, runs: Mapping[Place, Run]) -> str:
                 how = found.columns[column]
                 again = f", sample {sample + 1}" if sample else ""
                 parts.append(f"### {how['title']} · {how['model']}{again}")
-                parts.append(_fenced(cell.output or cell.error or cell.state))
+                parts += _said(cell)
     return "\n\n".join(parts) + "\n"
+
+
+def _said(cell: Call | Run) -> list[str]:
+    """The answer; behind it what it thought before, and what was done differently."""
+    parts = [_fenced(cell.output or cell.error or cell.state)]
+    parts += ["What it thought first:", _fenced(cell.reasoning)] if cell.reasoning else []
+    return parts + ([f"_{cell.note}_"] if cell.note else [])
 
 
 def _fenced(text: str) -> str:

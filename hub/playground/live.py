@@ -239,7 +239,7 @@ def columns(call: Call) -> dict[str, Any]:
         "cost_usd": call.cost_usd,
         "cost_from": call.cost_from or None,
         "device": call.device or None,
-        "note": " · ".join(call.notes),
+        "note": call.note,
         "started_at": call.started_at,
         "finished_at": call.finished_at,
     }
