@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.errors import Conflict
+from hub.errors import Conflict, NotFound
 from hub.front import Front
 from hub.playground import machine
 from hub.playground.engine.child import OFF, READY, STARTING, State
@@ -67,8 +67,44 @@ async def test_how_it_stands(child: Any, state: str):
 )
 async def test_nobody_loses_an_answer_to_unloading(child: Any, sentence: str):
     with pytest.raises(Conflict, match=sentence):
-        await machine.unload(child)
+        await machine.unload([Child(READY, running(0)), child])  # pyright: ignore[reportArgumentType]  # children of the test
     assert not child.stopped
+
+
+class Slow(Child):
+    """Ends when the others are ending too, and else never."""
+
+    ending = 0
+    together = asyncio.Event()
+
+    async def stop(self) -> None:
+        Slow.ending += 1
+        if Slow.ending == 3:
+            Slow.together.set()
+        async with asyncio.timeout(60):
+            await Slow.together.wait()
+        self.stopped = True
+
+
+async def test_devices_are_unloaded_side_by_side():
+    devices: Any = [Slow(READY, running(0)) for _ in range(3)]
+    await machine.unload(devices)
+    assert all(one.stopped for one in devices)
+
+
+async def test_of_several_devices_none_is_unloaded_while_one_writes():
+    idle: Any = Child(READY, running(0))
+    with pytest.raises(Conflict, match="2 answers are being written"):
+        await machine.unload([idle, Child(READY, running(2))])  # pyright: ignore[reportArgumentType]  # children of the test
+    assert not idle.stopped
+
+
+async def test_a_model_that_writes_is_not_taken_from_under_its_answers():
+    devices: Any = [Child(READY, running(0)), Child(READY, running(1))]
+    with pytest.raises(Conflict, match="1 answer is being written by prompthub/tiny"):
+        await machine.unload_model(devices, "prompthub/tiny")
+    with pytest.raises(NotFound, match="not in memory any more"):
+        await machine.unload_model(devices, "other")
 
 
 async def test_it_starts_before_the_first_run_and_can_be_unloaded(
@@ -87,6 +123,15 @@ async def test_it_starts_before_the_first_run_and_can_be_unloaded(
     assert "MB of memory" in page
     assert (await ana.post_form(f"{MODELS}/unload")).status_code == 403
     assert "Unload" not in (await ana.get(MODELS)).text
+    assert "holds 6.3 MB" in page or "holds 3." in page, "what each model holds"
+    one = {"model": "prompthub/tiny"}
+    assert (await ana.post_form(f"{MODELS}/unload", one)).status_code == 403
+    gone = await maria.post_form(f"{MODELS}/unload", one)
+    assert "prompthub/tiny is out of memory" in (await maria.get(gone.headers["location"])).text
+    page = (await maria.get(MODELS)).text
+    assert ("in memory</span>" in page, "nothing running" in page) == (False, True), "it still runs"
+    again = await maria.post_form(f"{MODELS}/unload", one)
+    assert "not in memory any more" in (await maria.get(again.headers["location"])).text
     assert (await maria.post_form(f"{MODELS}/unload")).status_code == 303
     assert "starts by itself" in (await maria.get(MODELS)).text
 

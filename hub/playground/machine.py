@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
 import httpx
 import msgspec
 
-from hub.errors import Conflict, Unavailable
+from hub.errors import Conflict, NotFound, Unavailable
+from hub.playground.engine.fleet import Fleet
 from hub.playground.engine.folders import BUILTIN_NAME
 from hub.playground.engine.memory import available
 from hub.playground.engine.process import Engine
@@ -19,6 +22,7 @@ ONE_WORD = {
     "messages": [{"role": "user", "content": "yes"}],
     "max_tokens": 1,
 }
+UNLOAD_SECONDS = 30
 IMPORTING = "The local model is starting."
 HOLDS = "The local engine is running."
 
@@ -51,7 +55,7 @@ async def look(engine: Engine) -> Machine:
         memory=_memory(told),
         free=free,
         held={name: int(facts.get("bytes", 0)) for name, facts in told["models"].items()},
-        busy=sum(one["running"] + one["waiting"] for one in told["streams"].values()),
+        busy=sum(_busy(told, name) for name in told["streams"]),
     )
 
 
@@ -61,10 +65,13 @@ def together(found: list[Machine]) -> Machine | None:
         return found[0] if found else None
     order = ("ready", "starting", "failed", "off")
     first = min(found, key=lambda one: order.index(one.state))
+    held = Counter[str]()
+    for one in found:
+        held.update(one.held)
     return Machine(
         state=first.state, sentence=first.sentence, memory=sum(one.memory for one in found),
         free=first.free, busy=sum(one.busy for one in found),
-        held={name: size for one in found for name, size in one.held.items()},
+        held=dict(held),
     )  # fmt: skip
 
 
@@ -98,21 +105,72 @@ class Warmer:
                     await client.post("/v1/chat/completions", json=ONE_WORD)
 
 
-async def unload(engine: Engine) -> None:
-    """End the child, which gives all its memory back; the next run starts it again.
+async def asked_to_unload(fleet: Fleet | None, model: str) -> str:
+    """Unload a model, or without a name all of them; what was done.
 
     Raises:
-        Conflict: it is starting, or answers are being written.
+        HubError: as `unload` and `unload_model`.
     """
-    machine = await look(engine)
-    if machine.state == "starting":
+    engines = fleet.engines if fleet else []
+    if model:
+        await unload_model(engines, model)
+        return f"{model} is out of memory. The next run of it loads it again."
+    await unload(engines)
+    return "Unloaded. The next run on this machine loads its model again."
+
+
+async def unload(engines: Sequence[Engine]) -> None:
+    """End the children, which gives all their memory back; the next run starts one again.
+
+    All of them or none, and side by side: each may take its seconds.
+
+    Raises:
+        Conflict: one is starting, or answers are being written.
+    """
+    found = await asyncio.gather(*map(look, engines))
+    if any(one.state == "starting" for one in found):
         raise Conflict("The local model is starting just now. Unload it when it is ready.")
-    if machine.busy:
+    _spare(sum(one.busy for one in found), "on this machine")
+    await asyncio.gather(*(engine.stop() for engine in engines))
+
+
+async def unload_model(engines: Sequence[Engine], model: str) -> None:
+    """Take one model out of memory, wherever it is; the others stay.
+
+    Raises:
+        Conflict: it writes answers.
+        NotFound: no device holds it.
+        Unavailable: the engine does not answer.
+    """
+    told = await asyncio.gather(*(engine.health() for engine in engines))
+    holding = [one for one, facts in zip(engines, told, strict=True)
+               if model in facts.get("models", {})]  # fmt: skip
+    if not holding:
+        raise NotFound(f"{model} is not in memory any more.")
+    _spare(sum(_busy(facts, model) for facts in told), f"by {model}")
+    await asyncio.gather(*(_forget(engine, model) for engine in holding))
+
+
+async def _forget(engine: Engine, model: str) -> None:
+    try:
+        async with engine.client(timeout=UNLOAD_SECONDS) as client:
+            (await client.post("/unload", json={"model": model})).raise_for_status()
+    except httpx.HTTPError as error:
+        raise Unavailable(f"{model} could not be unloaded. Try again in a moment.") from error
+
+
+def _spare(busy: int, where: str) -> None:
+    if busy:
         raise Conflict(
-            f"{machine.busy} answer{'s are' if machine.busy > 1 else ' is'} being written on this "
-            "machine. Stop them or wait for their end, then unload."
+            f"{busy} answer{'s are' if busy > 1 else ' is'} being written {where}. Stop them or "
+            "wait for their end, then unload."
         )
-    await engine.stop()
+
+
+def _busy(told: dict[str, Any], model: str) -> int:
+    """Answers that a model writes, or that wait for it."""
+    streams = told.get("streams", {}).get(model, {})
+    return int(streams.get("running", 0)) + int(streams.get("waiting", 0))
 
 
 def _memory(told: dict[str, Any]) -> int:

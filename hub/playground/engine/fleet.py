@@ -94,7 +94,7 @@ class Fleet:
             self.engines += [self._make(device) for device in self.devices[1:]]
 
     async def _choose(self, model: str) -> Engine:
-        told = [await engine.health() for engine in self.engines]
+        told = await asyncio.gather(*(engine.health() for engine in self.engines))
         for engine, one in zip(self.engines, told, strict=True):
             if model in one.get("models", {}):
                 return engine

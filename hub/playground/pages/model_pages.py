@@ -11,7 +11,7 @@ from litestar.response import Redirect, Stream, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import Conflict, Invalid
+from hub.errors import Conflict, Invalid, NotFound, Unavailable
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.playground import connections, machine, probe, targets
 from hub.playground.card import blocks
@@ -96,16 +96,13 @@ async def start(request: Ask, workspace: NamedDependency[WorkspaceRef]) -> Templ
 
 
 @post("/{slug:str}/models/unload", needs=Need.ADMIN, name="models:unload")
-async def unload(request: Ask, workspace: NamedDependency[WorkspaceRef]) -> Redirect:
-    """Give the memory of this machine's models back."""
-    where = f"/{workspace.slug}/models"
+async def unload(request: Ask, data: Form, workspace: NamedDependency[WorkspaceRef]) -> Redirect:
+    """Give the memory of one model back, or of all of this machine's."""
+    fleet, where = playground_of(request).fleet, f"/{workspace.slug}/models"
     try:
-        if (fleet := playground_of(request).fleet) is not None:
-            for engine in fleet.engines:
-                await machine.unload(engine)
-    except Conflict as refusal:
+        return go(where, await machine.asked_to_unload(fleet, data.get("model", "")))
+    except (Conflict, NotFound, Unavailable) as refusal:
         return go(where, refusal.sentence, kind="error")
-    return go(where, "Unloaded. The next run on this machine loads its model again.")
 
 
 @get("/{slug:str}/models/built-in", needs=Need.READ, name="models:built-in")

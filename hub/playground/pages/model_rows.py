@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +29,7 @@ Row = dict[str, Any]
 async def everything(db: AsyncSession, playground: Playground, workspace_id: int) -> dict[str, Any]:
     """All that can be run from a workspace, with prices and how quick it has been of late."""
     fleet = playground.fleet
-    found = [await machine.look(engine) for engine in fleet.engines] if fleet else []
+    found = await asyncio.gather(*map(machine.look, fleet.engines if fleet else ()))
     here = machine.together(found)
     speeds = await aliases.speeds(db, workspace_id)
     kept = await connections.listing(db, workspace_id)
@@ -69,7 +70,11 @@ def machine_row(here: Machine | None) -> Row:
 
 def _device_rows(devices: list[str], found: list[Machine]) -> list[Row]:
     return [
-        machine_row(one) | {"device": _said(device), "held": list(one.held)}
+        machine_row(one)
+        | {
+            "device": _said(device),
+            "held": [f"{name} ({_bytes(size)})" for name, size in one.held.items()],
+        }
         for device, one in zip(devices, found, strict=True)
     ]
 
@@ -85,7 +90,7 @@ def local_row(found: Found, here: Machine | None, speeds: Speeds) -> Row:
         "built_in": found.name == BUILTIN_NAME,
         "problem": found.problem,
         "size": _bytes(found.bytes),
-        "held": here is not None and found.name in here.held,
+        "held": _bytes(here.held.get(found.name, 0)) if here else "",
         "context": found.context,
         "speed": _speed(speeds, THIS_MACHINE, found.name),
     }
