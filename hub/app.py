@@ -49,10 +49,13 @@ from hub.playground.relay.calling import Relaying
 from hub.playground.room import open_playground
 from hub.registry import api as registry_api
 from hub.registry import (
+    audit_api,
     catalog,
+    people_api,
     proposals_api,
     releases_api,
     reviewing_api,
+    rules_api,
     scheduled_api,
     talk_api,
 )
@@ -80,8 +83,11 @@ VERSION = version("prompthub")
 LARGEST = 2 * 1024 * 1024
 NOTE_KEY_USE_EVERY = timedelta(seconds=30)
 
-REVIEW = (releases_api, proposals_api, reviewing_api, talk_api, scheduled_api)
-"""REST: what is decided and released."""
+REVIEW = (
+    releases_api, proposals_api, reviewing_api, talk_api, scheduled_api, rules_api, people_api,
+    audit_api,
+)  # fmt: skip
+"""REST: what is decided and released, by whom, and who may."""
 
 
 def create_app(settings: Settings) -> Front:

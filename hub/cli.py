@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from hub import __version__, operating, remote, remote_webhooks
+from hub import __version__, operating, remote, remote_people, remote_rules
 from hub.errors import HubError
 from hub.parts import Parts, open_parts
 from hub.people.keys import SCOPES
@@ -241,8 +241,11 @@ def doctor(data: Path | None) -> None:
     sys.exit(1 if any(finding.level == "error" for finding in findings) else 0)
 
 
-for _command in (*remote.COMMANDS, remote_webhooks.webhooks):
+for _command in remote.COMMANDS:
     prompthub.add_command(_command)
+for _command in remote_rules.COMMANDS:
+    rules.add_command(_command)
+audit.add_command(remote_people.log)
 
 
 def read_settings(**given: Any) -> Settings:
@@ -267,13 +270,9 @@ def _wrong_setting(said: str) -> str:
 
 
 def run(
-    settings: Settings,
-    work: Callable[[Parts], Awaitable[T]],
-    *,
-    makes: bool = False,
-    guest: bool = True,
-    look: bool = False,
-) -> T:
+    settings: Settings, work: Callable[[Parts], Awaitable[T]], *, makes: bool = False,
+    guest: bool = True, look: bool = False,
+) -> T:  # fmt: skip
     """Do `work` with the data folder open; a refusal is a sentence and exit code 1."""
     file = settings.data if settings.database_url else settings.data / "hub.db"
     if not makes and not file.exists():

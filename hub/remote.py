@@ -8,80 +8,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, cast
 
 import click
-import httpx
 
+from hub import remote_people, remote_webhooks
+from hub.remote_ask import Hub, Json, to_hub
 from sdk import command
 
-Json = dict[str, Any]
 SUFFIX = ".prompt.yml"
-TIMEOUT = 60.0
-"""Seconds; a merge waits for the disk."""
-_URL = "prompthub.url"
-
-
-class Hub:
-    """The hub at the other end."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._url, self._key = url.rstrip("/"), key
-
-    def ask(
-        self, method: str, path: str, body: Json | None = None, *, may_miss: bool = False,
-        **query: Any,
-    ) -> Json:  # fmt: skip
-        """One request; a refusal ends the command with the hub's own sentence.
-
-        With `may_miss`, what is not there is an empty answer.
-        """
-        asked = {name: value for name, value in query.items() if value not in (None, "")}
-        headers = {"Authorization": f"Bearer {self._key}"}
-        try:
-            answer = httpx.request(
-                method, f"{self._url}/api/v1/{path}", json=body, params=asked, headers=headers,
-                timeout=TIMEOUT,
-            )  # fmt: skip
-            said = cast("Json", answer.json())
-        except httpx.TimeoutException:
-            raise click.ClickException(
-                f"The hub at {self._url} did not answer in time. Look whether it was done, then "
-                "try again."
-            ) from None
-        except httpx.HTTPError as error:
-            away = f"The hub at {self._url} cannot be reached: {error}."
-            raise click.ClickException(away) from None
-        except ValueError:
-            raise click.ClickException(f"What answers at {self._url} is not a hub.") from None
-        if may_miss and answer.status_code == 404:
-            return {}
-        if answer.is_error:
-            raise click.ClickException(str(said.get("detail") or f"status {answer.status_code}"))
-        return said
-
-
-def _open(context: click.Context, _: click.Parameter, key: str | None) -> Hub:
-    url = context.meta.get(_URL) or "http://127.0.0.1:8321"
-    if not key:
-        raise click.ClickException(
-            "Set PROMPTHUB_KEY to a key, or give --key. Make one on your account page."
-        )
-    return Hub(url, key)
-
-
-def to_hub(command: Any) -> Any:
-    """The two options that say which hub and who asks."""
-    key = click.option(
-        "--key", "hub", envvar="PROMPTHUB_KEY", callback=_open, metavar="KEY",
-        help="Who asks. Default: PROMPTHUB_KEY.",
-    )  # fmt: skip
-    url = click.option(
-        "--url", envvar="PROMPTHUB_URL", is_eager=True, expose_value=False, metavar="URL",
-        callback=lambda context, _, value: context.meta.__setitem__(_URL, value),
-        help="Where the hub is. Default: PROMPTHUB_URL, or http://127.0.0.1:8321.",
-    )  # fmt: skip
-    return url(key(command))
 
 
 @click.command()
@@ -295,6 +229,7 @@ def _for_builds(name: str, says: str) -> click.Command:
 
 COMMANDS = (
     proposals, proposal, propose, approve, merge, release_, close, check, remote_,
+    remote_people.people, remote_people.groups, remote_webhooks.webhooks,
     _for_builds("pull", "Write what a label points at to a lock file, for a build."),
     _for_builds("types", "Write a module with the types of the prompts, for editors."),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hub.remote import Hub, to_hub
+from hub.remote_ask import Hub, to_hub
 
 
 @click.command()
@@ -13,7 +13,7 @@ from hub.remote import Hub, to_hub
 @click.option("--pause", "paused", type=int, metavar="ID", help="Send nothing; keep what happens.")
 @to_hub
 def webhooks(hub: Hub, tested: int | None, resumed: int | None, paused: int | None) -> None:
-    """List webhooks with how they stand; with an administrator's own key."""
+    """List webhooks with how they stand; with an administrator's key for it."""
     for number, state in ((resumed, "active"), (paused, "paused")):
         if number is not None:
             hub.ask("PUT", f"webhooks/{number}", {"state": state})

@@ -239,7 +239,8 @@ class Api(Bench):
             workspace_id=place.id, role=role,
         )  # fmt: skip
         operator = accounts.OPERATOR
-        made = await own_keys.create(db, place, "k", "write", account=account, actor=operator)
+        scope = "admin" if role == "admin" else "write"
+        made = await own_keys.create(db, place, "k", scope, account=account, actor=operator)
         self.tokens[who] = made.token
 
     async def leaves(self, who: str) -> None:

@@ -70,7 +70,10 @@ async def test_every_operation_says_what_it_takes_and_gives(document: Json):
         for code, one in good.items():
             empty = code in ("202", "204") and "content" not in one
             events = "text/event-stream" in one.get("content", {})
-            assert empty or events or shape_of(one["content"]["application/json"]), where
+            kind = "application/json"
+            if path.endswith(".jsonl"):
+                kind = "application/x-ndjson"
+            assert empty or events or shape_of(one["content"][kind]), where
         wrong = [one for code, one in told["responses"].items() if code >= "400"]
         assert wrong, where
         assert all(shape_of(one["content"]["application/problem+json"]) for one in wrong), where

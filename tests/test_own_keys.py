@@ -13,7 +13,7 @@ from hub.front import Front
 from hub.people import accounts, keys, own_keys, workspaces
 from hub.people.accounts import OPERATOR
 from hub.people.models import Account, ApiKey, AuditEntry
-from hub.people.policy import MAY, Actor
+from hub.people.policy import MAY, Actor, Need
 from tests.cast import Browser, Cast
 
 KEYS = "/account/keys"
@@ -67,7 +67,7 @@ async def test_its_scope_can_narrow_it_to_reading(
 
 async def test_the_role_is_that_of_the_moment(hub: Front, ben: Browser, cast: Cast) -> None:
     token, number = await make(ben), cast.account_ids["ben"]
-    for role in ("viewer", "admin", "editor"):
+    for role in ("viewer", "reviewer", "editor"):
         async with hub.state.database.write() as db:
             await workspaces.change_role(db, cast.workspace.id, number, role, actor=OPERATOR)
         actor = await actor_of(hub, token)
@@ -81,6 +81,37 @@ async def test_the_role_is_that_of_the_moment(hub: Front, ben: Browser, cast: Ca
         await workspaces.put_back(db, cast.workspace.id, number, actor=OPERATOR)
         (await db.get_one(Account, number)).disabled_at = accounts.now()
     assert await actor_of(hub, token) is None
+
+
+async def test_administering_takes_a_scope_of_its_own(
+    hub: Front, maria: Browser, cast: Cast
+) -> None:
+    doing = await make(maria, "doing")
+    token = await make(maria, "deciding", scope="admin")
+    found = [await actor_of(hub, one) for one in (doing, token)]
+    assert [one and one.role for one in found] == ["key:own", "admin"]
+    assert MAY["admin"] - MAY["key:own"] == {Need.ADMIN}
+    async with hub.state.database.write() as db:
+        for who, role in (("ben", "admin"), ("maria", "viewer")):
+            id = cast.account_ids[who]
+            await workspaces.change_role(db, cast.workspace.id, id, role, actor=OPERATOR)
+    found = [await actor_of(hub, one) for one in (doing, token)]
+    assert [one and one.role for one in found] == ["viewer", "viewer"]
+    page = await maria.get(KEYS)
+    assert "acts as you, also as an administrator" in page.text
+
+
+async def test_who_administers_nothing_makes_no_such_key(
+    ana: Browser, ben: Browser, maria: Browser
+) -> None:
+    for browser in (ana, ben):
+        form = {"name": "x", "workspace": "clinic", "scope": "admin"}
+        refused = await browser.post_form(KEYS, form)
+        assert refused.status_code == 422
+        assert "Only an administrator" in refused.text
+    app = await maria.post_form("/clinic/settings/keys", {"name": "x", "scope": "admin"})
+    assert app.status_code == 422
+    assert "An app does not administer" in app.text
 
 
 async def test_a_viewer_s_key_saves_nothing(

@@ -125,7 +125,7 @@ async def test_over_rest_and_in_a_terminal(
     async with hub.state.database.write() as db:
         account = await db.get_one(Account, cast.account_ids["maria"])
         made = await own_keys.create(
-            db, cast.workspace, "laptop", "write", account=account, actor=OPERATOR
+            db, cast.workspace, "laptop", "admin", account=account, actor=OPERATOR
         )  # fmt: skip
     hers = {"Authorization": f"Bearer {made.token}"}
     linked = await client.put("/api/v1/remote", headers=hers, json=body)

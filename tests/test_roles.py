@@ -34,6 +34,7 @@ def test_the_table_of_who_may_what():
         "key:write": ["propose", "read", "release", "save"],
         "key:checks": ["check", "read"],
         "key:run": ["read", "run"],
+        "key:own": ["draft", "propose", "read", "release", "review", "save"],
     }
 
 

@@ -39,7 +39,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def app(client: Browser, maria: Browser) -> Browser:
     """A script of Maria's: it may what she may."""
     made = await maria.post_form(
-        "/account/keys", {"name": "script", "workspace": "clinic", "scope": "write"}
+        "/account/keys", {"name": "script", "workspace": "clinic", "scope": "admin"}
     )
     key = re.search(r"ph_\w+", re.search(r'id="new-key">([^<]+)<', made.text)[1])[0]
     client.headers["Authorization"] = f"Bearer {key}"
@@ -111,7 +111,7 @@ def test_from_a_terminal(tmp_path: Path):
         given = {"PROMPTHUB_URL": server.url}
         made = prompthub(
             "key", "create", "--data", str(server.data), "--workspace", "clinic", "--scope",
-            "write", "--as", "maria@example.org",
+            "admin", "--as", "maria@example.org",
         )  # fmt: skip
         key = made.stdout.strip()
         said = prompthub("webhooks", PROMPTHUB_KEY=key, **given)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
 from hub.errors import Conflict, Invalid, NotFound
-from hub.people import audit, rules_store
+from hub.people import audit, guarded, rules_store
 from hub.people.models import Account, Group, GroupMember, Member
 from hub.people.policy import Actor, Need, require
 from hub.people.rules import GroupEdit
@@ -37,6 +37,7 @@ class GroupView(msgspec.Struct, frozen=True):
 async def make(db: AsyncSession, workspace_id: int, name: str, *, actor: Actor) -> Group:
     """A group with nobody in it; no rule can name it yet, so making it needs no approval."""
     require(actor, Need.ADMIN, workspace_id)
+    await guarded.confirm(db, workspace_id, actor)
     name = clean_name(name)
     await _free(db, workspace_id, name)
     count = select(func.count()).where(Group.workspace_id == workspace_id)

@@ -1,7 +1,8 @@
 """API keys: `ph_<id>_<secret and checksum>`; only a SHA-256 is kept.
 
 An app's key is nobody: it has a scope in place of a role. A personal key (`hub.people.own_keys`)
-acts as the person who made it, with their role of that moment; its scope can only narrow that.
+acts as the person who made it, with their role of that moment; its scope can only narrow that:
+`write` is all but an administrator's deeds, which take `admin`.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from hub.people import audit, rules_store
 from hub.people.models import Account, ApiKey, Member, Workspace
 from hub.people.policy import Actor, WorkspaceRef
 
-Scope = Literal["read", "write", "checks", "run"]
-SCOPES: tuple[Scope, ...] = ("read", "write", "checks", "run")
+Scope = Literal["read", "write", "checks", "run", "admin"]
+SCOPES: tuple[Scope, ...] = ("read", "write", "checks", "run", "admin")
+OF_PEOPLE: tuple[Scope, ...] = ("read", "write", "admin")
+"""Of a personal key."""
 REVOKED = "key.revoked"
 TOKEN = re.compile(r"ph_([a-z2-7]{10})_([a-z2-7]{32})([0-9a-f]{8})")
 KEPT = 10_000
@@ -60,7 +63,7 @@ class KeyGrant(msgspec.Struct, frozen=True):
                 kind="person", name=self.owner.name, email=self.owner.email,
                 account_id=self.owner.account_id, key_id=self.key_id,
                 workspace_id=self.workspace.id,
-                role=self.owner.role if self.scope == "write" else "key:read",
+                role=_role(self.scope, self.owner.role),
             )  # fmt: skip
         return Actor(
             kind="key",
@@ -70,6 +73,13 @@ class KeyGrant(msgspec.Struct, frozen=True):
             workspace_id=self.workspace.id,
             role=f"key:{self.scope}",
         )
+
+
+def _role(scope: Scope, role: str) -> str:
+    """What a personal key makes of its owner's role of this moment."""
+    if scope == "write" and role == "admin":
+        return "key:own"
+    return role if scope in ("write", "admin") else "key:read"
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -89,6 +99,11 @@ async def create(
         Invalid: no name, or a scope that does not exist.
         Conflict: the workspace has a working key of that name.
     """
+    if scope == "admin":
+        raise Invalid(
+            "An app does not administer: an administrator makes such a key for themselves, on "
+            "their account page."
+        )
     return await issue(db, workspace, clean_name(name, 80), scope, actor=actor)
 
 
@@ -99,7 +114,8 @@ async def issue(
     """Make a key; `account_id`: whom it acts as, which the caller has checked."""
     if scope not in SCOPES:
         raise Invalid(
-            "A key's scope is read, write (which may also save and release), checks or run."
+            "A key's scope is read, write (which may also save and release), checks or run; a "
+            "person's own may also be admin."
         )
     await _free_the_name(db, workspace, name)
     key_id, token = _mint()

@@ -43,13 +43,10 @@ async def add_person(
     """Add somebody; who has no password yet gets a link, shown this once."""
     try:
         async with database.write() as db:
-            account, made = await appointing.add(
+            one = await appointing.invite(
                 db, workspace, data.get("email", ""), data.get("name", ""), data.get("role", ""),
                 actor=actor,
             )  # fmt: skip
-            token = None
-            if account.password_hash is None:
-                token = await workspaces.invite(db, workspace.id, account.id, actor=actor)
     except HubError as refusal:
         async with database.read() as db:
             more: dict[str, Any] = {
@@ -59,8 +56,8 @@ async def add_person(
             }
             return await _people_page(request, db, workspace, **more)
     async with database.read() as db:
-        shown: dict[str, Any] = {"added": account, "link": _link(request, token)}
-        return await _people_page(request, db, workspace, waits=not made.accepted, **shown)
+        shown: dict[str, Any] = {"added": one.account, "link": _link(request, one.token)}
+        return await _people_page(request, db, workspace, waits=not one.made.accepted, **shown)
 
 
 @post("/{slug:str}/settings/people/{account_id:int}/role", needs=Need.ADMIN, name="settings:role")
@@ -118,7 +115,7 @@ async def make_link(
     db: NamedDependency[AsyncSession],
 ) -> Template:
     """A new sign-in link for a member, shown this once."""
-    token = await workspaces.invite(db, workspace.id, account_id, actor=actor)
+    token = await appointing.link(db, workspace.id, account_id, actor=actor)
     account = await workspaces.account_of(db, workspace.id, account_id)
     return await _people_page(request, db, workspace, added=account, link=_link(request, token))
 

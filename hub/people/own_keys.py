@@ -24,10 +24,12 @@ async def create(
     """
     if actor.kind != "operator" and (actor.account_id != account.id or actor.key_id is not None):
         raise Forbidden("Everybody makes their own personal keys, signed in with the browser.")
-    if scope in ("checks", "run"):
+    if scope in keys.SCOPES and scope not in keys.OF_PEOPLE:
         raise Invalid("Only an app's key can do that. A personal key reads, or does what you may.")
-    if await db.get(Member, (workspace.id, account.id)) is None:
+    if (member := await db.get(Member, (workspace.id, account.id))) is None:
         raise NotFound(f"{account.email} is not a member of that workspace.")
+    if scope == "admin" and member.role != "admin":
+        raise Invalid("Only an administrator of that workspace can have a key for administering.")
     name = f"{keys.clean_name(name, 40)} – {account.name[:36]}"
     made = await keys.issue(db, workspace, name, scope, actor=actor, account_id=account.id)
     await rules_store.bump(db, workspace.id)

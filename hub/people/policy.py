@@ -54,6 +54,8 @@ MAY: dict[str, frozenset[Need]] = {
     "key:checks": frozenset({Need.READ, Need.CHECK}),
     # It spends money, and nothing else needs to.
     "key:run": frozenset({Need.READ, Need.RUN}),
+    # A person's own key that is not for administering, of somebody who is an administrator.
+    "key:own": _TALK | {Need.DRAFT, Need.SAVE, Need.RELEASE},
     # The operator at the machine's own command line.
     "operator": frozenset(Need),
 }
@@ -85,6 +87,7 @@ DEED: dict[Need, str] = {
 KEY_DEEDS = {
     "key:read": "read", "key:write": "read, propose, save and release",
     "key:checks": "read and post checks", "key:run": "read and run prompts",
+    "key:own": "propose, review, save and release",
 }  # fmt: skip
 
 
@@ -143,6 +146,8 @@ def require(actor: Actor, need: Need, workspace_id: int) -> None:
             way = (
                 "A word on a proposal is a person's: use a key of your own, from your account page."
             )
+        if need is Need.ADMIN:
+            way = "An administrator makes a key for administering on their account page."
         raise Forbidden(f"This key may only {KEY_DEEDS[actor.role]}; it cannot {DEED[need]}. {way}")
     raise Forbidden(
         f"You are {_article(actor.role)} here and cannot {DEED[need]}. "

@@ -7,6 +7,7 @@ or an administrator (`hub.people.appointing`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import now
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.outbox import announce
-from hub.people import audit, groups, rules_store, workspaces
+from hub.people import audit, groups, guarded, rules_store, workspaces
 from hub.people.models import Group, Member, PolicyChange, Workspace
 from hub.people.policy import Actor, Need, require
 from hub.people.rules import GroupEdit, Kept, Policy, RoleEdit
@@ -112,6 +113,16 @@ async def decline(db: AsyncSession, workspace_id: int, change_id: int, *, actor:
     await rules_store.bump(db, workspace_id)
 
 
+async def make_group(
+    db: AsyncSession, workspace_id: int, name: str, members: Collection[int], *, actor: Actor
+) -> Group:
+    """A new group with these people in it."""
+    made = await groups.make(db, workspace_id, name, actor=actor)
+    edit = GroupEdit(group_id=made.id, add=tuple(members))
+    await edit_group(db, workspace_id, edit, actor=actor)
+    return made
+
+
 async def edit_group(
     db: AsyncSession, workspace_id: int, edit: GroupEdit, *, actor: Actor, why: str = ""
 ) -> Outcome:
@@ -155,8 +166,7 @@ async def _begin(db: AsyncSession, workspace_id: int, actor: Actor) -> Loaded:
     await db.execute(
         select(Workspace.id).where(Workspace.id == workspace_id).with_for_update(key_share=True)
     )
-    if actor.kind != "operator" and actor.account_id not in await _admins(db, workspace_id):
-        raise Forbidden("You are no administrator here any more. Another one can do this.")
+    await guarded.confirm(db, workspace_id, actor)
     return await rules_store.read(db, workspace_id)
 
 

@@ -100,9 +100,10 @@ async def make_group(
     """A new group, with whoever was ticked."""
     try:
         async with database.write() as db:
-            made = await group_store.make(db, workspace.id, data.get("name", ""), actor=actor)
-            edit = GroupEdit(group_id=made.id, add=tuple(_people(data)))
-            await policy_changes.edit_group(db, workspace.id, edit, actor=actor)
+            name = data.get("name", "")
+            made = await policy_changes.make_group(
+                db, workspace.id, name, _people(data), actor=actor
+            )
     except (Invalid, Conflict) as refusal:
         async with database.read() as db:
             return await _groups_page(request, db, workspace, typed=data, wrong=refusal.sentence)

@@ -149,6 +149,7 @@ async def add(
         Conflict: they are a member already, or were invited elsewhere and never came.
         NeedsAgreement: another administrator has to agree to that role.
     """
+    await guarded.confirm(db, workspace.id, actor)
     role = check_role(role)
     email = accounts.clean_email(email)
     account = await accounts.find(db, email)
@@ -156,7 +157,7 @@ async def add(
         account = await accounts.create(db, email, name or email.partition("@")[0], actor=actor)
     elif await db.get(Member, (workspace.id, account.id)) is not None:
         raise Conflict(f"{email} is here already; change the role in the table below.")
-    elif account.password_hash is None and not await may_link(db, actor, account.id):
+    elif account.password_hash is None and not await guarded.may_link(db, actor, account.id):
         # Whoever invited them first holds a link that would open this workspace too.
         raise Conflict(
             f"{email} was invited to another workspace and has not signed in yet. "
@@ -168,47 +169,9 @@ async def add(
     return account
 
 
-async def may_link(db: AsyncSession, actor: Actor, account_id: int) -> bool:
-    """Whether `actor` may make a sign-in link for somebody: only if it opens no workspace that is
-    not theirs to administer. Otherwise one workspace's administrator could enter another's."""
-    if actor.kind == "operator":
-        return True
-    theirs = select(Member.workspace_id).where(Member.account_id == account_id)
-    mine = select(Member.workspace_id).where(
-        Member.account_id == actor.account_id, Member.role == "admin"
-    )
-    beyond = theirs.where(Member.workspace_id.not_in(mine)).limit(1)
-    return (await db.scalar(beyond)) is None
-
-
 async def account_of(db: AsyncSession, workspace_id: int, account_id: int) -> Account:
-    """A member's account.
-
-    Raises:
-        NotFound: nobody with that id is a member here.
-    """
-    return (await _member(db, workspace_id, account_id))[1]
-
-
-async def invite(db: AsyncSession, workspace_id: int, account_id: int, *, actor: Actor) -> str:
-    """The token of a new sign-in link for a member.
-
-    Raises:
-        Forbidden: it would open workspaces of others, or be somebody whose word is guarded.
-    """
-    member, account = await _member(db, workspace_id, account_id)
-    if not await may_link(db, actor, account_id):
-        raise Forbidden(
-            f"{account.name} also belongs to a workspace that you do not administer, so a link "
-            "from here would open that one too. Ask the operator of this hub for it."
-        )
-    if account.password_hash is not None and await guarded.keeps_word(db, member, actor):
-        raise Forbidden(
-            f"{account.name}'s word counts here and the rules are guarded, so nobody else gets a "
-            "link that signs in as them. Ask the operator of this hub: `prompthub user link`."
-        )
-    audit.record(db, actor, "account.invited", account.email, workspace_id)
-    return await accounts.make_link(db, account)
+    """A member's account; NotFound, if they are none."""
+    return (await member_of(db, workspace_id, account_id))[1]
 
 
 async def change_role(
@@ -217,8 +180,9 @@ async def change_role(
 ) -> str:  # fmt: skip
     """Give a member another role; returns their name. `agreed`: those who guard the rules did;
     else NeedsAgreement."""
+    await guarded.confirm(db, workspace_id, actor)
     role = check_role(role)
-    member, account = await _member(db, workspace_id, account_id)
+    member, account = await member_of(db, workspace_id, account_id)
     if member.role == role:
         return account.name
     raises = ROLES.index(role) > ROLES.index(check_role(member.role))
@@ -236,7 +200,8 @@ async def change_role(
 
 async def remove(db: AsyncSession, workspace_id: int, account_id: int, *, actor: Actor) -> str:
     """Take a member out; what they saved stays. Returns their name."""
-    member, account = await _member(db, workspace_id, account_id)
+    await guarded.confirm(db, workspace_id, actor)
+    member, account = await member_of(db, workspace_id, account_id)
     await _keep_an_admin(db, member)
     await db.delete(member)
     detail = {"role": member.role, "account": account_id}
@@ -251,6 +216,7 @@ async def put_back(db: AsyncSession, workspace_id: int, account_id: int, *, acto
     Raises:
         NotFound: nobody with that id was removed from here.
     """
+    await guarded.confirm(db, workspace_id, actor)
     account = await db.get(Account, account_id)
     removed = select(AuditEntry).where(
         AuditEntry.workspace_id == workspace_id, AuditEntry.action == "member.removed"
@@ -276,7 +242,12 @@ async def _join(
         raise guarded.NeedsAgreement
 
 
-async def _member(db: AsyncSession, workspace_id: int, account_id: int) -> tuple[Member, Account]:
+async def member_of(db: AsyncSession, workspace_id: int, account_id: int) -> tuple[Member, Account]:
+    """A member with their account.
+
+    Raises:
+        NotFound: nobody with that id is a member here.
+    """
     query = (
         select(Member, Account)
         .join(Account, Account.id == Member.account_id)

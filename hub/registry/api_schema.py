@@ -29,6 +29,7 @@ WHY = {
     422: "What was sent cannot be used; the sentence says why.",
     503: "Something the hub leans on is down. Nothing was lost; try again.",
 }
+LINES = "application/x-ndjson"
 READS = (400, 401, 404, 422)
 WRITES = (400, 401, 403, 404, 409, 413, 422, 503)
 
@@ -55,11 +56,12 @@ def described(
     status: int = 200,
     errors: tuple[int, ...] = READS,
     said: str = "Done.",
+    kind: str = "application/json",
 ) -> type[Operation]:
     """What a route takes and gives, to be its `operation_class`; no answer: an empty one."""
 
     taken = None if body is None else {"application/json": media(body)}
-    good = None if answer is None else {"application/json": media(answer)}
+    good = None if answer is None else {kind: media(answer)}
     wrong = {"application/problem+json": media(bodies.Problem)}
 
     @dataclass

@@ -202,10 +202,3 @@ class MadeOut(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     created: bool
     url: str
-
-
-class PolicyOut(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules in force: as people read them, and as they are kept."""
-
-    sentences: list[str]
-    policy: dict[str, Any]

@@ -5,7 +5,7 @@ An app's key may propose; what is decided about a proposal is in `reviewing_api`
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
@@ -13,13 +13,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, RawBody
 
 from hub.db import Database
-from hub.people import rules_store
 from hub.people.policy import Need
-from hub.people.rules import sentences
 from hub.registry import proposal_bodies as given
 from hub.registry.api import Db, Place, Who
 from hub.registry.api_parts import Ask, as_json, publisher_of, request_id
-from hub.registry.api_schema import READS, WRITES, described
+from hub.registry.api_schema import WRITES, described
 from hub.registry.bodies import decode
 from hub.registry.diff_bodies import ProposalDiff, item_diff
 from hub.registry.proposal_parts import answer, line, members_of, wanted_of
@@ -140,20 +138,6 @@ async def revise(
     return _made(request, workspace.slug, made)
 
 
-@get(
-    "/api/v1/policy", needs=Need.READ, name="api:policy", include_in_schema=True,
-    operation_id="getPolicy", summary="The rules of review", tags=["proposals"],
-    operation_class=described(given.PolicyOut, errors=READS),
-)  # fmt: skip
-async def get_policy(db: Db, workspace: Place) -> Response[bytes]:
-    """In sentences, and as they are kept."""
-    loaded = await rules_store.read(db, workspace.id)
-    said = sentences(loaded.policy, loaded.groups, loaded.people)
-    kept = cast("dict[str, Any]", msgspec.to_builtins(loaded.policy))
-    kept.pop("edits", None)
-    return as_json(given.PolicyOut(sentences=said, policy=kept))
-
-
 def _made(request: Ask, slug: str, made: Made) -> Response[bytes]:
     url = f"{request.app.state.settings.url}/{slug}/proposals/{made.number}"
     body = given.MadeOut(
@@ -167,4 +151,4 @@ def _made(request: Ask, slug: str, made: Made) -> Response[bytes]:
     )  # fmt: skip
 
 
-ROUTES = [list_proposals, propose, get_proposal, diff_proposal, revise, get_policy]
+ROUTES = [list_proposals, propose, get_proposal, diff_proposal, revise]

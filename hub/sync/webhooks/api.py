@@ -1,4 +1,4 @@
-"""Webhooks over REST, with an administrator's own key."""
+"""Webhooks over REST, with an administrator's own key for administering."""
 
 from __future__ import annotations
 

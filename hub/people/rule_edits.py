@@ -1,0 +1,133 @@
+"""One rule added, changed or taken out, for doors that name it instead of sending them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.errors import Conflict, Invalid, NotFound
+from hub.people import policy_changes, rules_store
+from hub.people.models import Account, Group, Member
+from hub.people.policy import Actor
+from hub.people.policy_changes import Outcome
+from hub.people.rules import Policy, Rule
+from hub.people.rules.words import ROLES, about
+
+Place = tuple[str, str, str]
+"""What there is one rule for: its kind, the folder, the label."""
+
+
+async def add(
+    db: AsyncSession, workspace_id: int, rule: Rule, *, why: str, actor: Actor
+) -> Outcome:
+    """Raises:
+    Conflict: there is a rule about the same.
+    """
+    loaded = await rules_store.read(db, workspace_id)
+    if _at(loaded.policy, rule.place) is not None:
+        raise Conflict(f"There is a rule about this already ({about(rule)}). Change it instead.")
+    rules = (*loaded.policy.rules, rule)
+    return await _propose(db, workspace_id, loaded, rules, why=why, actor=actor)
+
+
+async def change(
+    db: AsyncSession, workspace_id: int, rule: Rule, *, why: str, actor: Actor
+) -> Outcome:
+    """Put `rule` in the place of the one about the same.
+
+    Raises:
+        NotFound: there is none.
+    """
+    loaded = await rules_store.read(db, workspace_id)
+    old = _find(loaded.policy, rule.place)
+    rules = tuple(rule if one is old else one for one in loaded.policy.rules)
+    return await _propose(db, workspace_id, loaded, rules, why=why, actor=actor)
+
+
+async def remove(
+    db: AsyncSession, workspace_id: int, place: Place, *, why: str, actor: Actor
+) -> Outcome:
+    """Raises:
+    NotFound: there is no such rule.
+    """
+    loaded = await rules_store.read(db, workspace_id)
+    old = _find(loaded.policy, place)
+    rules = tuple(one for one in loaded.policy.rules if one is not old)
+    return await _propose(db, workspace_id, loaded, rules, why=why, actor=actor)
+
+
+async def whom(db: AsyncSession, workspace_id: int, said: Sequence[str]) -> tuple[str, ...]:
+    """Who a rule shall name, as it is kept: `reviewers` and `administrators` are roles, what has
+    an @ is a member's address, `group:7` and the like stay, all else is the name of a group.
+
+    Raises:
+        Invalid: nobody is called so.
+    """
+    kept = [await _one(db, workspace_id, word.strip()) for word in said]
+    return tuple(dict.fromkeys(kept))
+
+
+async def members(db: AsyncSession, workspace_id: int, emails: Sequence[str]) -> tuple[int, ...]:
+    """The accounts of members with these addresses.
+
+    Raises:
+        Invalid: one of them is no member.
+    """
+    return tuple([await _member(db, workspace_id, email) for email in emails])
+
+
+async def _one(db: AsyncSession, workspace_id: int, word: str) -> str:
+    roles = {said: role for role, said in ROLES.items()}
+    if word.casefold() in roles:
+        return roles[word.casefold()]
+    if word.partition(":")[0] in ("role", "group", "person"):
+        return word  # the rule itself says whether it can be kept
+    if "@" in word:
+        return f"person:{await _member(db, workspace_id, word)}"
+    query = select(Group.id, Group.name).where(Group.workspace_id == workspace_id)
+    for number, name in await db.execute(query):
+        if name.casefold() == word.casefold():
+            return f"group:{number}"
+    raise Invalid(
+        f"“{word[:80]}” is nobody a rule can name. Write reviewers, administrators, the name of a "
+        "group, or the e-mail address of a member."
+    )
+
+
+async def _member(db: AsyncSession, workspace_id: int, email: str) -> int:
+    query = (
+        select(Account.id)
+        .join(Member, Member.account_id == Account.id)
+        .where(
+            Member.workspace_id == workspace_id,
+            func.lower(Account.email) == email.strip().lower(),
+        )
+    )
+    if (found := await db.scalar(query)) is None:
+        raise Invalid(f"{email[:100]} is not a member of this workspace.")
+    return found
+
+
+def _find(policy: Policy, place: Place) -> Rule:
+    if (found := _at(policy, place)) is None:
+        kind, folder, label = place
+        what = f"moving {label or 'any label'}" if kind == "release" else "changes"
+        where = f"under {folder}/" if folder else "anywhere"
+        raise NotFound(f"There is no rule about {what} {where} here.")
+    return found
+
+
+def _at(policy: Policy, place: Place) -> Rule | None:
+    return next((one for one in policy.rules if one.place == place), None)
+
+
+async def _propose(
+    db: AsyncSession, workspace_id: int, loaded: rules_store.Loaded, rules: tuple[Rule, ...], *,
+    why: str, actor: Actor,
+) -> Outcome:  # fmt: skip
+    policy = Policy(rules=rules, change_needs=loaded.policy.change_needs)
+    return await policy_changes.propose(
+        db, workspace_id, policy, base_id=loaded.policy_id, why=why, actor=actor
+    )
