@@ -15,18 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from hub.db import Database, now
 from hub.errors import HubError
 from hub.people import rules_store
-from hub.people.models import Account, GroupMember, Member
+from hub.people.models import Account, Group, GroupMember, Member
 from hub.people.rules import Rule
-from hub.registry.models import LabelMove
+from hub.registry.asks import Saved
+from hub.registry.models import LabelMove, Prompt
 from hub.registry.review import proposals
 from hub.registry.review.models import Merge
 from tests.bench_of_review import Bench, create, make_bench
 from tests.cast import on_both_engines
+from tests.governing import remove, set_group, set_role, set_rules
 from tests.over_doors import DOORS
 from tests.racing import Watch, soon
 from tests.rest_door import Api, Refused, refused
@@ -50,33 +52,39 @@ def doors_of(bench: Api, turn: int) -> tuple[Api, Api]:
 # --- what is done while somebody merges ----------------------------------------------------------
 
 
-async def tighten(bench: Bench, _: proposals.Made) -> None:
-    await bench.rule(Rule(kind="change", folder="clinical", approvals=2))
+async def tighten(bench: Api, _: proposals.Made) -> None:
+    await set_rules(bench, "maria", Rule(kind="change", folder="clinical", approvals=2))
 
 
-async def others_count(bench: Bench, _: proposals.Made) -> None:
-    await bench.rule(Rule(kind="change", folder="clinical", who=("role:admin",)))
+async def others_count(bench: Api, _: proposals.Made) -> None:
+    await set_rules(bench, "maria", Rule(kind="change", folder="clinical", who=("role:admin",)))
 
 
-async def out_of_group(bench: Bench, _: proposals.Made) -> None:
-    await _now(bench, delete(GroupMember))
+async def out_of_group(bench: Api, _: proposals.Made) -> None:
+    async with bench.database.read() as db:
+        here = Group.workspace_id == bench.workspace.id
+        (group,) = await db.scalars(select(Group.id).where(here))
+    await set_group(bench, "maria", group)
 
 
-async def demote(bench: Bench, _: proposals.Made) -> None:
-    await bench.set_role("ben", "viewer")
+async def demote(bench: Api, _: proposals.Made) -> None:
+    await set_role(bench, "maria", "ben", "viewer")
 
 
-async def leave(bench: Bench, _: proposals.Made) -> None:
-    await _now(bench, delete(Member).where(Member.account_id == bench.ben.account_id))
+async def leave(bench: Api, _: proposals.Made) -> None:
+    await remove(bench, "maria", "ben")
 
 
 async def disable(bench: Bench, _: proposals.Made) -> None:
-    mine = Account.id == bench.ben.account_id
-    await _now(bench, update(Account).where(mine).values(disabled_at=now()))
+    """By no door: an operator's deed in the tables."""
+    async with bench.database.write() as db:
+        mine = Account.id == bench.ben.account_id
+        await db.execute(update(Account).where(mine).values(disabled_at=now()))
+        await rules_store.bump(db, bench.workspace.id)
 
 
-async def demote_merger(bench: Bench, _: proposals.Made) -> None:
-    await bench.set_role("dora", "viewer")
+async def demote_merger(bench: Api, _: proposals.Made) -> None:
+    await set_role(bench, "maria", "dora", "viewer")
 
 
 async def withdraw(bench: Any, made: proposals.Made) -> None:
@@ -99,30 +107,24 @@ async def revise(bench: Bench, made: proposals.Made) -> None:
     await bench.revise(made.number, create(f"clinical/p{made.number}", "Evil"))
 
 
-async def _now(bench: Bench, statement: Any) -> None:
-    async with bench.database.write() as db:
-        await db.execute(statement)
-        await rules_store.bump(db, bench.workspace.id)
-
-
-async def ready(bench: Bench, group: int) -> None:
-    """As it was before the last round."""
+async def ready(bench: Bench, *who: str) -> None:
+    """As it was before the last round; `who` counts, besides administrators."""
+    group = next((int(one[6:]) for one in who if one.startswith("group:")), 0)
     ben = bench.ben.account_id or 0
     async with bench.database.write() as db:
         await db.execute(update(Account).values(disabled_at=None))
         if await db.get(Member, (bench.workspace.id, ben)) is None:
             row = {"workspace_id": bench.workspace.id, "account_id": ben, "role": "viewer"}
             db.add(Member(**row, created_at=now()))
-        if await db.get(GroupMember, (group, ben)) is None:
+        if group and await db.get(GroupMember, (group, ben)) is None:
             db.add(GroupMember(group_id=group, account_id=ben))
     await bench.set_role("ben", "reviewer")
     await bench.set_role("dora", "reviewer")
-    who = (f"group:{group}", "role:admin")
-    await bench.rule(Rule(kind="change", folder="clinical", who=who))
+    await bench.rule(Rule(kind="change", folder="clinical", who=(*who, "role:admin")))
 
 
 DEEDS: list[Deed] = [
-    tighten, others_count, out_of_group, leave, disable, demote_merger, withdraw, decline,
+    tighten, others_count, out_of_group, demote, leave, disable, demote_merger, withdraw, decline,
     ask_for_change, take_back, revise,
 ]  # fmt: skip
 
@@ -134,9 +136,10 @@ async def test_what_was_done_before_a_merge_counts(
     bench: Api, deed: Deed, monkeypatch: pytest.MonkeyPatch
 ):
     group, watch, won = await bench.group("Leads", "ben"), Watch(monkeypatch), 0
+    who = "role:reviewer" if deed is demote else f"group:{group}"
     for turn in range(1, ROUNDS + 1):
         door, other_door = doors_of(bench, turn)
-        await ready(bench, group)
+        await ready(bench, who)
         made = await bench.propose(create(f"clinical/p{turn}", "One"))
         await door.review(made, "ben")
         watch.start()
@@ -153,7 +156,7 @@ async def test_what_was_done_before_a_merge_counts(
             assert not isinstance(other, Exception)
             assert await bench.state(turn) != "merged"
     print(f"{deed.__name__}: {won} of {ROUNDS} merged first, none afterwards")
-    await ready(bench, group)
+    await ready(bench, who)
     await bench.assert_rebuilds()
 
 
@@ -256,11 +259,22 @@ async def test_a_direct_save_and_the_rule_that_forbids_it(
         by_form, by_rest = bench.form("ana", "new", **fields), bench.save(name, "Evil")
         save, other = (by_form, by_rest) if turn % 2 else (by_rest, by_form)
         other.close()
-        saved, _ = await all_of(soon(save), watch.deed(bench.rule(rule)))
-        if isinstance(saved, Exception):
-            assert isinstance(saved, Refused), saved
-        else:
+        ruling = set_rules(doors_of(bench, turn)[1], "maria", rule)
+        saved, ruled = await all_of(soon(save), watch.deed(ruling))
+        assert ruled is None, ruled
+        assert saved is None or isinstance(saved, Refused | Saved), saved
+        if await there(bench, name):
             assert watch.began[0] <= watch.done
+
+
+async def there(bench: Bench, name: str) -> bool:
+    async with bench.database.read() as db:
+        here = (Prompt.workspace_id == bench.workspace.id, Prompt.name == name)
+        return await db.scalar(select(Prompt.id).where(*here)) is not None
+
+
+async def tighten_below(bench: Bench, _: proposals.Made) -> None:
+    await bench.rule(Rule(kind="change", folder="clinical", approvals=2))
 
 
 @pytest.fixture
@@ -271,11 +285,11 @@ async def below(database: Database, tmp_path: Path) -> Bench:
 @on_both_engines
 async def test_a_merge_under_way_and_everything_at_once(below: Bench):
     group = await below.group("Leads", "ben")
-    await ready(below, group)
+    await ready(below, f"group:{group}")
     made = await below.propose(create("clinical/p1", "One"))
     await below.review(made, "ben")
     jobs = [soon(below.merge(made, by=who)) for who in ("dora", "maria", "ben")]
-    deeds = (tighten, out_of_group, take_back, ask_for_change, revise)
+    deeds = (tighten_below, take_back, ask_for_change, revise)
     done = await all_of(*jobs, *(soon(deed(below, made)) for deed in deeds))
     for one in done:
         assert not isinstance(one, Exception) or isinstance(one, HubError), one
