@@ -198,7 +198,7 @@ def _mcp_parts(state: State) -> McpParts:
 
 def _lend_to_pages(state: State, settings: Settings) -> None:
     """What the pages of one room need of another, which they may not import."""
-    state.relaying = Relaying(state.playground)
+    state.relaying = Relaying(state.playground, lambda *read: state.carrier.readers.note(*read))
     state.backoff = Backoff()
     state.make_repository = partial(_make_repository, settings)
     state.labels_in_use, state.rule_words = labels_in_use, rule_words

@@ -17,6 +17,7 @@ from hub.registry.record import VersionView
 Json = dict[str, Any]
 MOST_SUGGESTED = 100
 _EITHER = ("yes", "no")
+PICTURE = "The picture itself, as data:image/png;base64,…"
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +38,12 @@ class Filling:
     def arguments(self, view: VersionView) -> list[Argument]:
         """In the order of their use."""
         return [
-            Argument(name=one.name, help=one.help, required=one.required)
+            Argument(
+                name=one.name, required=one.required,
+                help=f"{one.help} {PICTURE}".strip() if one.control == "image" else one.help,
+            )
             for one in fields_of(view.tree)
-        ]
+        ]  # fmt: skip
 
     async def typed(self, view: VersionView, typed: Mapping[str, str]) -> Json:
         """The request of a chat with values as people write them.
@@ -48,13 +52,15 @@ class Filling:
             Invalid: a value cannot be read, is not known or is missing; the sentence says which.
         """
         fields = fields_of(view.tree)
-        if any(one.control == "image" and typed.get(one.name) for one in fields):
-            raise Invalid("Pictures cannot be given here; leave them out, or use another door.")
-        values, wrong = read(fields, typed)
+        _no_others(fields, typed)
+        images = [one.name for one in fields if one.control == "image" and typed.get(one.name)]
+        for name in images:
+            if not typed[name].startswith("data:"):
+                raise Invalid(f"{name}: {PICTURE} Nothing is fetched from an address here.")
+        values, wrong = read([one for one in fields if one.control != "image"], typed)
         for name, sentence in wrong.items():
             raise Invalid(f"{name}: {sentence}")
-        _no_others(fields, typed)
-        return await self.request(view, values)
+        return await self.request(view, values | {name: typed[name] for name in images})
 
     async def given(self, view: VersionView, given: Mapping[str, Any]) -> Json:
         """The same with values as JSON; a text stands for a number or a list where one is due.

@@ -17,6 +17,8 @@ from hub.registry.models import Label, Prompt
 
 MOST_LINES = 100
 MOST_ROWS = 20_000
+ASKS = "asks"
+"""The state of what does not follow changes: nobody can say that it is behind."""
 IN_STEP = timedelta(seconds=90)
 """Programs in step say so every minute, give or take."""
 
@@ -46,6 +48,9 @@ class Line(msgspec.Struct, kw_only=True):
     """How long the one furthest behind has been out of step; None: all are in step."""
     seen_at: datetime
     servings: list[Serving] = []
+    asks: bool = False
+    """Another tool's client, which the hub sees when it asks, and of whose processes it knows no
+    number."""
     sources: list[str] = []
     """Where versions come from that are not from the hub: `snapshot`, `bundled`, `default`."""
 
@@ -161,6 +166,7 @@ def _line(
         now = live.get(label)
         _add(servings, [use for use, _ in pairs], now.versions if now else ())
     line.servings = sorted(servings.values(), key=lambda one: -one.version)
+    line.asks = all(caller.state == ASKS for _, caller in told)
     line.behind = max((_behind(caller, at) for _, caller in alive), default=None) or None
     line.sources = sorted({use.source for use, _ in told} - {"stream", "poll", "hub", ""})
     return line
@@ -185,6 +191,8 @@ def _add(servings: dict[int, Serving], uses: list[CallerUse], live: tuple[int, .
 
 
 def _behind(caller: Caller, at: datetime) -> timedelta:
+    if caller.state == ASKS:
+        return timedelta(0)
     silent = at - caller.seen_at
     out = timedelta(seconds=caller.age) + silent
     if caller.state in {"live", "polling"} and out <= IN_STEP:

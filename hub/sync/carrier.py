@@ -26,6 +26,7 @@ from hub.sync import pointers, usage
 from hub.sync.delivery import Served
 from hub.sync.filters import Filter
 from hub.sync.picture import Picture
+from hub.sync.readers import Readers
 from hub.sync.snapshot import Snapshots
 from hub.sync.stream import Stream, Streams
 from hub.sync.usage import Inbox
@@ -47,6 +48,7 @@ class Carrier:
         self.snapshots = Snapshots()
         self.streams = Streams()
         self.inbox = Inbox(database)
+        self.readers = Readers(self.inbox)
         self._database = database
         self._keys = keys
         self._served = served
@@ -232,7 +234,7 @@ class Carrier:
         watch = self._look() if self._database.sqlite else self._listen()
         return [
             watch, self._follow(), self._write_down(), self._tidy(), self.streams.beat(),
-            self.inbox.run(),
+            self.inbox.run(), self.readers.run(),
         ]  # fmt: skip
 
     @asynccontextmanager
@@ -252,6 +254,7 @@ class Carrier:
         finally:
             restore()
             self.streams.goodbye()
+            self.readers.hand_on()
             await self.inbox.write()
 
 

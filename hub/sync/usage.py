@@ -62,7 +62,9 @@ class Report(msgspec.Struct, frozen=True):
     schema: int = 1
     environment: Word = ""
     sdk: Word = ""
-    state: Literal["boot", "live", "retry", "polling", "stale", "refused", "closed"] = "live"
+    state: Literal["boot", "live", "retry", "polling", "stale", "refused", "closed", "asks"] = (
+        "live"
+    )
     epoch: Annotated[str, Meta(max_length=32)] = ""
     revision: Count = 0
     age: Annotated[float, Meta(ge=0, le=1e12)] = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +37,7 @@ COUNTED = 512
 TIDY_EVERY = 500
 """Calls between two looks at what is old."""
 Json = dict[str, Any]
+Noted = Callable[[str, Actor, WorkspaceRef, VersionView, Iterable[str]], None]
 
 
 @dataclass(slots=True)
@@ -75,13 +76,16 @@ class Prepared(msgspec.Struct, frozen=True):
     request: Json
     target: Endpoint | Route
     fits: Fits
+    passed: list[str]
+    """The variables that came with it."""
 
 
 class Relaying:
     """What calls have in common, in this process."""
 
-    def __init__(self, playground: Playground) -> None:
-        self._playground = playground
+    def __init__(self, playground: Playground, noted: Noted) -> None:
+        """`noted`: told of each call, so that pages show who uses a prompt."""
+        self._playground, self._noted = playground, noted
         self._filling = Filling(playground.database, playground.renderer)
         self._held = Held()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,8 +118,9 @@ class Relaying:
             target = await self._target(db, workspace.id, model)
         size = sum(len(str(one.get("content") or "")) for one in request["messages"])
         return Prepared(
-            view, request, target, await aside(size, lambda: fits(target, request, limits))
-        )
+            view, request, target, await aside(size, lambda: fits(target, request, limits)),
+            sorted(asked.variables),
+        )  # fmt: skip
 
     @asynccontextmanager
     async def call(
@@ -134,6 +139,7 @@ class Relaying:
         except BaseException:
             self._held.give_back(key_id)
             raise
+        self._noted("OpenAI client", actor, workspace, one.view, one.passed)
         call = Relayed(_nobody, cut_at=one.fits.cut_at)
         task = call.task = asyncio.create_task(self._perform(call, one, note, workspace.id, key_id))
         self._tasks.add(task)

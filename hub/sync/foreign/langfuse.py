@@ -33,6 +33,7 @@ from hub.sync.foreign.langfuse_list import MOST, Asked, listed
 from hub.sync.foreign.langfuse_shape import CreatePrompt, UpdateLabels, prompt_out
 from hub.sync.foreign.langfuse_write import Desk
 from hub.sync.formats.slugs import name_for
+from hub.sync.readers import readers_of
 
 Data = NamedDependency[Database]
 LIVE = "production"
@@ -62,7 +63,7 @@ async def list_prompts(
 
 @get("/v2/prompts/{name:path}", needs=Need.READ, name="langfuse:prompt")
 async def get_prompt(
-    db: Db, workspace: Place, name: FromPath[str],
+    request: Ask, db: Db, actor: Who, workspace: Place, name: FromPath[str],
     version: Annotated[int | None, QueryParameter(ge=1, le=2**31 - 1)] = None,
     label: FromQuery[str | None] = None, resolve: FromQuery[bool] = True,
 ) -> Response[bytes]:  # fmt: skip
@@ -72,7 +73,10 @@ async def get_prompt(
     asked = name.removeprefix("/")
     if not names.is_name(asked):
         asked = name_for(asked.split("/"))
-    return as_json(prompt_out(await view_of(db, workspace, asked, version, label), resolve=resolve))
+    view = await view_of(db, workspace, asked, version, label)
+    said = prompt_out(view, resolve=resolve)
+    readers_of(request).note("Langfuse client", actor, workspace, view)
+    return as_json(said)
 
 
 @post("/v2/prompts", needs=Need.SAVE, name="langfuse:create")

@@ -26,7 +26,7 @@ from hub.errors import Conflict, NotFound
 from hub.people.models import Workspace
 from hub.people.policy import Need, WorkspaceRef
 from hub.registry import catalog, history
-from hub.registry.api import Db, Place
+from hub.registry.api import Db, Place, Who
 from hub.registry.api_parts import Ask, about_prompt, as_json, view_of
 from hub.registry.catalog import About
 from hub.registry.models import Prompt, Version
@@ -34,6 +34,7 @@ from hub.registry.record import VersionView
 from hub.sync.foreign.flat import flattened
 from hub.sync.formats.langsmith import manifest_of
 from hub.sync.formats.report import Notes
+from hub.sync.readers import readers_of
 
 Json = dict[str, Any]
 MOST = 100
@@ -45,14 +46,17 @@ Offset = Annotated[int, QueryParameter(ge=0, le=2**31 - 1)]
 
 @get("/commits/{rest:path}", needs=Need.READ, name="langsmith:commits")
 async def commits(
-    db: Db, workspace: Place, rest: FromPath[str], limit: Limit = MOST, offset: Offset = 0,
-    include_model: FromQuery[bool] = False,
+    request: Ask, db: Db, actor: Who, workspace: Place, rest: FromPath[str], limit: Limit = MOST,
+    offset: Offset = 0, include_model: FromQuery[bool] = False,
 ) -> Response[bytes]:  # fmt: skip
     """With a `ref` at the end one version, else the list. A manifest never holds a model: one
     would say where to connect."""
     owner, name, ref = _place(rest)
     if ref:
-        return as_json(_commit(owner, name, await _view(db, workspace, owner, name, ref)))
+        view = await _view(db, workspace, owner, name, ref)
+        said = _commit(owner, name, view)
+        readers_of(request).note("LangSmith client", actor, workspace, view)
+        return as_json(said)
     about = await about_prompt(db, workspace, _ours(owner, name))
     return as_json(await _commits(db, workspace, about, limit, offset))
 

@@ -25,7 +25,8 @@ from hub.errors import HubError
 from hub.people.policy import allows
 from hub.registry import catalog
 from hub.registry.record import LATEST, VersionView
-from hub.sync.foreign.mcp_door import Caller, Json, Parts
+from hub.sync.foreign.mcp_door import Caller, Parts
+from hub.sync.foreign.mcp_messages import messages_of
 from hub.sync.foreign.mcp_tools import TOOLS, Tool
 
 log = logging.getLogger("hub")
@@ -136,15 +137,15 @@ class Host:
         self, context: Context, params: types.GetPromptRequestParams
     ) -> types.GetPromptResult:
         async with _said():
-            view = await self._view(_caller(context), params.name)
+            caller = _caller(context)
+            view = await self._view(caller, params.name)
             asked = await self._parts.filling.typed(view, params.arguments or {})
+        grant = caller.grant
+        self._parts.carrier.readers.note("MCP client", grant.actor, grant.workspace, view)
         return types.GetPromptResult(
             description=view.tree.get("description"),
-            messages=[
-                types.PromptMessage(role=role, content=types.TextContent(type="text", text=text))
-                for role, text in _two_roles(asked["messages"])
-            ],
-        )  # fmt: skip
+            messages=messages_of(asked["messages"]),
+        )
 
     async def _complete(
         self, context: Context, params: types.CompleteRequestParams
@@ -254,24 +255,3 @@ def _tool(one: Tool) -> types.Tool:
             open_world_hint=False,
         ),
     )  # fmt: skip
-
-
-def _two_roles(messages: list[Json]) -> list[tuple[Any, str]]:
-    """The protocol knows a user and an assistant: what a system says opens what the user says."""
-    found: list[tuple[Any, str]] = []
-    opening: list[str] = []
-    for one in messages:
-        text = str(one.get("content") or "")
-        if one["role"] == "assistant":
-            if opening:
-                found.append(("user", "\n\n".join(opening)))
-                opening = []
-            found.append(("assistant", text))
-        elif one["role"] == "user":
-            found.append(("user", "\n\n".join([*opening, text])))
-            opening = []
-        else:
-            opening.append(text)
-    if opening:
-        found.append(("user", "\n\n".join(opening)))
-    return found

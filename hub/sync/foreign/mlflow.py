@@ -21,14 +21,16 @@ from litestar.params import FromQuery, QueryParameter
 from hub import web
 from hub.errors import Invalid
 from hub.people.policy import Need
-from hub.registry.api import Db, Place
+from hub.registry.api import Db, Place, Who
 from hub.registry.api_parts import Ask, about_prompt, as_json, view_of
 from hub.registry.record import LATEST, VersionView
 from hub.sync.foreign.flat import flattened
 from hub.sync.formats.mlflow import config_of, tree_of
 from hub.sync.formats.report import Notes
+from hub.sync.readers import readers_of
 
 Json = dict[str, Any]
+TOOL = "MLflow client"
 _IS_PROMPT = {"key": "mlflow.prompt.is_prompt", "value": "true"}
 _CODES = {
     400: "INVALID_PARAMETER_VALUE", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED",
@@ -51,24 +53,26 @@ async def prompt(db: Db, workspace: Place, name: FromQuery[str]) -> Response[byt
 
 @get("/registered-models/alias", needs=Need.READ, name="mlflow:alias")
 async def alias(
-    db: Db,
-    workspace: Place,
-    name: FromQuery[str],
+    request: Ask, db: Db, actor: Who, workspace: Place, name: FromQuery[str],
     label: Annotated[str, QueryParameter(name="alias")],
-) -> Response[bytes]:
+) -> Response[bytes]:  # fmt: skip
     """What a label points at; `latest`: the newest version."""
     view = await view_of(db, workspace, _ours(name), None, label)
-    return as_json({"model_version": _version(name, view)})
+    said = as_json({"model_version": _version(name, view)})
+    readers_of(request).note(TOOL, actor, workspace, view)
+    return said
 
 
 @get("/model-versions/get", needs=Need.READ, name="mlflow:version")
 async def version(
-    db: Db, workspace: Place, name: FromQuery[str],
+    request: Ask, db: Db, actor: Who, workspace: Place, name: FromQuery[str],
     number: Annotated[int, QueryParameter(name="version", ge=1, le=2**31 - 1)],
 ) -> Response[bytes]:  # fmt: skip
     """One version with its text."""
     view = await view_of(db, workspace, _ours(name), number, None)
-    return as_json({"model_version": _version(name, view)})
+    said = as_json({"model_version": _version(name, view)})
+    readers_of(request).note(TOOL, actor, workspace, view)
+    return said
 
 
 def _ours(name: str) -> str:
