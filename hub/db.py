@@ -13,11 +13,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, DateTime, MetaData
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
+
+from hub.sqlite import plain_sqlite_engines, sqlite_engine
 
 T = TypeVar("T")
 
@@ -66,9 +68,9 @@ class Database:
         self.url = url
         self.sqlite = url.startswith("sqlite")
         if self.sqlite:
-            self._reader = _sqlite_engine(url, begin="BEGIN", size=4, guest=guest)
-            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1, guest=guest)
-            self._work = _plain_sqlite_engines(url, guest=guest)
+            self._reader = sqlite_engine(url, begin="BEGIN", size=4, guest=guest)
+            self._writer = sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1, guest=guest)
+            self._work = plain_sqlite_engines(url, guest=guest)
         else:
             self._reader = self._writer = create_async_engine(url, pool_size=8, max_overflow=8)
         self._turn = asyncio.Lock()
@@ -129,49 +131,3 @@ class Database:
             engine.dispose()
         await self._reader.dispose()
         await self._writer.dispose()
-
-
-def _sqlite_engine(url: str, *, begin: str, size: int, guest: bool) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=60)
-    _prepare(engine.sync_engine, begin=begin, guest=guest)
-    return engine
-
-
-def _plain_sqlite_engines(url: str, *, guest: bool) -> tuple[Engine, Engine]:
-    """For reading and for writing, without asyncio."""
-    plain = url.replace("sqlite+aiosqlite:", "sqlite:", 1)
-    given: dict[str, Any] = {"pool_size": 1, "max_overflow": 3, "pool_timeout": 60}
-    reader, writer = create_engine(plain, **given), create_engine(plain, **given)
-    _prepare(reader, begin="BEGIN", guest=guest)
-    _prepare(writer, begin="BEGIN IMMEDIATE", guest=guest)
-    return reader, writer
-
-
-def _prepare(engine: Engine, *, begin: str, guest: bool) -> None:
-    """SQLAlchemy calls what is defined here; pyright sees nobody who does."""
-
-    @event.listens_for(engine, "connect")
-    def connect(connection: Any, _: object) -> None:  # pyright: ignore[reportUnusedFunction]
-        connection.isolation_level = None  # sqlite3 would otherwise choose its own BEGIN
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        if guest:
-            cursor.execute("PRAGMA wal_autocheckpoint=0")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        connection.exec_driver_sql(begin)
-
-
-_PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "busy_timeout=10000",
-    "foreign_keys=ON",
-    "temp_store=MEMORY",
-    "cache_size=-16000",
-    # Pages that many saves touch are carried over once: a quarter of the work, for a 16 MB log.
-    "wal_autocheckpoint=4000",
-)
