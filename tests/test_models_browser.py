@@ -5,7 +5,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.conftest import copy_template, free_port, serve
+from tests.cast import copy_template
+from tests.serving import free_port, serve
 from tests.vendors import KEY, THOUGHT, vendors_in_a_thread
 
 pytestmark = pytest.mark.browser

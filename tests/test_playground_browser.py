@@ -9,8 +9,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.conftest import copy_template, free_port, serve
+from tests.cast import copy_template
 from tests.endpoint import KEY, FakeEndpoint, running_endpoint
+from tests.serving import free_port, serve
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"> & <b>bold</b>"

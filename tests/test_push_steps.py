@@ -157,8 +157,7 @@ async def test_nothing_that_was_pushed_is_lost(database: Database, tmp_path: Pat
     pusher = Pusher(data)
     try:
         for turn in range(KILLS):
-            both = dice.random() < 0.5
-            heard += pusher.live_and_die(turn, dice.uniform(0, 0.6), with_git=both)
+            heard += pusher.live_and_die(turn, dice, most=8, pause=0.2)
     finally:
         pusher.close()
     for pack in shelf.repository.path.glob("objects/pack/*.pack"):

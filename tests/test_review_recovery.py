@@ -191,8 +191,7 @@ async def test_kill_9_at_any_moment(bench: Bench, database: Database, tmp_path: 
     saver = Reviewer(data)
     try:
         for turn in range(KILLS):
-            both = dice.random() < 0.5
-            heard += saver.live_and_die(turn, dice.uniform(0, 0.9), with_git=both)
+            heard += saver.live_and_die(turn, dice, most=9, pause=0.2)
     finally:
         saver.close()
     with hold(data):
