@@ -1,1 +1,1 @@
-"""The contract of an SDK, held against a fake hub on real sockets; see README.md beside this."""
+"""The contract of an SDK, held against a fake hub and the real one; see README.md beside this."""

@@ -1,4 +1,4 @@
-"""A fake hub, a wire that can be made bad, and an SDK behind its test service."""
+"""A fake hub and the real one, a wire that can be made bad, an SDK behind its test service."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 import sdk
+from tests.cast import copy_template
 from tests.contract.fake_hub import KEY, FakeHub
+from tests.contract.far import Far
 from tests.contract.proxy import Proxy
 from tests.contract.real import QUICK as REAL_TIMING
+from tests.contract.real_hub import Beside, RealHub
 from tests.contract.running import QUICK
+from tests.serving import Server, free_port, serve
 
 
 class Refused(Exception):
@@ -84,27 +89,47 @@ def service() -> Iterator[httpx.Client]:
     process.stdout.close()
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeHub]:
-    hub = FakeHub()
-    hub.release("a/b", "One")
-    hub.release("a/c", "Two")
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+    """The real hub in a process of its own, one for all of these tests."""
+    data = tmp_path_factory.mktemp("contract") / "data"
+    copy_template(migrated, data)
+    with serve(data, free_port()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def beside(server: Server) -> Iterator[Beside]:
+    command = Beside(server)
+    yield command
+    command.close()
+
+
+@pytest.fixture(params=["fake", "real"])
+def far(request: pytest.FixtureRequest) -> Iterator[FakeHub | RealHub]:
+    """The hub at the far end: a fake one, and then the real one."""
+    if request.param == "fake":
+        hub = FakeHub()
+    else:
+        names = ("server", "beside")
+        hub = RealHub(*(request.getfixturevalue(one) for one in names))
+    hub.release_many({"a/b": "One", "a/c": "Two"})
     yield hub
-    hub.stop()
+    hub.close()
 
 
 @pytest.fixture
-def wire(fake: FakeHub) -> Iterator[Proxy]:
-    with Proxy(fake.port) as proxy:
+def wire(far: Far) -> Iterator[Proxy]:
+    with Proxy(far.port) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def connect(service: httpx.Client, fake: FakeHub) -> Iterator[Any]:
+def connect(service: httpx.Client, far: Far) -> Iterator[Any]:
     made: list[Client] = []
 
     def connect(url: str = "", **given: Any) -> Client:
-        made.append(Client(service, url or fake.url, **given))
+        made.append(Client(service, url or far.url, **given))
         return made[-1]
 
     yield connect
@@ -122,12 +147,12 @@ def live(connect, wire):
 
 
 @pytest.fixture
-def make(fake):
+def make(far):
     made = []
 
     def make(url="", **more):
         more = {"snapshot": None, "timing": QUICK, "refresh": 0.1, "boot_wait": 5} | more
-        made.append(sdk.Hub(url or fake.url, KEY, **more))
+        made.append(sdk.Hub(url or far.url, KEY, **more))
         return made[-1]
 
     yield make

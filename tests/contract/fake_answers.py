@@ -1,24 +1,16 @@
-"""One connection to the fake hub: the routes of docs/protocol.md, and the stream."""
+"""The routes of docs/protocol.md as the fake hub knows them, and its stream."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import socket
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
-from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+
+from tests.contract.far import JSON, PROBLEM, Handler, event_of, problem
 
 if TYPE_CHECKING:
     from tests.contract.fake_hub import FakeHub
-
-JSON, PROBLEM, PAGE = "application/json", "application/problem+json", "text/html"
-Fault = Callable[["Handler"], bool]
-"""Answers in place of the route; False: let the route do its work after all."""
 
 
 def objects_of(pointer: dict[str, Any]) -> list[str]:
@@ -39,50 +31,13 @@ def _packed(raw: bytes) -> bytes:
     return gzip.compress(raw, 1)
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+class Answers(Handler):
+    """One connection to the fake hub."""
 
-    protocol_version = "HTTP/1.1"
     hub: FakeHub
-    chunked = False
 
-    def setup(self) -> None:
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.hub._connections.add(self.connection)
-
-    def finish(self) -> None:
-        self.hub._connections.discard(self.connection)
-        with suppress(OSError, ValueError):
-            super().finish()
-
-    def handle(self) -> None:
-        with suppress(OSError, ValueError):
-            super().handle()
-
-    def log_message(self, *_: Any) -> None:
-        return
-
-    def do_GET(self) -> None:
-        self._route()
-
-    def do_POST(self) -> None:
-        self._route()
-
-    def _route(self) -> None:
-        hub, path = self.hub, urlsplit(self.path)
-        self.query = parse_qs(path.query)
-        route = path.path.removeprefix("/api/v1/").partition("/")[0]
-        self.rest = path.path.removeprefix(f"/api/v1/{route}/")
-        size = int(self.headers.get("Content-Length") or 0)
-        self.body = self.rfile.read(size) if size else b""
-        hub.asked[route] += 1
-        hub.times.append((time.monotonic(), route))
-        found = {name.lower(): value for name, value in self.headers.items()}
-        hub.requests.append((self.path, found))
-        fault = hub.faults.get(route) or hub.faults.get("*")
-        if fault is not None and fault(self):
-            return
+    def work(self) -> None:
+        hub, route = self.hub, self.route
         if self.headers.get("Authorization", "").removeprefix("Bearer ") not in hub.keys:
             self.answer(401, PROBLEM, problem("Unknown", "This key is not known here."))
             return
@@ -90,6 +45,11 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, PROBLEM, problem("NotFoundException", "There is no page here."))
             return
         getattr(self, f"on_{route}", self.nowhere)()
+
+    def deliver(self, status: int, headers: dict[str, str], raw: bytes) -> None:
+        if "gzip" in self.headers.get("Accept-Encoding", "") and len(raw) > 500:
+            raw, headers = _packed(raw), headers | {"Content-Encoding": "gzip"}
+        super().deliver(status, headers, raw)
 
     def nowhere(self) -> None:
         self.answer(404, PROBLEM, problem("NotFoundException", "There is no page here."))
@@ -131,26 +91,20 @@ class Handler(BaseHTTPRequestHandler):
         labels, names = self.query.get("label", ["production"]), self.query.get("name", [])
         since = self.headers.get("Last-Event-ID") or (self.query.get("since") or [""])[0]
         self.begin_stream()
-        hub.streams.append(self)
-        try:
-            place = self._greet(since, labels, names)
-            if place is None:
+        place = self._greet(since, labels, names)
+        while place is not None:
+            with hub.changed:
+                if hub.revision == place:
+                    hub.changed.wait(hub.heartbeat)
+                news = self._news(place, labels, names)
+                here, epoch = hub.revision, hub.epoch
+            if hub._wake.is_set():
                 return
-            while True:
-                with hub.changed:
-                    if hub.revision == place:
-                        hub.changed.wait(hub.heartbeat)
-                    news = self._news(place, labels, names)
-                    here, epoch = hub.revision, hub.epoch
-                if hub._wake.is_set():
-                    return
-                if here != place:
-                    self.say_all(news, epoch, here)
-                    place = here
-                else:
-                    self.write(":\n\n")
-        finally:
-            hub.streams.remove(self)
+            if here != place:
+                self.say_all(news, epoch, here)
+                place = here
+            else:
+                self.write(":\n\n")
 
     def _greet(self, since: str, labels: list[str], names: list[str]) -> int | None:
         hub = self.hub
@@ -170,16 +124,6 @@ class Handler(BaseHTTPRequestHandler):
         places = [one for at, many in self.hub.log if at > since for one in many]
         return [one for one in dict.fromkeys(places) if wanted(one, labels, names)]
 
-    # ── saying things ───────────────────────────────────────────────────────────────────────────
-
-    def begin_stream(self, **headers: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Transfer-Encoding", "chunked")
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-
     def say_all(self, places: list[tuple[str, str]], epoch: str, revision: int) -> None:
         said: list[str] = []
         for label, name in places:
@@ -193,35 +137,3 @@ class Handler(BaseHTTPRequestHandler):
         place = f"{epoch}:{revision}"
         said.append(event_of("commit", place, epoch=epoch, revision=revision))
         self.write("".join(said))
-
-    def say(self, event: str, **data: Any) -> None:
-        self.write(event_of(event, **data))
-
-    def write(self, text: str) -> None:
-        raw = text.encode()
-        self.wfile.write(f"{len(raw):x}\r\n".encode() + raw + b"\r\n")
-        self.wfile.flush()
-
-    def answer(self, status: int, kind: str, body: str, **headers: str) -> None:
-        raw = body.encode()
-        packed = "gzip" in self.headers.get("Accept-Encoding", "") and len(raw) > 500
-        raw = _packed(raw) if packed else raw
-        self.send_response(status)
-        if packed:
-            self.send_header("Content-Encoding", "gzip")
-        if status != 304:
-            self.send_header("Content-Type", kind or JSON)
-            self.send_header("Content-Length", str(len(raw)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(raw)
-
-
-def event_of(event: str, at: str = "", **data: Any) -> str:
-    place = f"id: {at}\n" if at else ""
-    return f"{place}event: {event}\ndata: {json.dumps(data)}\n\n"
-
-
-def problem(title: str, detail: str) -> str:
-    return json.dumps({"type": "about:blank", "title": title, "detail": detail})

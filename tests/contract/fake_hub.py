@@ -1,8 +1,4 @@
-"""A hub that speaks docs/protocol.md on a real socket, and does wrong what a test wants done wrong.
-
-    hub.release("care/note", "Hello {{ name }}")      a version, released; told to every stream
-    hub.batch(lambda: …)                              several changes in one commit
-    hub.faults["snapshot"] = answer(500)              what a route does instead of its work
+"""A hub that speaks docs/protocol.md from what a test puts into it.
 
 It shares no code with the product, so that a mistake cannot be made twice in the same way.
 """
@@ -11,97 +7,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-import socket
-import ssl
 import threading
-from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
-from http.server import ThreadingHTTPServer
 from typing import Any
 
-from tests.contract.fake_answers import Fault, Handler, objects_of, wanted
+from tests.contract.fake_answers import Answers, objects_of, wanted
+from tests.contract.far import KEY, Far, content, digest_of
 
-KEY = "ph_the_key_of_the_contract"
-INLINE = 65_536
-
-
-def content(text: str, **document: Any) -> str:
-    """An object's text."""
-    messages = [{"role": "user", "content": text}]
-    made = {"template": "jinja", "messages": messages} | document
-    return json.dumps({"document": made, "snippets": {}}, ensure_ascii=False)
+__all__ = ["KEY", "FakeHub", "content", "digest_of"]
 
 
-def digest_of(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+class FakeHub(Far):
+    """One workspace."""
 
-
-class FakeHub:
-    """One workspace; `url` stays the same while it is stopped."""
+    answers = Answers
 
     def __init__(self, *, port: int = 0, old: bool = False) -> None:
-        self.old = old
-        """Whether it knows neither snapshot nor stream, as hubs did once."""
-        self.keys = {KEY}
         self.epoch, self.revision = "e1", 1000
         self.pointers: dict[tuple[str, str], dict[str, Any]] = {}
         self.objects: dict[str, str] = {}
         self.log: list[tuple[int, list[tuple[str, str]]]] = []
         self.log_from = 0
-        self.heartbeat = 0.2
-        self.inline = INLINE
-        self.faults: dict[str, Fault] = {}
-        self.asked: Counter[str] = Counter()
-        self.times: list[tuple[float, str]] = []
-        self.requests: list[tuple[str, dict[str, str]]] = []
-        self.reports: list[dict[str, Any]] = []
-        self.streams: list[Handler] = []
-        self.port = port
-        self.tls: ssl.SSLContext | None = None
         self.changed = threading.Condition()
-        self._server: ThreadingHTTPServer | None = None
-        self._connections: set[socket.socket] = set()
-        self._wake = threading.Event()
-        self.start()
+        super().__init__(port=port)
+        self.old = old
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    # ── the socket ──────────────────────────────────────────────────────────────────────────────
-
-    def start(self) -> None:
-        self._wake.clear()
-        handler = type("Answering", (Handler,), {"hub": self})
-        ThreadingHTTPServer.request_queue_size = 128
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
-        self._server.daemon_threads, self._server.block_on_close = True, False
-        self.port = self._server.server_address[1]
-        if self.tls is not None:
-            self._server.socket = self.tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def stop(self) -> None:
-        """Refuse connections, and end those there are."""
-        if self._server is None:
-            return
-        self._wake.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._server = None
-        self.cut()
-
-    def cut(self) -> None:
-        """End every connection in the middle of whatever it does."""
-        for one in list(self._connections):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def hang(self, seconds: float = 60) -> None:
-        self._wake.wait(seconds)
+    def another(self) -> FakeHub:
+        """Another hub."""
+        return FakeHub()
 
     # ── what it holds ───────────────────────────────────────────────────────────────────────────
 
@@ -115,11 +48,16 @@ class FakeHub:
         self.point((label, name), self.pointer(name, version, digest, label))
         return digest
 
-    def pointer(self, name: str, version: int, digest: str, label: str) -> dict[str, Any]:
-        return {
-            "label": label, "name": name, "id": f"id_{name.replace('/', '_')}",
-            "version": version, "hash": f"file{version}", "commit": "c" * 40, "object": digest,
-        }  # fmt: skip
+    def release_many(self, texts: dict[str, str]) -> None:
+        """New prompts, in one step."""
+        self.batch(lambda: [self.release(name, text) for name, text in texts.items()])
+
+    def release_refused(self, name: str, text: str, version: int = 1) -> None:
+        """A text that a real hub never lets in."""
+        self.release(name, text, version)
+
+    def id_of(self, name: str) -> str:
+        return self.pointers["production", name]["id"]
 
     def split(self, name: str, *parts: tuple[int, str, int], label: str = "production") -> None:
         """A gradual release: (version, text, share) each."""
@@ -172,11 +110,11 @@ class FakeHub:
             self.revision += 2
             self.log.clear()
 
-    def new_epoch(self, epoch: str, revision: int) -> None:
-        """As after a restore."""
+    def new_epoch(self) -> None:
+        """As after a restore; the revision is a lower one."""
         with self.changed:
-            self.epoch, self.revision, self.log = epoch, revision, []
-            self.log_from = revision
+            self.epoch, self.revision, self.log = f"{self.epoch}x", 5, []
+            self.log_from = self.revision
             self.changed.notify_all()
 
     def document(self, labels: list[str], names: list[str]) -> dict[str, Any]:

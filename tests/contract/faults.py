@@ -1,8 +1,8 @@
-"""What a route of the fake hub does instead of its work."""
+"""What a route does instead of its work."""
 
 from __future__ import annotations
 
-from tests.contract.fake_answers import JSON, PROBLEM, Fault, Handler, problem
+from tests.contract.far import JSON, PROBLEM, Fault, Handler, problem
 
 
 def answer(status: int, body: str = "", kind: str = PROBLEM, **headers: str) -> Fault:

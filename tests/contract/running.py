@@ -19,9 +19,9 @@ def sse(event, **data):
     return f"event: {event}\ndata: {json.dumps(data)}\n\n"
 
 
-def put(fake, name, version, text):
+def put(far, name, version, text):
     digest = digest_of(content(text))
-    pointer = fake.pointer(name, version, digest, "production")
+    pointer = far.pointer(name, version, digest, "production")
     return sse("put", **pointer, objects={digest: content(text)})
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import sdk
 from tests.contract.conftest import Refused
-from tests.contract.fake_hub import KEY, FakeHub
+from tests.contract.far import KEY
 from tests.contract.faults import answer
 
 OTHER = "ph_another_key"
@@ -19,11 +19,11 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.json"))
 
 
-def test_01_a_warm_read_makes_no_request_and_takes_no_lock(fake):
-    hub = sdk.Hub(fake.url, KEY, snapshot=None)
+def test_01_a_warm_read_makes_no_request_and_takes_no_lock(far):
+    hub = sdk.Hub(far.url, KEY, snapshot=None)
     hub.get_prompt("a/b")
     hub.wait_ready()
-    asked = fake.asked["snapshot"]
+    asked = far.asked["snapshot"]
     calls: list[str] = []
 
     def watch(frame, event, what):
@@ -38,12 +38,12 @@ def test_01_a_warm_read_makes_no_request_and_takes_no_lock(fake):
         finally:
             sys.setprofile(None)
     assert calls == []
-    assert fake.asked["snapshot"] == asked
+    assert far.asked["snapshot"] == asked
     hub.close(2)
 
 
-def test_02_what_is_returned_cannot_be_changed(fake):
-    hub = sdk.Hub(fake.url, KEY, snapshot=None)
+def test_02_what_is_returned_cannot_be_changed(far):
+    hub = sdk.Hub(far.url, KEY, snapshot=None)
     prompt = hub.get_prompt("a/b")
     for change in (
         lambda: setattr(prompt, "version", 2), lambda: delattr(prompt, "name"),
@@ -58,43 +58,44 @@ def test_02_what_is_returned_cannot_be_changed(fake):
     hub.close(2)
 
 
-def test_03_two_clients_share_nothing_in_memory_or_on_disk(connect, fake, tmp_path):
-    other = FakeHub()
-    other.release("a/b", "Of the other hub", 9)
-    fake.keys.add(OTHER)
+def test_03_two_clients_share_nothing_in_memory_or_on_disk(connect, far, tmp_path):
+    other = far.another()
+    other.release("a/b", "First")
+    other.release("a/b", "Of the other hub", 2)
+    far.keys.add(OTHER)
     try:
         kinds = [{}, {"key": OTHER}, {"labels": ["production", "staging"]}, {"url": other.url}]
         seen = [connect(snapshot=str(tmp_path), **one).version() for one in kinds]
-        assert seen == [1, 1, 1, 9]
+        assert seen == [1, 1, 1, 2]
         end = time.monotonic() + 5
         while len(files(tmp_path)) < 4 and time.monotonic() < end:
             time.sleep(0.02)
         assert len(files(tmp_path)) == 4
-        fake.keys = {OTHER}
-        fake.stop()
+        far.keys = {OTHER}
+        far.stop()
         stranger = connect(snapshot=str(tmp_path), key="ph_a_third_key")
         with pytest.raises(Refused, match="not at hand"):
             stranger.get("a/b")
     finally:
-        other.stop()
+        other.close()
 
 
 @pytest.mark.parametrize("name", ["a/b", "no/such"])
-def test_04_a_hundred_cold_readers_make_one_request(connect, fake, name):
+def test_04_a_hundred_cold_readers_make_one_request(connect, far, name):
     slow = threading.Event()
-    fake.faults["snapshot"] = lambda _: slow.wait(0.2)
+    far.faults["snapshot"] = lambda _: slow.wait(0.2)
     client = connect(boot_wait=5, stream=False, refresh=60)
     found = client.many(name, count=100)
     assert set(found) == ({1} if name == "a/b" else {"PromptNotFound"})
     assert len(found) == 100
-    assert fake.asked["snapshot"] == 1
+    assert far.asked["snapshot"] == 1
 
 
-def test_04_the_error_is_shared_too(connect, fake):
-    fake.faults["snapshot"] = lambda _: (time.sleep(0.2), answer(500)(_))[1]
+def test_04_the_error_is_shared_too(connect, far):
+    far.faults["snapshot"] = lambda _: (time.sleep(0.2), answer(500)(_))[1]
     client = connect(boot_wait=0.6, timing={"first_retry": 30, "longest_retry": 60})
     assert set(client.many("a/b", count=100)) == {"PromptUnavailable"}
-    assert fake.asked["snapshot"] <= 4  # again and again within `boot_wait`, for all together
+    assert far.asked["snapshot"] <= 4  # again and again within `boot_wait`, for all together
 
 
 @pytest.mark.parametrize("mood", ["refuse", "hang", "pass"])

@@ -13,8 +13,8 @@ from tests.contract.faults import hang
 from tests.contract.running import QUICK, run, until
 
 
-def test_40_every_read_of_eight_threads_is_counted_once(fake, make):
-    fake.release("a/t", "Hello {{ name }}")
+def test_40_every_read_of_eight_threads_is_counted_once(far, make):
+    far.release("a/t", "Hello {{ name }}")
     hub = make()
     hub.get_prompt("a/b")
     hub.wait_ready()
@@ -34,68 +34,68 @@ def test_40_every_read_of_eight_threads_is_counted_once(fake, make):
         hub.get_prompt("a/t").text()
 
     def counted(name, what="calls"):
-        rows = [row for report in fake.reports for row in report["prompts"] if row["name"] == name]
+        rows = [row for report in far.reports for row in report["prompts"] if row["name"] == name]
         return sum(row[what] for row in rows)
 
     until(lambda: counted("a/b") == 40_001 and counted("a/t") == 40_002)
     assert counted("a/t", "errors") == 1
-    rows = [row for report in fake.reports for row in report["prompts"] if row["name"] == "a/t"]
+    rows = [row for report in far.reports for row in report["prompts"] if row["name"] == "a/t"]
     assert {tuple(row["variables"]) for row in rows if "variables" in row} == {("name",)}
-    until(lambda: fake.reports[-1]["state"] == "live")
-    report = fake.reports[-1]
+    until(lambda: far.reports[-1]["state"] == "live")
+    report = far.reports[-1]
     assert report["sdk"].startswith("prompthub-python/")
     assert {"schema", "app", "instance", "epoch", "revision", "age", "seconds"} <= set(report)
 
 
-def test_40_it_is_bounded_never_blocks_and_can_be_off(fake, make):
+def test_40_it_is_bounded_never_blocks_and_can_be_off(far, make):
     from sdk.usage import LARGEST, MOST_PROMPTS
 
-    fake.faults["usage"] = hang
+    far.faults["usage"] = hang
     hub, silent = make(), make(telemetry=False)
     hub.get_prompt("a/b")
     silent.get_prompt("a/b")
-    until(lambda: fake.asked["usage"] >= 1)
-    fake.release("a/b", "Two", 2)
+    until(lambda: far.asked["usage"] >= 1)
+    far.release("a/b", "Two", 2)
     until(lambda: hub.get_prompt("a/b").version == 2)
     for number in range(3000):
         hub.get_prompt(f"none/{number}", default="x")
     body = hub._upkeep._usage.report(hub.status())
     assert len(body) <= LARGEST
     assert len(json.loads(body)["prompts"]) <= MOST_PROMPTS
-    instances = {headers.get("x-prompthub-instance") for path, headers in fake.requests
+    instances = {headers.get("x-prompthub-instance") for path, headers in far.requests
                  if "usage" in path}  # fmt: skip
     assert len(instances) == 1
 
 
-def test_40_a_handle_and_a_default_are_told_of(fake, make):
+def test_40_a_handle_and_a_default_are_told_of(far, make):
     hub = make(app="triage-bot", environment="staging")
     handle = hub.prompt("a/b")
     assert handle.current.version == 1
     hub.get_prompt("no/such", default="Mine")
     hub.wait_ready()
-    found = lambda: {(r["name"], r["source"]) for one in fake.reports for r in one["prompts"]}  # noqa: E731
+    found = lambda: {(r["name"], r["source"]) for one in far.reports for r in one["prompts"]}  # noqa: E731
     until(lambda: {("a/b", "stream"), ("no/such", "default")} <= found())
-    assert (fake.reports[-1]["app"], fake.reports[-1]["environment"]) == ("triage-bot", "staging")
+    assert (far.reports[-1]["app"], far.reports[-1]["environment"]) == ("triage-bot", "staging")
 
 
-def test_40_what_is_left_is_told_at_the_end(fake, make):
+def test_40_what_is_left_is_told_at_the_end(far, make):
     hub = make(timing=QUICK._replace(report=60, report_soon=60))
     for _ in range(7):
         hub.get_prompt("a/b")
-    assert not fake.reports
+    assert not far.reports
     hub.close(3)
-    assert sum(one["calls"] for one in fake.reports[-1]["prompts"]) == 7
+    assert sum(one["calls"] for one in far.reports[-1]["prompts"]) == 7
 
 
 @pytest.mark.parametrize("trouble", ["none", "refused", "garble"])
-def test_41_the_key_is_nowhere(fake, make, wire, tmp_path, caplog, trouble):
+def test_41_the_key_is_nowhere(far, make, wire, tmp_path, caplog, trouble):
     caplog.set_level(logging.DEBUG)
     seen = []
     hub = make(wire.url, snapshot=str(tmp_path), on_change=lambda event: seen.append(repr(event)))
     hub.get_prompt("a/b")
     until(lambda: list(tmp_path.iterdir()))
     if trouble == "refused":
-        fake.keys = set()
+        far.keys = set()
     elif trouble == "garble":
         wire.mood = "garble"
     wire.cut()
@@ -104,7 +104,7 @@ def test_41_the_key_is_nowhere(fake, make, wire, tmp_path, caplog, trouble):
         hub.get_prompt("no/such", version=3)
     seen += [str(caught.value), repr(caught.value), repr(hub), repr(hub.status()), caplog.text]
     seen += [repr(vars(one)) for one in (hub, hub.feed, hub.keeper, hub._finding, hub._upkeep)]
-    seen += [path for path, _ in fake.requests]
+    seen += [path for path, _ in far.requests]
     for path in tmp_path.iterdir():
         seen += [path.name, path.read_text()]
     assert not [one for one in seen if KEY in one]

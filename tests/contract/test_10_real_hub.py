@@ -7,9 +7,12 @@ import httpx
 import pytest
 
 import sdk
+from hub.people import keys
+from hub.people.accounts import OPERATOR
 from tests.contract.proxy import Proxy
-from tests.contract.real import release, released, save, until
+from tests.contract.real import QUICK, release, released, save, until
 from tests.contract.running import held_up
+from tests.listening import beside
 
 
 def test_14_20_a_release_and_a_rollback_arrive_at_once(api, real):
@@ -108,26 +111,29 @@ def test_40_the_hub_is_told_what_is_used(api, server, real):
     assert (row["calls"], row["errors"], row["variables"]) == (2, 1, ["name"])
 
 
-def test_43_tags_are_exact_and_packed_and_plain_are_the_same(api, server):
-    released(api, "real/tag", "One", "Two")
-    headers, url = server.headers("read"), f"{server.url}/api/v1/snapshot"
-    plain = httpx.get(url, headers=headers | {"Accept-Encoding": "identity"})
-    packed = httpx.get(url, headers=headers | {"Accept-Encoding": "gzip"})
-    assert packed.headers["content-encoding"] == "gzip"
-    assert plain.content == packed.content
-    again = httpx.get(url, headers=headers | {"If-None-Match": packed.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    release(api, "real/tag", 2)
-    moved = httpx.get(url, headers=headers | {"If-None-Match": packed.headers["etag"]})
-    assert moved.status_code == 200
-    rival = httpx.get(url, headers=server.headers("rival"))
-    assert rival.json()["pointers"] == []
-    digest = next(iter(moved.json()["objects"]))
-    assert httpx.get(f"{server.url}/api/v1/objects/{digest}", headers=headers).status_code == 200
-    other = httpx.get(f"{server.url}/api/v1/objects/{digest}", headers=server.headers("rival"))
-    assert other.status_code == 404
-    for route in ("snapshot", "stream?since=a:1", f"objects/{digest}"):
-        assert httpx.get(f"{server.url}/api/v1/{route}").status_code == 401
+def test_28_a_revoked_key_keeps_what_there_is_until_there_is_another(api, server):
+    released(api, "more/key", "One", "Two")
+    made = []
+
+    async def issue(parts, workspace):
+        async with parts.database.write() as db:
+            made.append(await keys.create(db, workspace, f"k{len(made)}", "read", actor=OPERATOR))
+
+    async def revoke(parts, workspace):
+        async with parts.database.write() as db:
+            await keys.revoke(db, workspace.id, made[0].id, actor=OPERATOR)
+
+    beside(server.settings, "clinic", issue)
+    hub = sdk.Hub(server.url, lambda: made[-1].token, snapshot=None, boot_wait=20, timing=QUICK)
+    assert hub.get_prompt("more/key").version == 1
+    until(lambda: hub.status().state == "live")
+    beside(server.settings, "clinic", revoke)
+    until(lambda: hub.status().state == "refused")
+    release(api, "more/key", 2)
+    assert hub.get_prompt("more/key").version == 1
+    beside(server.settings, "clinic", issue)
+    until(lambda: hub.get_prompt("more/key").version == 2)
+    hub.close(2)
 
 
 def test_45_an_old_sdk_at_a_new_hub(api, server):
