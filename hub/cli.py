@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from hub import __version__, operating, remote, remote_people, remote_rules
+from hub import __version__, exchange, operating, remote, remote_people, remote_rules
 from hub.errors import HubError
 from hub.parts import Parts, open_parts
 from hub.people.keys import SCOPES
@@ -196,14 +196,14 @@ def rules_unlock(data: Path | None, workspace: str, because: str) -> None:
 @workspace_option
 @click.option("--folder", default="", help="Put everything below this folder.")
 @click.option("--message", default="", help="Why; kept in the history.")
-def import_(path: Path, data: Path | None, workspace: str, folder: str, message: str) -> None:
-    """Import prompts, ours or other programs' (docs/formats.md), as one commit, with a report."""
-    report = run(
-        read_settings(data=data),
-        lambda parts: operating.import_folder(parts, workspace, path, folder, message),
-    )
+@click.option("--propose", is_flag=True, help="As a proposal, also where no rule asks for one.")
+@click.option("--look", is_flag=True, help="Only say what it would do.")
+def import_(path: Path, data: Path | None, workspace: str, **how: Any) -> None:
+    """Import prompts, ours or other programs' (docs/formats.md), with a report."""
+    ask = partial(exchange.import_folder, slug=workspace, path=path, **how)
+    report = run(read_settings(data=data), ask)
     click.echo("\n".join(report.lines))
-    sys.exit(0 if report.saved else 1)
+    sys.exit(0 if report.read else 1)
 
 
 @prompthub.command()
@@ -214,7 +214,7 @@ def import_(path: Path, data: Path | None, workspace: str, folder: str, message:
 @click.option("--folder", default="", help="Only what is below this folder.")
 def export(out: Path, data: Path | None, workspace: str, as_: str, folder: str) -> None:
     """Write the prompts as files of another program, and say what those cannot hold."""
-    ask = partial(operating.export_folder, slug=workspace, format_=as_, folder=folder, out=out)
+    ask = partial(exchange.export_folder, slug=workspace, format_=as_, folder=folder, out=out)
     report = run(read_settings(data=data), ask, look=True)
     click.echo("\n".join(report.lines))
     sys.exit(0 if report.written else 1)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
@@ -30,10 +27,8 @@ from hub.people.accounts import FIRST_ADMIN_NAME, OPERATOR
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
 from hub.people.rules import Policy, sentences
-from hub.registry import index, names, versions
+from hub.registry import index
 from hub.settings import Settings
-from hub.sync.export import Exported, export
-from hub.sync.formats.files import Imported, read_folder
 
 if TYPE_CHECKING:
     from hub.registry.doctor import Finding
@@ -163,54 +158,6 @@ async def make_workspace(parts: Parts, slug: str, name: str) -> str:
         workspace = await workspaces.create(db, slug, name, actor=OPERATOR, account_id=None)
     await parts.publisher.ensure(workspace)
     return f"{address(parts.settings)}/{workspace.slug}"
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an import did: a line per file that needs one, then the sum."""
-
-    lines: list[str]
-    saved: int
-
-
-async def import_folder(parts: Parts, slug: str, path: Path, folder: str, message: str) -> Report:
-    """Import every prompt file below `path` in one commit."""
-    workspace = await find_workspace(parts, slug)
-    folder = folder.strip("/")
-    found = await asyncio.to_thread(read_folder, path)
-    good = [(_below(folder, one.name), one.document) for one in found if one.document is not None]
-    for name, _ in good:
-        names.check_name(name)
-    saved = await versions.save_many(
-        parts.publisher, workspace, good, actor=OPERATOR,
-        message=message or f"Import {len(good)} prompts from {path.name}",
-    )  # fmt: skip
-    new = sum(one.created for one in saved)
-    lines = [line for one in found for line in _said(one, folder)]
-    refused = len(found) - len(good)
-    lines.append(
-        f"{len(good)} prompts read, {new} new or changed, {len(good) - new} as they were"
-        + (f", {refused} left out" if refused else "")
-        + "."
-    )
-    return Report(lines, len(saved))
-
-
-async def export_folder(parts: Parts, slug: str, format_: str, folder: str, out: Path) -> Exported:
-    """Write the prompts below `folder` as files of another program."""
-    workspace = await find_workspace(parts, slug)
-    return await export(parts.database, workspace, format_, folder, out)
-
-
-def _below(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
-def _said(one: Imported, folder: str) -> list[str]:
-    if one.document is None:
-        return [f"left out  {one.source_path}: {' '.join(one.notes)}"]
-    notes = f": {' '.join(one.notes)}" if one.notes else ""
-    return [f"{one.document.template:<9} {one.source_path} → {_below(folder, one.name)}{notes}"]
 
 
 async def reindex(parts: Parts, slug: str | None) -> list[str]:

@@ -65,7 +65,7 @@ def read(files: Sequence[File]) -> list[Found]:
             f"These files hold {len(found):,} prompts; {MOST_PROMPTS:,} is the most at once. "
             "The operator can bring in more with `prompthub import`."
         )
-    return list(map(_kept, found))
+    return list(map(as_found, found))
 
 
 def pasted(text: str, called: str) -> File | None:
@@ -76,7 +76,7 @@ def pasted(text: str, called: str) -> File | None:
     return called.strip() or f"pasted{ending}", text.replace("\r\n", "\n").encode()
 
 
-def _kept(one: Imported) -> Found:
+def as_found(one: Imported) -> Found:
     text = None if one.document is None else serialise(one.document).decode()
     return Found(name=one.name, source=one.source_path, notes=one.notes, text=text)
 
