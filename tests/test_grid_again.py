@@ -1,4 +1,4 @@
-"""One column of a grid asked again, and one column alone, while the others stay as they are."""
+"""Which cells are asked: one column of a grid again, one alone, or all examples by one press."""
 
 from __future__ import annotations
 
@@ -134,3 +134,20 @@ async def test_a_new_column_from_a_past_run(ana: Any, acme: Any, triage: Any):
     assert more.text.count('name="model"') == 3
     full = await over(ana, await run(ana, form(acme, *["echo"] * 8)))
     assert "data-add-column" not in full
+
+
+async def test_all_examples_are_ticked_by_one_press(ana: Any, acme: Any, triage: Any):
+    ids = await add_examples(ana, *(f"case {n}" for n in range(7)))
+    data = form(acme, "echo") | {"example": ids[:1], "v.complaint": "typed"}
+
+    def ticked(page: Any) -> int:
+        return sum("checked" in one.split(">")[0] for one in page.text.split('name="example"')[1:])
+
+    page = await ana.post_form(TRY, data | {"do": "tick:all"})
+    assert (ticked(page), "typed" in page.text) == (7, True)
+    assert ticked(await ana.post_form(TRY, data | {"do": "tick:none"})) == 0
+    await add_examples(ana, *(f"more {n}" for n in range(24)))
+    page = await ana.post_form(TRY, data | {"do": "tick:all"})
+    assert (ticked(page), "Tick the first 30" in page.text) == (29, True), "with the values typed"
+    alone = data | {"do": "tick:all", "own": []}
+    assert ticked(await ana.post_form(TRY, alone)) == 30

@@ -57,15 +57,19 @@ def test_one_column_alone_and_a_new_one_by_key(hub: Any, open_page: Any, acme: A
     page.keyboard.press("Shift+Enter")
     page.wait_for_url(lambda url: "/grid/" in url and url != first)
     page.get_by_role("button", name="Ask again").nth(1).wait_for()
+    page.wait_for_load_state()
     assert [one["model"] for one in fake.asked[asked:]] == ["shout"]
     assert page.locator(".sheet td").first.get_by_text("kept from #").count() == 1
     page.get_by_role("button", name="Ask again").first.click()
     page.get_by_role("link", name="Add a column").wait_for()
+    page.wait_for_load_state()
     assert [one["model"] for one in fake.asked[asked:]] == ["shout", "echo"]
     page.keyboard.press("n")
     page.locator("select[name=model]").nth(2).wait_for()
+    page.wait_for_load_state()
     page.keyboard.press("n")
     page.locator("select[name=model]").nth(3).wait_for()
+    page.wait_for_load_state()
     page.locator("select[name=model]").nth(1).focus()
     asked = len(fake.asked)
     page.keyboard.press("Shift+Enter")
@@ -79,6 +83,7 @@ def test_shift_and_enter_in_a_text_is_a_new_line(hub: Any, open_page: Any, acme:
     page.goto(f"{hub.url}/clinic/try/support/triage")
     page.get_by_role("button", name="Add a column").click()
     page.locator("select[name=model]").nth(1).wait_for()
+    page.wait_for_load_state()
     page.locator("#v-complaint").fill("one")
     page.keyboard.press("End")
     page.keyboard.press("Shift+Enter")

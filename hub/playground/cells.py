@@ -89,6 +89,10 @@ def _figures(source: Call | Run) -> list[str]:
     if source.tokens_out is not None:
         about = "about " if source.estimated else ""
         said.append(f"{about}{source.tokens_out:,} token{'s' * (source.tokens_out != 1)}")
+    if source.tokens_reasoning:
+        said.append(f"{source.tokens_reasoning:,} of them in thought")
+    if source.tokens_in is not None and source.tokens_out is not None:
+        said.append(f"{source.tokens_in:,} in")
     if source.tokens_cached:
         said.append(f"{source.tokens_cached:,} from its cache")
     if source.state in ("done", "failed", "stopped"):

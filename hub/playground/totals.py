@@ -120,17 +120,29 @@ def _owned(done: list[Call | Run], volume: Volume) -> tuple[float, str] | None:
         for cell in done
         if cell.tokens_out and cell.tokens_per_s
     ]
-    if volume.hour is None or not rated:
+    wholes = [cell.total_s for cell in done if cell.total_s]
+    if volume.hour is None or not (rated or wholes):
         return None
-    tokens, rate = fmean(float(out) for out, _ in rated), fmean(rate for _, rate in rated)
-    busy = tokens / rate * volume.each * volume.calls / 86_400
+    if rated:
+        tokens, rate = fmean(float(out) for out, _ in rated), fmean(rate for _, rate in rated)
+        spent, said = tokens / rate, f"{tokens:,.0f} tokens ÷ {rate:,.0f} a second"
+    else:
+        # Answers of a word or two have no speed that could be read off them.
+        spent = fmean(wholes)
+        said = f"{seconds(spent)} an answer"
+    busy = spent * volume.each * volume.calls / 86_400
     machines = max(1, math.ceil(busy))
     owned = "1 machine" if machines == 1 else f"{machines:,} machines"
     return machines * volume.hour * HOURS, (
-        f"{tokens:,.0f} tokens ÷ {rate:,.0f} a second × {volume.each:,} × {volume.calls:,} calls a "
-        f"day keep one machine {100 * busy:,.0f} % busy, one answer at a time: {owned} × "
+        f"{said} × {volume.each:,} × {volume.calls:,} calls a "
+        f"day keep one machine {_share(busy)} busy, one answer at a time: {owned} × "
         f"{_exact(volume.hour)} an hour × {HOURS} hours"
     )
+
+
+def _share(busy: float) -> str:
+    """`21 %`; a little is not nothing."""
+    return f"{100 * busy:,.0f} %" if busy >= 0.01 else "less than 1 %"
 
 
 def _tokens(done: list[Call | Run]) -> str:

@@ -206,6 +206,9 @@ def _change(bench: Bench, do: str) -> None:
         columns.insert(at + 1, columns[at])
     elif what == "remove" and at < len(columns) > 1:
         columns.pop(at)
+    elif what == "tick":
+        most = grid.MOST_ROWS - bench.own if number == "all" else 0
+        bench.chosen = [one.id for one in bench.examples[:most]]
 
 
 async def _run(
@@ -262,7 +265,7 @@ def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
         local=[one.value for one in bench.choices if one.where == THIS_MACHINE],
         sources=bench.offer.options, guards=bench.guards, columns=bench.columns,
         fields=bench.fields, typed=bench.typed, wrong=bench.wrong, own=bench.own,
-        chosen=bench.chosen,
+        chosen=bench.chosen, most_rows=grid.MOST_ROWS,
         error=bench.error, options=bench.options, samples=bench.samples, most=MOST_COLUMNS,
         unknown_model="" if offered else wanted,
         examples=[

@@ -1,0 +1,48 @@
+"""What a month costs on a machine of one's own: its hours, at the speed that was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hub.playground.calls import THIS_MACHINE
+from hub.playground.models import Run
+from hub.playground.totals import Volume, total
+
+
+def answered(**figures: Any) -> Run:
+    return Run(state="done", connection=THIS_MACHINE, model="m", **figures)
+
+
+def test_at_the_tokens_a_second_that_were_measured():
+    """300 tokens at 60 a second are 5 s; 3,000 calls a day are 17 % of one machine."""
+    cells = [answered(tokens_out=200, tokens_per_s=50.0), answered(tokens_out=400, tokens_per_s=70)]
+    found = total(cells, Volume(calls=3000, each=1, hour=2.5))
+    assert found.month == 2.5 * 720
+    assert found.formula == (
+        "300 tokens ÷ 60 a second × 1 × 3,000 calls a day keep one machine 17 % busy, one answer "
+        "at a time: 1 machine × $2.5000 an hour × 720 hours"
+    )
+    agent = total(cells, Volume(calls=3000, each=15, hour=2.5))
+    assert agent.month == 3 * 2.5 * 720
+    assert "260 % busy" in agent.formula
+    assert "3 machines" in agent.formula
+
+
+def test_answers_of_a_word_are_counted_by_their_seconds():
+    """No speed can be read off two tokens, and most of what sorts and classifies says no more."""
+    cells = [answered(tokens_out=1, total_s=0.4), answered(tokens_out=2, total_s=0.6)]
+    found = total(cells, Volume(calls=100_000, each=1, hour=2))
+    assert found.month == 2 * 720
+    assert found.formula.startswith(
+        "0.50 s an answer × 1 × 100,000 calls a day keep one machine 58 %"
+    )
+    quiet = total(cells, Volume(calls=10, each=1, hour=2))
+    assert "less than 1 % busy" in quiet.formula
+
+
+@pytest.mark.parametrize("hour", [None, 2.0])
+def test_what_is_not_known_is_not_made_up(hour: float | None):
+    assert total([answered(tokens_out=1)], Volume(hour=hour)).month is None
+    assert total([answered(total_s=1.0)], Volume()).month is None
