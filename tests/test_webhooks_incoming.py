@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,25 @@ async def test_what_is_forged_is_told_nothing(
     nowhere = await send(client, headers(secret), to="/api/incoming/no-such-place")
     assert (nowhere.status_code, nowhere.text) == (401, answered.text)
     assert await count(hub) == 0
+
+
+@pytest.mark.parametrize("headers", [
+    lambda secret: gitlab(f"{secret[:-2]}x="),
+    lambda secret: github(secret) | {"X-Hub-Signature-256": "sha256=nonsense"},
+    lambda secret: standard(secret, at=datetime.now(UTC) - timedelta(hours=1)),
+])  # fmt: skip
+@pytest.mark.parametrize("to", [ADDRESS, "/api/incoming/no-such-place"])
+async def test_of_what_headers_alone_give_away_nothing_is_read(
+    client: Browser, secret: str, headers: Any, to: str
+):
+    read: list[bytes] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(BODY)
+        yield BODY
+
+    answered = await client.post(to, content=body(), headers=headers(secret))
+    assert (answered.status_code, read) == (401, [])
 
 
 async def test_a_workspace_without_a_secret_hears_nothing(

@@ -83,6 +83,11 @@ class Signed:
             one.update(piece)
 
     @property
+    def hopeless(self) -> bool:
+        """Whether no body can make it good."""
+        return not (self._fresh and self._given)
+
+    @property
     def good(self) -> bool:
         """All are compared, so that the time taken tells nothing."""
         right = False
