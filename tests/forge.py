@@ -51,9 +51,9 @@ class Forge:
         """In the bare repository."""
         return git(self.bare, *args)
 
-    def dev(self, *args: str) -> str:
+    def dev(self, *args: str, **more: Any) -> str:
         """In the clone."""
-        return git(self.clone, *args)
+        return git(self.clone, *args, **more)
 
     def pull(self, branch: str = "main") -> None:
         if not self.clone.exists():

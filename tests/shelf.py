@@ -73,9 +73,11 @@ class Shelf:
         return self.git("log", *args).splitlines()
 
 
-def git(folder: Path, *args: str, stdin: bytes = b"") -> str:
-    name = {"GIT_AUTHOR_NAME": "Dev", "GIT_COMMITTER_NAME": "Dev"}
-    mail = {"GIT_AUTHOR_EMAIL": "dev@example.org", "GIT_COMMITTER_EMAIL": "dev@example.org"}
+def git(
+    folder: Path, *args: str, stdin: bytes = b"", by: tuple[str, str] = ("Dev", "dev@example.org")
+) -> str:
+    name = {"GIT_AUTHOR_NAME": by[0], "GIT_COMMITTER_NAME": by[0]}
+    mail = {"GIT_AUTHOR_EMAIL": by[1], "GIT_COMMITTER_EMAIL": by[1]}
     nobody = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
     done = subprocess.run(
         ["git", *args], cwd=folder, input=stdin, capture_output=True, check=False,

@@ -3,7 +3,6 @@ where the hub does not go at all."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import subprocess
@@ -21,9 +20,8 @@ from hub.errors import Conflict, HubError
 from hub.sync.remotes import linking
 from hub.sync.remotes.view import view
 from tests.forge import Forge, Linked, clinic, make_bare, need, prompt, room_for, wait_for
-from tests.git_people import own_key, save
 from tests.http_backend import http_backend
-from tests.serving import Server, free_port
+from tests.serving import free_port
 from tests.shelf import Shelf
 
 
@@ -32,30 +30,7 @@ async def shelf(database: Database, tmp_path: Path) -> Shelf:
     return await clinic(database, tmp_path)
 
 
-# ── our own door ────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_what_another_hub_has_comes_in_by_our_own_door(
-    server: Server, shelf: Shelf, tmp_path: Path
-):
-    key = await asyncio.to_thread(own_key, server, "maria")
-    await asyncio.to_thread(save, server, "support/triage", "Be kind.")
-    room = room_for(shelf.database, shelf.publisher, tmp_path, server.url.removeprefix("http://"))
-    linked = Linked(shelf, Forge(tmp_path, f"{server.url}/clinic.git"), room)
-    with pytest.raises(HubError, match="does not accept the hub's token"):
-        await linked.link(token="ph_wrong", deploy="")
-    row = await linked.link(token=key, deploy="")
-    assert row.sealed is not None
-    assert key.encode() not in row.sealed
-    row = await linked.sync()
-    assert (row.trouble, row.stopped, row.ahead, row.behind) == ("", None, 0, 0)
-    assert "Be kind." in linked.text("support/triage")
-    await shelf.save("tutor/maths", "Explain sums.")  # a hub takes nothing in another hub's name
-    row = await linked.sync()
-    assert "does not let the hub push" in row.trouble
-    assert "the hub itself made it" in row.trouble
-    assert row.failures == 1
-    await shelf.save("tutor/physics", "Explain light.")  # saves work all the same
+# ── over HTTP ───────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_both_ways_over_http_with_a_token_that_expires(shelf: Shelf, tmp_path: Path):

@@ -23,7 +23,8 @@ from hub.registry.commits import (
     clean_name,
 )
 from hub.registry.document import Document, parse, serialise
-from hub.registry.git_terms import MAIN
+from hub.registry.edits import label_gone, labels_along
+from hub.registry.git_terms import DEPLOY, MAIN
 from hub.registry.includes import includes
 from hub.registry.ledger import Held, Ledger
 from hub.registry.reading import Reading, blob_id, read
@@ -33,6 +34,11 @@ _COAUTHORS = 20
 _HEAD = re.compile(r"^author (.*?) ?<([^<>\n]*)>", re.M)
 _NOBODY = re.compile(rf"no-?reply@.*|{re.escape(HUB_EMAIL)}", re.I)
 """The committer of what people do on a forge's own pages, or a hub's."""
+
+
+def is_nobody(email: str) -> bool:
+    """Whether a machine committed it: a forge's own pages, or a hub."""
+    return bool(_NOBODY.fullmatch(email))
 
 
 class MainMoved(Conflict):
@@ -67,7 +73,7 @@ class Told(msgspec.Struct, frozen=True):
         """With these people behind them, too, but for machines."""
         known = dict.fromkeys(self.authors)
         for name, email in people:
-            if not _NOBODY.fullmatch(email):
+            if not is_nobody(email):
                 known[clean_name(name), clean_email(email)] = None
         return msgspec.structs.replace(self, authors=tuple(known))
 
@@ -88,6 +94,7 @@ class Join(Ask):
     others: tuple[Other, ...] = ()
     told: Told = field(default_factory=lambda: Told((), ()))
     action: str = "remote.taken-in"
+    labelled: bool = True
     _texts: dict[str, tuple[bytes, Reading]] = field(
         default_factory=dict[str, tuple[bytes, Reading]]
     )
@@ -124,7 +131,8 @@ class Join(Ask):
                 held = ledger.at(name)
                 if id := held.id if held else ledger.former.get(name):
                     found.add((id, number))
-        return found
+        ids = {held.id for one in self.pieces if (held := ledger.at(one.name))}
+        return found | {(id, to.version) for (_, id), to in ledger.labels.items() if id in ids}
 
     def settle(self, ledger: Ledger) -> Settled:
         changes = [change for one in self.pieces for change in self._changes(ledger, one)]
@@ -135,7 +143,10 @@ class Join(Ask):
         plan = self.plan(MAIN, self.message, changes, Prompts=str(len(self.pieces)))
         plan.commit.second = self.tip
         self._sign(plan)
-        return Settled([plan], lambda: {"commit": plan.commit.id})
+        plans = [plan]
+        if files := [file for one in self.pieces for file in _labels(ledger, one)]:
+            plans.append(self.plan(DEPLOY, self.message, files))
+        return Settled(plans, lambda: {"commit": plan.commit.id})
 
     def _changes(self, ledger: Ledger, one: Piece) -> list[Change]:
         held = ledger.at(one.name)
@@ -170,6 +181,17 @@ class Join(Ask):
         more = "\n".join(news) if len(news) > 1 else ""
         others = self.told.co_authors(plan.commit.email)
         plan.commit.message = "\n\n".join(filter(None, (self.message, more, others)))
+
+
+def _labels(ledger: Ledger, one: Piece) -> list[Change]:
+    """Labels go where their prompt goes, and with it when it goes."""
+    held = ledger.at(one.name)
+    if held is None:
+        return []
+    if one.data is None:
+        return [file for name in sorted(ledger.labels_of(held.id))
+                for file in label_gone(ledger, held, name)]  # fmt: skip
+    return labels_along(ledger, held, one.new_name) if one.new_name else []
 
 
 def _check_id(ledger: Ledger, one: Piece, reading: Reading, held: Held | None) -> None:

@@ -50,6 +50,8 @@ class Proposal(Base):
     closed_by: Mapped[str | None] = mapped_column(String(120))
     close_reason: Mapped[str | None] = mapped_column(Text)
     merge_commit: Mapped[str | None] = mapped_column(String(40))
+    elsewhere: Mapped[str | None] = mapped_column(String(300))
+    """Where it was merged before it could be here, and by whom: `Dana at github.com/acme/x`."""
 
 
 class Revision(Base):

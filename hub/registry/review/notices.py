@@ -143,6 +143,14 @@ async def newest(db: AsyncSession, account_id: int) -> int:
     return await db.scalar(select(func.max(Notice.id)).where(Notice.account_id == account_id)) or 0
 
 
+async def settle(db: AsyncSession, workspace_id: int, kind: str) -> None:
+    """What they tell of is over: nobody need read or be mailed them."""
+    over = update(Notice).where(
+        Notice.workspace_id == workspace_id, Notice.kind == kind, Notice.seen_at.is_(None)
+    )
+    await db.execute(over.values(seen_at=now(), mail_after=None))
+
+
 async def see(
     db: AsyncSession, workspace_id: int, account_id: int, *, number: int | None = None,
     notice_id: int | None = None,

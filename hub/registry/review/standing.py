@@ -29,9 +29,10 @@ def sentence(facts: Facts) -> str:
     if row.state in ("declined", "withdrawn"):
         why = f": “{row.close_reason}”" if row.close_reason else "."
         return f"{row.state.capitalize()} by {row.closed_by}{why}"
+    there = f"Merged by {row.elsewhere}, but not here yet. " if row.elsewhere else ""
     if facts.verdict.met:
-        return _ready(facts)
-    return " ".join([*_against(facts), *_waiting(facts), *_checks(facts)])
+        return there + _ready(facts)
+    return there + " ".join([*_against(facts), *_waiting(facts), *_checks(facts)])
 
 
 def _ready(facts: Facts) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from hub.outbox import Event
 from hub.people import rules_store
 from hub.people.models import Member, Workspace
 from hub.people.rules import Person
@@ -137,6 +138,14 @@ class _Circle:
         """Everybody who has to do with it, and has not said that they want to hear no more."""
         return (self.authors() | self.watchers() | self.reviewers()) - self.watchers(muted=True)
 
+    def mended_since(self) -> bool:
+        """Whether sync went on again after what this event tells of."""
+        later = select(Event.id).where(
+            Event.workspace_id == self._event.workspace_id, Event.kind == "sync.mended",
+            Event.id > self._event.id,
+        )  # fmt: skip
+        return self._db.scalar(later.limit(1)) is not None
+
     def with_role(self, *roles: str) -> set[int]:
         return {one.account_id for one in self.people.values() if one.role in roles}
 
@@ -189,6 +198,11 @@ def _merged(circle: _Circle, event: Happened) -> list[Saying]:
     return [(circle.interested(), text, _page(event))]
 
 
+def _merged_elsewhere(circle: _Circle, event: Happened) -> list[Saying]:
+    text = f"{event.by} merged “{circle.title}”. Here it still waits for people."
+    return [(circle.interested() | circle.counting(), text, _page(event))]
+
+
 def _closed(circle: _Circle, event: Happened) -> list[Saying]:
     deed = event.kind.partition(".")[2]
     verb = {"withdrawn": "withdrew", "declined": "declined", "reopened": "reopened"}[deed]
@@ -225,6 +239,13 @@ def _policy(circle: _Circle, event: Happened) -> list[Saying]:
     return [(circle.with_role("admin"), f"{event.by} {deed}.", "settings/rules")]
 
 
+def _sync(circle: _Circle, event: Happened) -> list[Saying]:
+    if circle.mended_since():
+        return []
+    text = f"Sync with {event.subject} needs you. {event.says('sentence')}"
+    return [(circle.with_role("admin"), text, "settings/git")]
+
+
 def _webhook(circle: _Circle, event: Happened) -> list[Saying]:
     text = f"The webhook “{event.subject}” was paused: {event.says('sentence')}"
     url = f"settings/webhooks/{event.payload.get('webhook')}"
@@ -237,6 +258,7 @@ _SAY: dict[str, Callable[[_Circle, Happened], list[Saying]]] = {
     "proposal.reviewed": _reviewed,
     "proposal.commented": _commented,
     "proposal.merged": _merged,
+    "proposal.merged-elsewhere": _merged_elsewhere,
     "proposal.withdrawn": _closed,
     "proposal.declined": _closed,
     "proposal.reopened": _closed,
@@ -249,6 +271,7 @@ _SAY: dict[str, Callable[[_Circle, Happened], list[Saying]]] = {
     "policy.declined": _policy,
     "policy.changed": _policy,
     "webhook.paused": _webhook,
+    "sync.stopped": _sync,
 }
 _TO_THE_DOER = frozenset({"release.refused"})
 """The hub did it; they asked for it earlier."""

@@ -33,7 +33,9 @@ from hub.sync.git.unpack import unpack
 
 FOR_MAIN = "refs/for/main"
 PROPOSALS = "refs/heads/proposals/"
-CAN = b"report-status side-band-64k quiet ofs-delta object-format=sha1 agent=prompthub"
+AGENT = b"agent=prompthub"
+"""By which another hub knows that it speaks to one."""
+CAN = b"report-status side-band-64k quiet ofs-delta object-format=sha1 " + AGENT
 _WORD = re.compile(r"(?!.*(\.\.|\.lock(/|$)))[\w#+][\w.#+-]*(/[\w#+][\w.#+-]*)*(?<!\.)", re.ASCII)
 """What git lets a branch be called, and less."""
 

@@ -21,7 +21,7 @@ from hub.people.policy import Actor, WorkspaceRef
 from hub.registry.publish import Publisher
 from hub.sealed import seal, unseal
 from hub.settings import Secret
-from hub.sync.remotes import addresses, ssh
+from hub.sync.remotes import addresses, alarms, hubs, ssh
 from hub.sync.remotes.addresses import Address
 from hub.sync.remotes.models import Remote
 from hub.sync.remotes.wire import Heads, Way, opened
@@ -131,6 +131,8 @@ async def link(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Actor
         row.sealed = seal(room.secret, secret, purpose=PURPOSE, bound=bound)
     if address.scheme != "ssh":
         row.main = (await look(room, row)).default or "main"
+        row.one_way = await hubs.answers(room.outbound, room.way(row))
+        _wish(row, fields)
     await _keep(room.database, workspace, row, actor)
     return row
 
@@ -163,16 +165,18 @@ def _fresh(workspace: WorkspaceRef, address: Address, user: str, actor: Actor) -
     return Remote(
         workspace_id=workspace.id, url=address.url, user=user, sealed=None, public_key="",
         host_keys="", offered_keys="", main="main", deploy="deploy", takes_releases=False,
-        mirror=False, agreed={}, waiting=None, stopped=None, chosen=None, trouble="", note="",
-        failures=0, ahead=0, behind=0, seen="", synced_at=None, tried_at=None, due_at=now(),
-        created_by=actor.said[:120], created_at=now(),
+        mirror=False, one_way=False, told="", agreed={}, waiting=None, stopped=None, chosen=None,
+        trouble="", note="", failures=0, ahead=0, behind=0, seen="", synced_at=None, tried_at=None,
+        due_at=now(), created_by=actor.said[:120], created_at=now(),
     )  # fmt: skip
 
 
 def _wish(row: Remote, fields: Fields) -> None:
     """What shall go there, and what comes from there."""
-    row.deploy, row.mirror = "deploy" if fields.deploy else "", bool(fields.mirror)
-    row.takes_releases = bool(fields.deploy and fields.takes_releases)
+    goes = not row.one_way
+    row.deploy = "deploy" if fields.deploy and goes else ""
+    row.mirror = bool(fields.mirror and goes)
+    row.takes_releases = bool(row.deploy and fields.takes_releases)
 
 
 async def _keep(database: Database, workspace: WorkspaceRef, row: Remote, actor: Actor) -> None:
@@ -258,7 +262,9 @@ async def choose(
 async def unlink(database: Database, workspace: WorkspaceRef, actor: Actor) -> str:
     """Forget it, and its secret; nothing is taken away on either side. Its name."""
     async with database.write() as db:
-        name = addresses.read((await get(db, workspace.id)).url).name
+        row = await get(db, workspace.id)
+        name = addresses.read(row.url).name
+        await alarms.clear(db, row)
         await db.execute(delete(Remote).where(Remote.workspace_id == workspace.id))
         audit.record(db, actor, "remote.unlinked", name, workspace.id)
     return name

@@ -47,6 +47,10 @@ class Remote(Base):
     """What went wrong the last time; empty when all is well."""
     note: Mapped[str] = mapped_column(Text)
     """What one should know though all is well."""
+    one_way: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether another hub is there: what is new there comes in, and nothing can be sent."""
+    told: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    """What administrators have been told needs them; empty: nothing does."""
     failures: Mapped[int]
     """In a row."""
     ahead: Mapped[int]

@@ -21,6 +21,7 @@ from hub.registry.publish import Publisher
 from hub.registry.review import proposals
 from hub.registry.review.drawing import MOST_ITEMS, Wanted
 from hub.registry.review.follow_proposals import LONGEST_TITLE
+from hub.sync.remotes.sides import Sides
 
 _MOST_WORDS = 50
 
@@ -45,11 +46,11 @@ async def offer(place: Place, arrived: Arrived, told: Told, tip: str) -> list[in
     return [await _one(place, part, told, f"arrive-{tip}-{at}") for at, part in enumerate(parts)]
 
 
-async def known_here(told: Told, database: Database, workspace: WorkspaceRef) -> Told:
+async def known_here(sides: Sides, told: Told) -> Told:
     """With the addresses of those who could approve it here."""
     query = select(Account.email).join(Member, Member.account_id == Account.id)
-    async with database.read() as db:
-        found = await db.scalars(query.where(Member.workspace_id == workspace.id))
+    async with sides.publisher.database.read() as db:
+        found = await db.scalars(query.where(Member.workspace_id == sides.workspace.id))
         return msgspec.structs.replace(told, members=frozenset(map(folded, found)))
 
 
@@ -60,17 +61,17 @@ async def _one(place: Place, pieces: list[Piece], told: Told, key: str) -> int:
     title = (said.strip() or f"Changes from {place.actor.name}")[:LONGEST_TITLE]
     why = _why(place, pieces, told)
     try:
-        return await _propose(place, title, why, [_wanted(one) for one in pieces], key)
+        return await _propose(place, title, why, [wanted(one) for one in pieces], key)
     except (Invalid, Conflict, NotFound):
         # What it began from is nothing that was ever saved here: put it beside what is here now.
-        fresh = [msgspec.structs.replace(_wanted(one), base=None) for one in pieces]
+        fresh = [msgspec.structs.replace(wanted(one), base=None) for one in pieces]
         return await _propose(place, title, why, fresh, key)
 
 
-async def _propose(place: Place, title: str, why: str, wanted: list[Wanted], key: str) -> int:
+async def _propose(place: Place, title: str, why: str, items: list[Wanted], key: str) -> int:
     publisher, database, workspace, actor = place
     made = await proposals.propose(
-        publisher, database, workspace, actor=actor, title=title, why=why, items=wanted,
+        publisher, database, workspace, actor=actor, title=title, why=why, items=items,
         request_id=key,
     )  # fmt: skip
     return made.number
@@ -99,7 +100,8 @@ def _hash(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-def _wanted(one: Piece) -> Wanted:
+def wanted(one: Piece) -> Wanted:
+    """What there is to be said here for it to be as it is there."""
     if one.theirs is None:
         return Wanted(kind="delete", name=one.name, base=one.base)
     if one.held is None:
@@ -117,7 +119,7 @@ def _why(place: Place, pieces: list[Piece], told: Told) -> str:
     if clashes:
         lines += ["", "Both sides changed:"]
         lines += [f"- {one.name}: {one.clash}" for one in clashes[:_MOST_WORDS]]
-    moved = [one for one in pieces if one.new_name and _wanted(one).kind != "rename"]
+    moved = [one for one in pieces if one.new_name and wanted(one).kind != "rename"]
     lines += [f"\n{one.name} was renamed to {one.new_name} there as well." for one in moved]
     authors = told.co_authors()
     return "\n".join(lines) + (f"\n\n{authors}" if authors else "")

@@ -23,6 +23,7 @@ from hub.registry.quarantine import Quarantine
 from hub.registry.repository import Repository
 from hub.registry.review.guard import NeedsReview
 from hub.registry.review.models import Proposal
+from hub.sync.remotes import merged
 from hub.sync.remotes.offers import Place, known_here, offer
 from hub.sync.remotes.reading import base_of, check_whole, milestones, told_by
 from hub.sync.remotes.sending import count, mirror, send
@@ -45,7 +46,7 @@ class Round(Sides):
         HubError: it could not be done; it is tried again.
         """
         self.heads = await self.wire.heads()
-        self.state.note = ""
+        self.state.note, self.state.held, self.state.even = "", False, ""
         try:
             may_send = await self._take_in()
             self.state.stopped = None
@@ -54,8 +55,9 @@ class Round(Sides):
             self.state.stopped, self.state.chosen, may_send = stop.facts, None, False
         if self.state.deploy and self.state.takes_releases:
             await self._take_releases()
-        await send(self, main=may_send)
-        await mirror(self)
+        if not self.state.one_way:
+            await send(self, main=may_send)
+            await mirror(self)
         await count(self)
 
     # ── what is new there ───────────────────────────────────────────────────────────────────
@@ -124,12 +126,18 @@ class Round(Sides):
             Again: main moved.
         """
         ours = self.ours
-        if base == ours and await self._as_they_are(quarantine, judged, ours, tip):
+        there = await merged.found(self, judged, base, ours, tip)
+        if await merged.land(self, there):
+            raise Again  # what else arrived stands beside that now
+        if not there and base == ours and await self._as_they_are(quarantine, judged, ours, tip):
             return True
         arrived = await asyncio.to_thread(bring_together, judged, base, ours, tip)
-        told = await asyncio.to_thread(told_by, judged, tip, ours)
-        told = await known_here(told, self.publisher.database, self.workspace)
+        told = await known_here(self, await asyncio.to_thread(told_by, judged, tip, ours))
         await asyncio.to_thread(quarantine.keep)
+        if base == ours and not (arrived.pieces or arrived.others):
+            # Another hub brought ours in, by a commit of its own: answering would never end.
+            self.state.even = tip
+            return False
         if not arrived.clashes:
             try:
                 await self._join(tip, arrived, told)
@@ -137,8 +145,11 @@ class Round(Sides):
             except NeedsReview:
                 pass
         place = Place(self.publisher, self.publisher.database, self.workspace, self.actor)
-        numbers = await offer(place, arrived, told, tip)
-        self.state.waiting = {"tip": tip, "proposals": numbers}
+        others = msgspec.structs.replace(arrived, pieces=merged.rest(arrived, there))
+        numbers = await merged.carry(self, there)
+        if others.pieces or not there:
+            numbers += await offer(place, others, told, tip)
+        self.state.waiting = {"tip": tip, "proposals": sorted(numbers)}
         self.state.chosen = None
         return await self._waited()
 
@@ -189,6 +200,8 @@ class Round(Sides):
         one = told.subjects[0] if len(told.subjects) == 1 else ""
         count = len(told.subjects)
         many = f"Take in {count} change{'' if count == 1 else 's'} from {self.name}"
+        if not arrived.pieces and not arrived.others:
+            one, many = "", f"Settle what came from {self.name}"
         ask = Join(
             actor=self.actor, message=one or many, tip=tip, pieces=arrived.pieces,
             others=arrived.others, told=told,
@@ -238,6 +251,7 @@ class Round(Sides):
                     bring=quarantine.keep, answers=False,
                 )  # fmt: skip
             except HubError as refused:
+                self.state.held = True
                 self.state.note = (
                     f"Releases that were made at {self.name} are not taken in, and ours are not "
                     f"sent. {refused.sentence}"

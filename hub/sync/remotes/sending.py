@@ -33,7 +33,8 @@ async def send(sides: Sides, *, main: bool) -> None:
             moves[branch] = (old, new)
         elif ref == MAIN:
             raise Again
-        elif not state.note:
+        elif not state.held:
+            state.held = True
             state.note = (
                 f"The branch {branch} at {sides.name} holds releases that were not made here. They "
                 "are not taken in, and ours are not sent. Release here instead, and delete that "
@@ -88,19 +89,22 @@ async def _open(sides: Sides) -> dict[str, str]:
         & (Revision.revision == Proposal.revision)
     )  # fmt: skip
     query = (
-        select(Proposal.number, Revision.commit)
+        select(Proposal.number, Proposal.elsewhere, Revision.commit)
         .join(Revision, last)
         .where(Proposal.workspace_id == sides.workspace.id, Proposal.state == "open")
     )
     async with sides.publisher.database.read() as db:
-        return {f"{MIRRORED}{row.number}": row.commit for row in await db.execute(query)}
+        rows = [(f"{MIRRORED}{row.number}", row) for row in await db.execute(query)]
+    # What was merged there, and its branch deleted, is not put there again.
+    gone = {branch for branch, row in rows if row.elsewhere and branch not in sides.heads.tips}
+    return {branch: row.commit for branch, row in rows if branch not in gone}
 
 
 async def count(sides: Sides) -> None:
     """How far the sides are apart; of what was not fetched, nothing is known but that."""
     state, ours, theirs = sides.state, sides.ours, sides.heads.tips.get(sides.state.main)
     state.ahead = state.behind = 0
-    if not ours or theirs is None or theirs == ours:
+    if not ours or theirs is None or theirs in (ours, state.even):
         return
     try:
         spec = ("--left-right", "--count", "--end-of-options", f"{ours}...{theirs}")

@@ -26,6 +26,11 @@ class State(msgspec.Struct):
     stopped: dict[str, Any] | None
     chosen: dict[str, Any] | None
     note: str = ""
+    one_way: bool = False
+    held: bool = False
+    """Whether releases wait for a person."""
+    even: str = ""
+    """A tip over there that holds ours, and nothing that main has not."""
     ahead: int = 0
     behind: int = 0
 

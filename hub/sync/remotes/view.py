@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from hub.sync.remotes import addresses, ssh
+from hub.sync.remotes.hubs import ONE_WAY
 from hub.sync.remotes.models import Remote
 
 Word = Literal["setting up", "first look", "in step", "on its way", "waiting", "stopped", "trouble"]
@@ -38,6 +39,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     deploy: str
     takes_releases: bool
     mirror: bool
+    one_way: bool
+    """Another hub is there: what is new there comes in, and nothing goes there."""
     proposals: list[int]
     """Those that must be decided before main goes there again."""
     choices: list[Choice]
@@ -73,7 +76,7 @@ def view(row: Remote) -> View:
     return View(
         url=row.url, name=address.name, state=state, sentence=_sentence(row, state, address.name),
         ahead=row.ahead, behind=row.behind, main=row.main, deploy=row.deploy, mirror=row.mirror,
-        takes_releases=row.takes_releases,
+        takes_releases=row.takes_releases, one_way=row.one_way,
         proposals=list(row.waiting["proposals"]) if row.waiting else [],
         choices=_choices(row, address.name) if state == "stopped" else [],
         tip=str(stopped.get("tip", "")), note=row.note, synced_at=row.synced_at,
@@ -95,7 +98,8 @@ def _state(row: Remote, *, confirmed: bool) -> Word:
         return "on its way" if row.chosen else "stopped"
     if row.waiting:
         return "waiting"
-    return "in step" if not (row.ahead or row.behind) else "on its way"
+    ahead = 0 if row.one_way else row.ahead
+    return "in step" if not (ahead or row.behind) else "on its way"
 
 
 def _sentence(row: Remote, state: Word, name: str) -> str:
@@ -112,7 +116,7 @@ def _sentence(row: Remote, state: Word, name: str) -> str:
     said: dict[Word, str] = {
         "setting up": "Two steps are left: add the deploy key over there, and confirm the host.",
         "first look": "The hub is having its first look.",
-        "in step": "Both sides hold the same.",
+        "in step": ONE_WAY if row.one_way else "Both sides hold the same.",
         "on its way": "What is new is on its way.",
         "trouble": row.trouble,
     }
@@ -148,7 +152,7 @@ def _choices(row: Remote, name: str) -> list[Choice]:
         "become a proposal with both texts.",
     )  # fmt: skip
     if stopped["why"] in ("rewritten", "unrelated"):
-        return [together, ours]
+        return [together] if row.one_way else [together, ours]
     if stopped["why"] == "emptied":
         return [fill]
     if stopped["why"] == "renamed":

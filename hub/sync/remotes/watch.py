@@ -28,7 +28,7 @@ from hub.registry.models import IndexedRef
 from hub.registry.publish import Publisher
 from hub.registry.review.models import Proposal
 from hub.settings import Settings
-from hub.sync.remotes import linking
+from hub.sync.remotes import alarms, linking
 from hub.sync.remotes.linking import Room
 from hub.sync.remotes.models import Remote
 from hub.sync.remotes.rounds import Round
@@ -102,19 +102,19 @@ class Watching:
 async def once(room: Room, workspace: WorkspaceRef, row: Remote) -> None:
     """One round, and how it went, written down."""
     state = msgspec.convert(
-        {name: getattr(row, name) for name in State.__struct_fields__}, State
+        {name: getattr(row, name) for name in State.__struct_fields__ if hasattr(row, name)}, State
     )  # fmt: skip
-    trouble, seen = "", ""
+    trouble, seen = None, ""
     try:
         async with asyncio.timeout(3600):
             seen = await _round(room, workspace, row, state)
     except HubError as failed:
-        trouble = failed.sentence
+        trouble = failed
     except Exception as failed:
-        refusal = as_refusal(failed)
-        if refusal is None:
+        trouble = as_refusal(failed)
+        if trouble is None:
             log.exception("a round of sync with %s failed", row.url)
-        trouble = refusal.sentence if refusal else "Something broke on our side; it is tried again."
+            trouble = HubError("Something broke on our side; it is tried again.")
     await _write_down(room, row, state, trouble, seen)
 
 
@@ -134,7 +134,9 @@ async def _round(room: Room, workspace: WorkspaceRef, row: Remote, state: State)
     raise HubError(f"{way.address.name} keeps changing just now; it is tried again.")
 
 
-async def _write_down(room: Room, was: Remote, state: State, trouble: str, seen: str) -> None:
+async def _write_down(
+    room: Room, was: Remote, state: State, trouble: HubError | None, seen: str
+) -> None:
     """Unless somebody unlinked it meanwhile, or linked another."""
     at = now()
     async with room.database.write() as db:
@@ -146,12 +148,13 @@ async def _write_down(room: Room, was: Remote, state: State, trouble: str, seen:
             setattr(row, name, getattr(state, name))
         if row.chosen == was.chosen:
             row.chosen = state.chosen
-        row.trouble, row.tried_at = trouble, at
+        row.trouble, row.tried_at = trouble.sentence if trouble else "", at
         row.failures = row.failures + 1 if trouble else 0
         if not trouble:
             row.synced_at, row.seen = at, seen
         if not asked_meanwhile:
             row.due_at = at + _pause(row.failures)
+        await alarms.ring(db, row, alarms.kind_of(trouble), held=state.held)
 
 
 def _pause(failures: int) -> timedelta:
@@ -203,3 +206,4 @@ async def open_remotes(settings: Settings, parts: Needed) -> AsyncGenerator[Room
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        await room.outbound.close()

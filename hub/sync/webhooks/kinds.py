@@ -30,6 +30,7 @@ CHOICES: tuple[tuple[str, dict[str, str]], ...] = (
         "proposal.revised": "A proposal got another revision",
         "proposal.reviewed": "Somebody approved or asked for a change",
         "proposal.merged": "A proposal was merged",
+        "proposal.merged-elsewhere": "A proposal was merged elsewhere, and waits here",
         "proposal.declined": "A proposal was declined",
         "proposal.withdrawn": "A proposal was withdrawn",
         "proposal.reopened": "A proposal was reopened",
@@ -47,6 +48,8 @@ CHOICES: tuple[tuple[str, dict[str, str]], ...] = (
         "glass.broken": "Somebody set the rules aside",
         "key.revoked": "A key was revoked",
         "webhook.paused": "A webhook was paused, because it takes no messages",
+        "sync.stopped": "Sync with the linked repository needs an administrator",
+        "sync.mended": "Sync with the linked repository works again",
         "index.rebuilt": "The index was rebuilt by the operator",
     }),
 )  # fmt: skip
@@ -139,6 +142,7 @@ _SAY: dict[str, Callable[[Facts], str]] = {
     "proposal.revised": _deed("revised"),
     "proposal.reviewed": _reviewed,
     "proposal.merged": _deed("merged"),
+    "proposal.merged-elsewhere": _deed("merged"),
     "proposal.declined": _deed("declined"),
     "proposal.withdrawn": _deed("withdrew"),
     "proposal.reopened": _deed("reopened"),
@@ -154,5 +158,7 @@ _SAY: dict[str, Callable[[Facts], str]] = {
     "glass.broken": lambda f: f"{_by(f)} set the rules aside: {_bare(f, 'reason')}",
     "key.revoked": lambda _: "A key was revoked",
     "webhook.paused": lambda f: f"The webhook {f.get('name')} was paused: {_bare(f, 'sentence')}",
+    "sync.stopped": lambda f: f"Sync with {f.get('name')} stopped: {_bare(f, 'sentence')}",
+    "sync.mended": lambda f: f"Sync with {f.get('name')} works again",
     "index.rebuilt": lambda _: "The index was rebuilt from git",
 }
