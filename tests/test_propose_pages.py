@@ -165,6 +165,36 @@ async def test_a_viewer_suggests(story: Story, carla: Browser):
     assert (new.messages[0].content, new.parameters) == (NEW, {"temperature": 0.3})
 
 
+async def test_a_viewer_writes_on_at_what_they_suggested(
+    story: Story, carla: Browser, ben: Browser, maria: Browser
+):
+    """The next revision, with the text of the last one to write at; nobody else's proposal."""
+    await story.saved(variables=())
+    typed = {
+        "title": "Any case", "why": "It reads odd", "role": "system", "origin": "0",
+        "message_name": "", "content": NEW, "base_version": "1",
+    }  # fmt: skip
+    await carla.post_form(PAGE, typed)
+    shown = await carla.get("/clinic/proposals/1")
+    assert f"{PAGE}?into=1" in html.unescape(shown.text)
+    sheet = await carla.get(f"{PAGE}?into=1")
+    assert title(sheet) == "Write on at “Any case”"
+    assert NEW in html.unescape(sheet.text)
+    again = typed | {"title": "", "content": f"{NEW} Be brief.", "into": "1", "revision-1": "1"}
+    done = await carla.post_form(PAGE, again, follow_redirects=True)
+    assert "Revision 2 is up for review." in words(done)
+    view = await view_of(story)
+    assert (view.revision, view.title) == (2, "Any case")
+    new = view.items[0].new
+    assert new is not None
+    assert new.messages[0].content == f"{NEW} Be brief."
+    late = await carla.post_form(PAGE, again | {"content": "Late"})
+    assert late.status_code == 409
+    assert "Late" in late.text
+    stranger = await ben.post_form(PAGE, again | {"into": "1", "revision-1": "2"})
+    assert "Write on at" not in words(stranger)
+
+
 async def test_several_drafts_go_together(story: Story, ana: Browser):
     for name in ("open/a", "open/b", "open/c"):
         await story.saved(name=name)

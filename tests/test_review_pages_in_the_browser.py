@@ -94,3 +94,34 @@ def test_a_page_for_whom_it_is_not_says_so(clinic: Server, chromium: Any):
         head = carla.locator(".offer-state").inner_text()
         assert "Waiting for one approval" in head, "everybody may say so; the rules count reviewers"
         assert carla.get_by_text("Put live…").count() == 0
+
+
+def test_what_is_typed_into_a_suggestion_is_never_lost(clinic: Server, chromium: Any) -> None:
+    """Closed too early, opened again: it is there, and can be put away; once sent, it is gone."""
+    with at_the_browser(clinic, chromium, "carla") as page:
+        text = page.locator("textarea[name=content]").first
+
+        def opened() -> None:
+            page.goto("/clinic/propose/support/hours")
+
+        opened()
+        before = text.input_value()
+        page.fill("[name=title]", "On Sundays too")
+        text.fill(f"{before} On Sundays, too.")
+        opened()
+        page.get_by_text("Brought back what you typed until").wait_for()
+        assert page.input_value("[name=title]") == "On Sundays too"
+        assert text.input_value() == f"{before} On Sundays, too."
+        page.get_by_role("button", name="Undo").click()
+        assert text.input_value() == before
+        opened()
+        assert text.input_value() == before
+        page.fill("[name=title]", "On Sundays too")
+        text.fill(f"{before} On Sundays, too.")
+        page.get_by_role("button", name="Propose").click()
+        page.wait_for_url("**/proposals/*")
+        page.get_by_role("link", name="Write on").click()
+        page.wait_for_url("**/propose/support/hours?into=*")
+        assert text.input_value() == f"{before} On Sundays, too."
+        opened()
+        assert (page.input_value("[name=title]"), text.input_value()) == ("", before)

@@ -8,6 +8,7 @@ import "./dialog.js";
 import "./drop.js";
 import "./grid.js";
 import "./steps.js";
+import "./typed.js";
 import { startBell } from "./bell.js";
 import { startFlashes } from "./flash.js";
 import { showMoments } from "./moments.js";

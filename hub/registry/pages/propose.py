@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +15,7 @@ from hub.db import Database
 from hub.errors import Conflict, HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.registry import catalog, drafts, form
+from hub.registry.document import to_json
 from hub.registry.pages.common import Heading, crumbs, heading, named
 from hub.registry.pages.offers import (
     Fields,
@@ -28,7 +30,8 @@ from hub.registry.pages.offers import (
     typed_in,
 )
 from hub.registry.record import VersionView
-from hub.registry.shown import shown
+from hub.registry.review import offering, record
+from hub.registry.shown import Shown, shown
 from hub.web import Ask, go, page
 
 
@@ -36,9 +39,11 @@ from hub.web import Ask, go, page
 async def propose_page(
     request: Ask, name: FromPath[str], actor: NamedDependency[Actor],
     workspace: NamedDependency[WorkspaceRef], db: NamedDependency[AsyncSession],
+    into: FromQuery[int | None] = None,
 ) -> Template | Redirect:  # fmt: skip
-    """The draft as it would be proposed; who may not write drafts edits the text right here."""
-    return await _one(request, db, named(name), {})
+    """The draft as it would be proposed; who may not write drafts edits the text right here, that
+    of their proposal `into` if they write on."""
+    return await _one(request, db, named(name), {} if into is None else {"into": [str(into)]})
 
 
 @post("/{slug:str}/propose/{name:path}", needs=Need.PROPOSE, name="propose:post", status_code=200)
@@ -64,27 +69,63 @@ async def _one(
 ) -> Template | Redirect:
     workspace, actor = request.state.workspace, request.state.actor
     about = await heading(db, workspace, actor, name)
-    began = form.whole(first(fields, "base_version"))
+    own = await _own(db, workspace, actor, about, fields)
+    began = form.whole(first(fields, "base_version")) or (own and own.base_version)
     latest = await catalog.version(db, workspace.id, about.name, began)
     writes = not allows(actor, Need.DRAFT, workspace.id)
     if not writes and about.draft_of is None and refused is None:
         said = "Write your change first; then it can be proposed."
         return go(f"/{workspace.slug}/prompts/{about.name}", said)
-    tree = shown(form.from_form(fields, latest.tree) if "content" in fields else latest.tree)
+    tree = _tree(own, latest)
+    tree = shown(form.from_form(fields, tree) if "content" in fields else tree)
     piece = await _shown_piece(db, workspace, actor, about, fields)
+    back = f"/{workspace.slug}/" + (f"proposals/{own.number}" if own else f"prompts/{about.name}")
     screen = await screen_of(
         request, db, [piece] if piece else [], f"/{workspace.slug}/propose/{about.name}",
-        f"/{workspace.slug}/prompts/{about.name}", [about.name], fields,
+        back, [about.name], fields,
     )  # fmt: skip
     title = about.title or about.name
+    asked = f"Write on at “{own.title}”" if own else f"Suggest a change to {title}"
     return page(
         request, "registry/proposals/propose.html", section="prompts",
         status=refused.status if refused else 200, about=about, screen=screen,
-        heading=f"Suggest a change to {title}" if writes else f"Propose a change to {title}",
+        heading=asked if writes else f"Propose a change to {title}", own=own if writes else None,
         crumbs=crumbs(workspace, about.name, "Suggest" if writes else "Propose"),
         typed=typed_in(fields, screen), refused=refused.sentence if refused else "",
         writes=tree if writes else None, base_version=latest.number, several=False,
     )  # fmt: skip
+
+
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """A proposal of theirs that somebody writes on at without a draft."""
+
+    number: int
+    revision: int
+    title: str
+    base_version: int | None
+    tree: drafts.Tree
+
+
+async def _own(
+    db: AsyncSession, workspace: WorkspaceRef, actor: Actor, about: Heading, fields: Fields
+) -> Own | None:
+    """The one that `into` names; None: it is not theirs, not open, or not about this text."""
+    into = form.whole(first(fields, "into"))
+    mine = await offering.mine_on(db, workspace.id, actor.account_id, [about.id])
+    if (one := next((one for one in mine if one.number == into), None)) is None:
+        return None
+    view = await record.get(db, workspace.id, one.number)
+    item = next((one for one in view.items if one.prompt_id == about.id), None)
+    if item is None or item.kind != "change" or item.new is None or len(view.items) > 1:
+        return None
+    return Own(
+        number=one.number, revision=view.revision, title=view.title,
+        base_version=item.base_version, tree=to_json(item.new),
+    )  # fmt: skip
+
+
+def _tree(own: Own | None, latest: VersionView) -> drafts.Tree:
+    return own.tree if own else latest.tree
 
 
 async def _shown_piece(
@@ -108,7 +149,9 @@ async def _piece(
     if "content" in fields:
         began = form.whole(first(fields, "base_version"))
         base = await catalog.version(db, workspace.id, about.name, began)
-        tree = form.from_form(fields | _kept(base), base.tree)
+        own = await _own(db, workspace, actor, about, fields)
+        tree = _tree(own, base)
+        tree = form.from_form(fields | _kept(shown(tree)), tree)
         return made_of(about, tree, base.hash, base)
     draft = await drafts.get(db, workspace.id, actor.account_id or 0, about.id)
     if draft is None:
@@ -116,9 +159,8 @@ async def _piece(
     return await of_draft(db, workspace, about.name, draft)
 
 
-def _kept(latest: VersionView) -> Fields:
+def _kept(tree: Shown) -> Fields:
     """What the suggestion's form has no fields for stays as it is."""
-    tree = shown(latest.tree)
     kept = {
         "title": [tree.title], "description": [tree.description], "tags": [tree.tags],
         "template": [tree.template], "model": [tree.model], "tools": [tree.tools],
