@@ -78,6 +78,20 @@ def test_one_column_alone_and_a_new_one_by_key(hub: Any, open_page: Any, acme: A
     assert [one["model"] for one in fake.asked[asked:]] == ["shout"]
 
 
+def test_what_is_seen_is_shared_as_a_link(hub: Any, open_page: Any, acme: Any):
+    page = open_page("ana", permissions=["clipboard-read", "clipboard-write"])
+    first = run(page, hub)
+    page.goto(f"{first}?base=1&calls=3000&each=15")
+    page.get_by_role("button", name="Copy the link").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == f"{first}?base=1&calls=3000&each=15"
+    other = open_page("carla")
+    other.goto(link)
+    assert other.locator("ins").first.inner_text() == "MY ARM HURTS"
+    assert "3,000 a day" in other.locator("#foot").inner_text()
+
+
 def test_shift_and_enter_in_a_text_is_a_new_line(hub: Any, open_page: Any, acme: Any):
     page = open_page("ana")
     page.goto(f"{hub.url}/clinic/try/support/triage")

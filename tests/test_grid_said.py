@@ -35,6 +35,7 @@ async def test_what_a_model_thought_is_kept_folded_and_goes_along(ana: Any, acme
     assert THOUGHT in page.split('<details class="thought">')[1].split("</details>")[0]
     head, first, second = list(csv.reader(io.StringIO((await ana.get(f"{address}/as/csv")).text)))
     assert (first[head.index("thoughts")], second[head.index("thoughts")]) == (THOUGHT, "")
+    assert (first[head.index("finish_reason")], first[head.index("tokens_in")]) == ("stop", "10")
     tree = (await ana.get(f"{address}/as/json")).json()
     assert [one["reasoning"] for one in tree["runs"]] == [THOUGHT, ""]
     report = (await ana.get(f"{address}/as/md")).text

@@ -22,8 +22,9 @@ from hub.playground.values import show
 from hub.playground.view import title_of
 
 _FIGURES = (
-    "state", "output", "error", "first_token_s", "total_s", "tokens_per_s", "tokens_in",
-    "tokens_out", "cost_usd",
+    "state", "output", "error", "finish_reason", "queued_s", "load_s", "first_token_s", "total_s",
+    "tokens_per_s", "tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning", "cost_usd",
+    "cost_from",
 )  # fmt: skip
 HIDDEN = "Whose answers these are is hidden until you have voted; then they can be taken along."
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -127,6 +127,7 @@ def frame(request: Ask, seen: Seen) -> dict[str, Any]:
         "may_run": may_run(actor, workspace),
         "change_url": f"/{workspace.slug}/try/{seen.grid.prompt_name}?again={seen.grid.id}",
         "here": here,
+        "permalink": f"{request.app.state.settings.url}{here}{seen.look.query}",
         "look": seen.look,
         "options": seen.options,
     }
