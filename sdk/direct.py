@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPSConnection
+from io import BufferedReader
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies
@@ -56,10 +57,33 @@ def stream(
             opened(Reply(answer.status, headers, body))
             if answer.status == 200:
                 wire.settimeout(silence)
-                while piece := answer.read1(PIECE):
-                    yield piece
+                yield from (
+                    _chunks(answer.fp) if answer.chunked else iter(lambda: answer.read1(PIECE), b"")
+                )
     finally:
         connection.close()
+
+
+def _chunks(wire: BufferedReader) -> Iterator[bytes]:
+    """What is in the chunks, as it arrives; most often one of them comes alone and whole.
+
+    Raises:
+        ValueError: these are no chunks.
+        ConnectionError: they end before their end.
+    """
+    raw = b""
+    while more := wire.read1(PIECE):
+        raw = raw + more if raw else more
+        while (at := raw.find(b"\r\n")) >= 0:
+            size = int(raw[:at].partition(b";")[0], 16)
+            if size == 0:
+                return
+            ends = at + 2 + size
+            if len(raw) < ends + 2:
+                break
+            yield raw[at + 2 : ends]
+            raw = raw[ends + 2 :]
+    raise ConnectionError("the stream was cut")
 
 
 def _connected(

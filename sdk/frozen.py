@@ -14,9 +14,9 @@ def frozen(value: Any) -> Any:
     kind = type(value)
     if kind in _BARE:
         return value
-    if isinstance(value, (list, tuple)):  # before `Mapping`, which is slow to ask for
+    if kind is not dict and isinstance(value, (list, tuple)):
         return tuple(map(frozen, cast("list[Any]", value)))
-    if kind is dict or isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):  # which is slow to ask for
         items = cast("Mapping[str, Any]", value).items()
         return MappingProxyType(
             {key: one if type(one) in _BARE else frozen(one) for key, one in items}

@@ -109,7 +109,7 @@ def pointer_of(given: object) -> Pointer:
     Raises:
         BadDocument: it is none.
     """
-    if not isinstance(given, Mapping):
+    if type(given) is not dict:
         raise BadDocument("a pointer is not an object")
     one = cast("Mapping[str, Any]", given)
     try:
@@ -137,15 +137,28 @@ def _share(given: Mapping[str, Any]) -> Share:
     return made
 
 
+SHORT = 2048
+
+
 @cache
-def _sha256() -> Callable[[bytes], Any]:
-    from hashlib import sha256  # with OpenSSL behind it, 5 ms; not for `import sdk`
+def _sha256(short: bool = False) -> Callable[[bytes], Any]:
+    """`short`: Python's own, which has begun long before OpenSSL has; that one is the faster later.
+
+    OpenSSL takes 5 ms to import, so neither is for `import sdk`.
+    """
+    if short:
+        for module in ("_sha2", "_sha256"):  # from 3.12 on, and before
+            try:
+                return __import__(module).sha256
+            except (ImportError, AttributeError):
+                continue
+    from hashlib import sha256
 
     return sha256
 
 
-def checked(digest: str, text: object) -> str:
-    """The text of an object, if its hash is its name.
+def checked(digest: str, text: object, alone: bool = False) -> str:
+    """The text of an object, if its hash is its name; `alone`: not one of very many.
 
     Raises:
         BadDocument: it is not.
@@ -153,7 +166,7 @@ def checked(digest: str, text: object) -> str:
     if not isinstance(text, str):
         raise BadDocument("an object is not a text")
     try:
-        found = _sha256()(text.encode()).hexdigest()
+        found = _sha256(alone and len(text) < SHORT)(text.encode()).hexdigest()
     except UnicodeEncodeError:
         found = ""
     if found != digest:
@@ -173,7 +186,7 @@ def bucket(label: str, id: str, key: str) -> int:
     (7401, 1994)
     """
     text = f"{label}/{id}/{key}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(_sha256()(text).digest()[:8], "big") % WHOLE
+    return int.from_bytes(_sha256(True)(text).digest()[:8], "big") % WHOLE
 
 
 # ── from a table to a prompt ────────────────────────────────────────────────────────────────────

@@ -218,13 +218,18 @@ class Batch:
         if objects is not None and not isinstance(objects, dict):
             raise BadDocument("the objects of a `put` have another shape than expected")
         for digest, text in cast("dict[str, object]", objects or {}).items():
-            self.objects[digest] = checked(digest, text)
+            self.objects[digest] = checked(digest, text, alone=True)
         self.changes.append(pointer_of(event.data))
 
     def missing(self, known: Mapping[str, str]) -> list[str]:
         """Objects that are named but neither here nor known."""
-        needed = [d for one in self.changes if isinstance(one, Pointer) for d in one.objects]
-        return [d for d in dict.fromkeys(needed) if d not in self.objects and d not in known]
+        found: list[str] = []
+        for one in self.changes:
+            if type(one) is Pointer:
+                for digest in one.objects if one.split else (one.object,):
+                    if digest not in self.objects and digest not in known and digest not in found:
+                        found.append(digest)
+        return found
 
     @property
     def places(self) -> list[tuple[str, str]]:
