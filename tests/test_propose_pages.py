@@ -181,10 +181,11 @@ async def test_a_viewer_writes_on_at_what_they_suggested(
     assert title(sheet) == "Write on at “Any case”"
     assert NEW in html.unescape(sheet.text)
     again = typed | {"title": "", "content": f"{NEW} Be brief.", "into": "1", "revision-1": "1"}
-    done = await carla.post_form(PAGE, again, follow_redirects=True)
+    done = await carla.post_form(PAGE, again | {"target": "production"}, follow_redirects=True)
     assert "Revision 2 is up for review." in words(done)
+    assert "New since you looked" not in words(done), "they wrote it"
     view = await view_of(story)
-    assert (view.revision, view.title) == (2, "Any case")
+    assert (view.revision, view.title, view.target) == (2, "Any case", "production")
     new = view.items[0].new
     assert new is not None
     assert new.messages[0].content == f"{NEW} Be brief."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +16,7 @@ from hub.people.policy import Actor, WorkspaceRef
 from hub.registry import drafts
 from hub.registry.drafts import DraftView
 from hub.registry.publish import Publisher
-from hub.registry.review import lists, proposals, record
+from hub.registry.review import lists, proposals, record, seen
 from hub.registry.review.models import Proposal, Revision
 from hub.registry.review.proposals import Made, Wanted
 from hub.registry.review.views import ItemView
@@ -74,7 +75,10 @@ async def offer(
             publisher, database, workspace, offered.into, actor=actor,
             items=together(view.items, wanted), message=offered.why,
             expected_revision=offered.expected, reviewers=offered.reviewers,
+            target=offered.target or UNSET,
         )  # fmt: skip
+        if actor.account_id is not None:  # whoever wrote it has read it
+            await seen.mark(database, workspace.id, made.number, actor.account_id, made.revision)
     async with database.write() as db:
         for one in used:
             await drafts.drop(
