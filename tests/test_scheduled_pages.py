@@ -60,6 +60,16 @@ async def test_a_moment_that_will_not_do_is_said_and_all_is_kept(shelf, ben: Bro
     assert await live(ben) == ""
 
 
+async def test_a_moment_and_the_button_for_now_move_nothing(shelf, ben: Browser):
+    """Whoever typed a moment did not mean now: production moves for nobody by mistake."""
+    due = (now() + timedelta(days=2)).strftime("%Y-%m-%dT09:00")
+    for answer in (await put(ben, 2, "", due=due), await release_all(ben, due=due)):
+        assert answer.status_code == 422
+        assert "so nothing was moved" in unescape(answer.text)
+        assert due in answer.text
+    assert await live(ben) == ""
+
+
 async def test_who_may_release_cancels_and_others_do_not(shelf, ben, ana, carla, mallory):
     due = (now() + timedelta(days=2)).strftime("%Y-%m-%dT09:00")
     await put(ben, 2, "", when="later", due=due)

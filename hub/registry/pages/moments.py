@@ -26,6 +26,17 @@ def moment_of(typed: str, offset: str = "") -> datetime:
         raise Invalid(NO_MOMENT) from None
 
 
+def check_now(due: str) -> None:
+    """Raises:
+    Invalid: a moment was typed, though the button that was pressed does it at once.
+    """
+    if due:
+        raise Invalid(
+            "You typed a moment under “At a later time”, so nothing was moved. Press “Schedule "
+            "it”, or empty the moment to do it now."
+        )
+
+
 def ahead(offset: str) -> timedelta:
     """How far the person's clock is ahead of UTC; nonsense counts as not at all."""
     minutes = int(offset) if _OFFSET.fullmatch(offset) else 0

@@ -24,7 +24,7 @@ from hub.registry.ledger import Steps, steps_of
 from hub.registry.names import check_label
 from hub.registry.pages.common import Heading, heading, named, prompt_page
 from hub.registry.pages.glass import may_break, may_insist
-from hub.registry.pages.moments import moment_of
+from hub.registry.pages.moments import check_now, moment_of
 from hub.registry.pages.moments import said as said_moment
 from hub.registry.pages.offers import offer_instead
 from hub.registry.pages.sheets import Sheet, sheet_page
@@ -107,6 +107,7 @@ async def release(
             return await _propose(request, move, typed["reason"])
         if data.get("when") == "later":
             return await _later(database, workspace, actor, move, typed)
+        check_now(typed["due"])
         return await _now(request, workspace, actor, move, typed)
     except HubError as refused:
         async with database.read() as db:

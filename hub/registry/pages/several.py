@@ -23,7 +23,7 @@ from hub.registry.labels import Move
 from hub.registry.names import check_label
 from hub.registry.pages.common import rights
 from hub.registry.pages.glass import may_break, may_insist
-from hub.registry.pages.moments import moment_of, said
+from hub.registry.pages.moments import check_now, moment_of, said
 from hub.registry.pages.release import LIVE, NO_WHY, share_of
 from hub.registry.releasing import Looked
 from hub.web import Ask, Form, go, page
@@ -189,6 +189,7 @@ async def release(
             raise Invalid(NO_WHY)
         if data.get("when") == "later":
             return await _later(database, workspace, actor, moves, typed)
+        check_now(typed["due"])
         made = await labels.move_many(
             request.app.state.publisher, workspace, moves, actor=actor, reason=typed["reason"],
             broke_glass=typed["broke_glass"], despite=typed["despite"],
