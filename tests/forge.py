@@ -119,7 +119,7 @@ def git_daemon(folder: Path) -> Iterator[Forge]:
 
 
 def wait_for(port: int) -> None:
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

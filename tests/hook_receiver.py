@@ -53,7 +53,7 @@ class Receiver:
     def kinds(self) -> list[str]:
         return [one.json["type"] for one in self.heard]
 
-    async def until(self, true: Callable[["Receiver"], object], seconds: float = 15) -> None:
+    async def until(self, true: Callable[["Receiver"], object], seconds: float = 60) -> None:
         """Wait for what was meant, not for a time."""
         async with asyncio.timeout(seconds):
             while not true(self):

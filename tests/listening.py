@@ -61,7 +61,7 @@ class Line:
             self._file.close()
             self.socket.close()
 
-    def next(self, wait: float = 5.0) -> Event:
+    def next(self, wait: float = 60) -> Event:
         """The next event.
 
         Raises:
@@ -74,12 +74,13 @@ class Line:
         text, _, self._rest = self._rest.partition(b"\n\n")
         return _event(text.decode())
 
-    def batch(self, wait: float = 5.0) -> list[Event]:
-        """Events up to a commit (or an end), heartbeats left out."""
+    def batch(self, wait: float = 60) -> list[Event]:
+        """Events up to a commit (or an end). Left out: heartbeats, and a commit that stands alone,
+        which comes with one and moves the place."""
         found: list[Event] = []
         while not found or found[-1].kind not in {"commit", "resync", "goodbye"}:
             event = self.next(wait)
-            if event.kind != "beat":
+            if event.kind != "beat" and (found or event.kind != "commit"):
                 found.append(event)
         return found
 
@@ -240,7 +241,7 @@ def unpacked(data: bytes) -> bytes:
     return gzip.decompress(data)
 
 
-def until(what: Any, wait: float = 5.0) -> Any:
+def until(what: Any, wait: float = 60) -> Any:
     """The first true answer of `what`."""
     end = time.monotonic() + wait
     while not (answer := what()):

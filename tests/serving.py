@@ -62,12 +62,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(data: Path, port: int, **more: Any) -> Iterator[Server]:
+def serve(data: Path, port: int, said: Path | None = None, **more: Any) -> Iterator[Server]:
     """Write the cast into `data`, start uvicorn there, stop it at the end."""
     url = f"http://127.0.0.1:{port}"
     settings = settings_for(data, public_url="", host="127.0.0.1", port=port, **more)
     cast = asyncio.run(_prepare(settings))
-    with start(settings) as process:
+    with start(settings, said) as process:
         wait_until_ready(url, process)
         yield Server(url, data, settings, cast, process)
 
@@ -85,8 +85,11 @@ async def _prepare(settings: Settings) -> Cast:
 
 
 @contextmanager
-def start(settings: Settings) -> Iterator[Forked]:
-    """uvicorn in a process of its own, with these settings in its environment."""
+def start(settings: Settings, said: Path | None = None) -> Iterator[Forked]:
+    """uvicorn in a process of its own, with these settings in its environment.
+
+    `said`: where its log goes, instead of to the test's; for `ended_by_itself`.
+    """
     given = {
         "PROMPTHUB_DATA": str(settings.data),
         "PROMPTHUB_HOST": settings.host,
@@ -98,9 +101,10 @@ def start(settings: Settings) -> Iterator[Forked]:
     words = [
         "--factory", "hub.app:from_environment", "--host", settings.host,
         "--port", str(settings.port), "--loop", "uvloop", "--no-access-log",
-        "--timeout-graceful-shutdown", "3",
+        "--timeout-graceful-shutdown", "30" if said else "3",
     ]  # fmt: skip
-    process = mother().run("uvicorn", *words, environment=surroundings(**given))
+    log = {"err": str(said)} if said else {}
+    process = mother().run("uvicorn", *words, environment=surroundings(**given), **log)
     try:
         yield process
     finally:
@@ -126,3 +130,11 @@ def wait_until_ready(
             pass
         time.sleep(0.05)
     raise RuntimeError(f"the server was not ready after {seconds} seconds")
+
+
+def ended_by_itself(process: Forked, said: Path) -> bool:
+    """Whether it ended without uvicorn's losing patience with what was still open."""
+    process.wait(60)
+    log = said.read_text()
+    assert "Finished server process" in log
+    return "timeout graceful shutdown exceeded" not in log

@@ -193,7 +193,7 @@ _MOODS: dict[str, tuple[int, str, str]] = {
 NONSENSE = tuple(_MOODS)
 
 
-def until(true: Callable[[], object], seconds: float = 8.0) -> None:
+def until(true: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something holds, in short steps; fails if it never does."""
     ends = time.monotonic() + seconds
     while not true():

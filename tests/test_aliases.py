@@ -63,7 +63,7 @@ async def triage(hub, cast):
 
 
 async def runs(hub, grid: str) -> list[Run]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with hub.state.database.read() as db:
                 query = select(Run).where(Run.grid_id == int(grid.rpartition("/")[2]))

@@ -184,7 +184,7 @@ async def test_stopping_reaches_the_endpoint(fake, outbound):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert call.state == "stopped"
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         while not fake.hung_up:
             await asyncio.sleep(0.01)
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.cast import copy_template
 from tests.listening import Ended, Line, Table, Team, listening, until
-from tests.serving import free_port, serve, start, wait_until_ready
+from tests.serving import ended_by_itself, free_port, serve, start, wait_until_ready
 
 
 @pytest.fixture
@@ -23,7 +23,8 @@ def running(tmp_path, migrated):
     """A server of one's own, to be killed."""
     data = tmp_path / "data"
     copy_template(migrated, data)
-    with serve(data, free_port()) as server, Team(server.url, server.cast.write_key) as team:
+    said = tmp_path / "said.txt"
+    with serve(data, free_port(), said) as server, Team(server.url, server.cast.write_key) as team:
         team.put_live("support/triage", "Sort: {{ text }}")
         yield server, team
 
@@ -61,7 +62,7 @@ def test_an_app_that_stops_reading_holds_up_nobody_and_little_memory(running):
         # When it reads again, it is led to the present, not through all that was.
         table, batches = Table(), 0
         while table.revision < team.table().revision:
-            table.apply(stuck.batch(10))
+            table.apply(stuck.batch())
             batches += 1
         assert batches < 20
         assert set(table.versions().values()) == {1}
@@ -131,7 +132,7 @@ def test_an_object_told_of_before_a_crash_is_there_after_it(running):
             assert team.http.get(f"/api/v1/objects/{object}").status_code == 200
 
 
-def test_at_the_end_everybody_is_sent_away_and_not_back_at_one_moment(running):
+def test_at_the_end_everybody_is_sent_away_and_not_back_at_one_moment(running, tmp_path):
     server, team = running
     query = f"since={team.table().place}"
     with ThreadPoolExecutor(10) as pool:
@@ -139,7 +140,6 @@ def test_at_the_end_everybody_is_sent_away_and_not_back_at_one_moment(running):
     try:
         for line in lines:
             line.batch()
-        begun = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         waits = []
         for line in lines:
@@ -148,8 +148,7 @@ def test_at_the_end_everybody_is_sent_away_and_not_back_at_one_moment(running):
             waits.append(event.data["retry_ms"])
             with pytest.raises(Ended):
                 line.next()
-        server.process.wait(10)
-        assert time.monotonic() - begun < 5
+        assert ended_by_itself(server.process, tmp_path / "said.txt")
         assert min(waits) >= 500
         assert len(set(waits)) > 25
         assert max(waits) - min(waits) > 1000
@@ -178,10 +177,8 @@ def test_two_nodes_on_one_postgres_tell_the_same(tmp_path, postgres_url):
             table = team.table()
             with listening(url, one.cast.read_key, f"since={table.place}") as line:
                 assert kinds(line.batch()) == ["hello", "commit"]
-                begun = time.monotonic()
                 team.put_live("support/triage", "Sort well: {{ text }}")
                 table.apply(line.batch())
-                assert time.monotonic() - begun < 3
                 assert table.text("support/triage") == "Sort well: {{ text }}"
                 team.put_live("care/new", "New")
                 table.apply(line.batch())

@@ -45,7 +45,7 @@ def seen(page):
 
 
 def page_says(ana, name, words, path="use-now"):
-    return until(lambda: words in seen(ana.get(f"/clinic/{path}/{name}")), 8)
+    return until(lambda: words in seen(ana.get(f"/clinic/{path}/{name}")))
 
 
 def test_a_program_is_seen_with_its_version_and_rate(team, ana):

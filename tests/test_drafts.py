@@ -97,7 +97,7 @@ async def test_the_list_says_which_are_behind(shelf: Shelf, people: Cast):
     ana = people.account_ids["ana"]
     one = await shelf.save("a", "One")
     await put(shelf, ana, one.id, "Mine", base=one.hash, base_version=1)
-    key = drafts.new_key()
+    key = f"{drafts.NEW}1"
     await put(shelf, ana, key, "New", name="brand/new")
     await shelf.save("a", "Two", base=one.hash)
     async with shelf.database.read() as db:
@@ -125,7 +125,7 @@ async def text_of(shelf: Shelf, name: str) -> str:
 
 async def test_a_draft_becomes_a_version_and_is_gone(shelf: Shelf, people: Cast):
     ana = person(shelf, people, "ana")
-    key = drafts.new_key()
+    key = f"{drafts.NEW}1"
     await put(shelf, people.account_ids["ana"], key, "New")
     made = await save_draft(shelf, ana, key, "New", None)
     assert (made.saved.version, made.note) == (1, "")

@@ -163,7 +163,7 @@ async def test_a_mailer_runs_where_a_server_is_set_up(
                 db, "proposal.merged", workspace_id=cast.workspace.id, subject="#1", number=1,
                 by="Ben Carter", account_id=cast.account_ids["ben"],
             )  # fmt: skip
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not server.taken:
                 await asyncio.sleep(0.05)
     ((_, letter),) = server.taken

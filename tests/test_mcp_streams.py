@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from mcp.shared.subscriptions import PromptsListChanged
 
 from tests.cast import copy_template
-from tests.serving import Server, free_port, serve
+from tests.serving import Server, ended_by_itself, free_port, serve
 from tests.test_mcp_door import agent, move, save
 
 HELLO = {
@@ -48,7 +47,7 @@ async def test_a_change_of_the_list_is_told_in_the_handshakes_era(filled: Server
         await client.list_prompts()
         await asyncio.sleep(0.3)  # its own line is opened behind its back
         await asyncio.to_thread(move, filled, "mail/hello", 1)
-        await asyncio.wait_for(told.wait(), 10)
+        await asyncio.wait_for(told.wait(), 60)
         await asyncio.sleep(0.3)
         assert heard == ["notifications/prompts/list_changed"]
         assert [one.name for one in (await client.list_prompts()).prompts] == ["mail/hello"]
@@ -63,7 +62,7 @@ async def test_a_change_of_the_list_is_told_to_who_listens(filled: Server):
         client.listen(prompts_list_changed=True) as changes,
     ):
         await asyncio.to_thread(move, filled, "mail/hello", 1)
-        assert await asyncio.wait_for(anext(changes), 10) == PromptsListChanged()
+        assert await asyncio.wait_for(anext(changes), 60) == PromptsListChanged()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(elsewhere), 0.5)
     await asyncio.to_thread(move, filled, "mail/hello", None)
@@ -118,7 +117,7 @@ def test_the_package_is_not_loaded_with_the_hub():
 
 def test_it_costs_little_and_ends_with_the_hub(tmp_path: Path, migrated: Path):
     copy_template(migrated, tmp_path / "data")
-    with serve(tmp_path / "data", free_port()) as server:
+    with serve(tmp_path / "data", free_port(), said := tmp_path / "said.txt") as server:
         before = megabytes(server.process.pid)
         with httpx.Client(base_url=server.url, headers=server.headers() | TAKES) as client:
             opened = client.post("/mcp", json=HELLO)
@@ -128,10 +127,8 @@ def test_it_costs_little_and_ends_with_the_hub(tmp_path: Path, migrated: Path):
             assert client.post("/mcp", json=ready, headers=session).status_code == 202
             with client.stream("GET", "/mcp", headers=session) as line:
                 assert line.status_code == 200
-                began = time.monotonic()
                 server.process.terminate()
-                server.process.wait(10)
-                assert time.monotonic() - began < 2.5  # uvicorn would wait for 3
+                assert ended_by_itself(server.process, said)
 
 
 async def test_one_key_does_not_take_the_sessions_of_all(filled: Server):

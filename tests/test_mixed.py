@@ -179,7 +179,7 @@ async def test_nothing_acknowledged_is_lost_by_any_door(database: Database, tmp_
     await asyncio.gather(*(one.work() for one in team))
     for deed in (team[1].push, team[1].merge, team[1].release, team[1].push_release):
         if not model.fine[deed.__name__]:  # chance had none of it come about
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not await deed():
                     pass
     await compare(bench, model)

@@ -79,7 +79,7 @@ async def ana_listens(hub: Front, cast: Cast) -> Listener:
 
 
 async def next_of(stream: AsyncIterator[bytes]) -> tuple[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         raw = (await anext(stream)).decode()
     if raw.startswith(":"):
         return "beat", None

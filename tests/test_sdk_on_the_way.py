@@ -33,7 +33,7 @@ def fake():
     hub.stop()
 
 
-def until(true, seconds=8.0):
+def until(true, seconds=60):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited in vain"

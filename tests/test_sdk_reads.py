@@ -1,11 +1,8 @@
 """A program reads prompts: first reads, warm reads, wrong names, a hub that is not there."""
 
-import asyncio
 import logging
-import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -168,87 +165,6 @@ def test_every_prompt_is_told_why_not_only_the_first(stand_in, connect):
             hub.get_prompt(name)
 
 
-def test_a_hundred_threads_ask_once(stand_in, connect):
-    stand_in.slowly = 0.1
-    hub = connect(refresh=60, boot_wait=5)
-    gate = threading.Barrier(100)
-
-    def read(name):
-        gate.wait()
-        try:
-            return hub.get_prompt(name).version
-        except sdk.PromptNotFound as error:
-            return str(error)
-
-    with ThreadPoolExecutor(100) as pool:
-        assert set(pool.map(read, ["support/triage"] * 100)) == {7}
-        sentences = set(pool.map(read, ["nobody/here"] * 100))
-    assert len(sentences) == 1
-    assert "no prompt nobody/here" in sentences.pop()
-    assert stand_in.asked == {"support/triage": 1, "nobody/here": 1}
-
-
-def test_a_hundred_tasks_ask_once(stand_in, connect):
-    stand_in.slowly = 0.05
-    hub = connect(refresh=60, boot_wait=5)
-
-    async def main():
-        prompts = await asyncio.gather(*[hub.aget_prompt("support/triage") for _ in range(100)])
-        errors = await asyncio.gather(
-            *[hub.aget_prompt("nobody/here") for _ in range(100)], return_exceptions=True
-        )
-        return {one.version for one in prompts}, {str(error) for error in errors}
-
-    versions, errors = asyncio.run(main())
-    assert versions == {7}
-    assert len(errors) == 1
-    assert stand_in.asked == {"support/triage": 1, "nobody/here": 1}
-
-
-def test_two_event_loops_one_after_the_other(connect):
-    hub = connect(boot_wait=5)
-    assert asyncio.run(hub.aget_prompt("support/triage")).source == "hub"
-    assert asyncio.run(hub.aget_prompt("support/triage")).version == 7
-    assert asyncio.run(hub.aget_prompt("nobody/here", default="Hi")).text() == "Hi"
-
-
-async def test_who_is_cancelled_takes_nothing_from_the_others(stand_in, connect):
-    stand_in.slowly = 0.2
-    hub = connect(refresh=60, boot_wait=5)
-    first, second = (asyncio.create_task(hub.aget_prompt("support/triage")) for _ in range(2))
-    await asyncio.sleep(0.05)
-    first.cancel()
-    assert (await second).version == 7
-    assert first.cancelled()
-    assert stand_in.asked.total() == 1
-
-
-async def test_an_event_loop_never_waits_for_the_hub(stand_in, connect):
-    import httpx
-
-    assert httpx  # its import, once in a program's life, is not what is measured
-    stand_in.mood = "hang"
-    gaps = []
-
-    async def beat():
-        last = time.perf_counter()
-        while True:
-            await asyncio.sleep(0.001)
-            now = time.perf_counter()
-            gaps.append(now - last)
-            last = now
-
-    beating = asyncio.create_task(beat())
-    hub = connect(boot_wait=1.2)
-    with pytest.raises(sdk.PromptUnavailable):
-        await hub.aget_prompt("support/triage")
-    assert (await hub.aget_prompt("support/triage", default="x")).source == "default"
-    hub.close()
-    await asyncio.sleep(0.02)
-    beating.cancel()
-    assert max(gaps) < 0.6  # blocked, one would be 1.2 s
-
-
 def test_a_closed_hub_still_serves_what_it_has(stand_in, connect):
     others = set(threading.enumerate())  # of what ran before and is still coming to its end
     hub = connect()
@@ -301,60 +217,3 @@ def test_an_address_that_cannot_be_meant(address):
     with pytest.raises(sdk.PromptHubError) as caught:
         sdk.Hub(address)
     assert KEY not in str(caught.value)
-
-
-def test_two_hubs_share_nothing(stand_in, connect):
-    other = StandIn()
-    other.put("support/triage", 1, "Of the other hub")
-    try:
-        assert connect(boot_wait=5).get_prompt("support/triage").version == 7
-        assert connect(other.url, boot_wait=5).get_prompt("support/triage").version == 1
-    finally:
-        other.stop()
-
-
-@pytest.fixture
-def fresh_module(monkeypatch):
-    before = sdk.use(None)
-    for name in ("PROMPTHUB_URL", "PROMPTHUB_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    yield monkeypatch
-    sdk.close(5)
-    sdk.use(before)
-
-
-def test_the_module_reads_the_environment(fresh_module, stand_in):
-    fresh_module.setenv("PROMPTHUB_URL", stand_in.url + "/")
-    fresh_module.setenv("PROMPTHUB_KEY", KEY + "\n")
-    assert sdk.get_prompt("support/triage").version == 7
-    assert asyncio.run(sdk.aget_prompt("support/triage")).version == 7
-    assert stand_in.headers[0]["authorization"] == f"Bearer {KEY}"
-
-
-def test_configure_says_what_is_missing_and_replaces_the_hub(fresh_module, stand_in):
-    with pytest.raises(sdk.PromptHubError, match="PROMPTHUB_URL"):
-        sdk.get_prompt("support/triage")
-    first = sdk.configure(stand_in.url, KEY)
-    assert sdk.get_prompt("support/triage").version == 7
-    second = sdk.configure(stand_in.url, KEY)
-    assert first is not second
-    assert first.feed.closed
-    assert sdk.get_prompt("support/triage").source == "hub"
-
-
-def test_threads_that_come_first_together_make_one_hub(fresh_module, stand_in):
-    fresh_module.setenv("PROMPTHUB_URL", stand_in.url)
-    gate = threading.Barrier(20)
-
-    def read(_):
-        gate.wait()
-        return sdk.get_prompt("support/triage").version
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        with ThreadPoolExecutor(20) as pool:
-            assert set(pool.map(read, range(20))) == {7}
-    finally:
-        sys.setswitchinterval(interval)
-    assert stand_in.asked["support/triage"] <= 2  # one cold, perhaps one refresh

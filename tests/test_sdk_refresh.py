@@ -122,7 +122,7 @@ def test_one_prompt_that_hangs_does_not_stop_the_others(stand_in, hub):
     until(lambda: stand_in.asked["a/b"] > asked)
     for number in range(2, 5):
         stand_in.put("a/c", number, f"Text {number}")
-        until(lambda number=number: hub.get_prompt("a/c").version == number, 2)
+        until(lambda number=number: hub.get_prompt("a/c").version == number)
     assert hub.get_prompt("a/b").text() == "One"
     assert hub.get_prompt("a/c").source == "cache"
     assert hub.get_prompt("a/d", default="x").source == "default"
@@ -237,7 +237,7 @@ def in_a_child(work):
 
 
 def wait_in_child(true):
-    ends = time.monotonic() + 8
+    ends = time.monotonic() + 60
     while not true() and time.monotonic() < ends:
         time.sleep(0.01)
     return bool(true())

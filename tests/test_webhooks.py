@@ -107,7 +107,7 @@ async def test_one_that_is_not_taken_comes_again_with_its_id_and_the_others_wait
 
 
 async def until_said(browser: Browser, number: int, words: str) -> str:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while words not in (page := (await browser.get(f"{ROOT}/{number}")).text):
             await asyncio.sleep(0.05)
     return page

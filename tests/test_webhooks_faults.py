@@ -149,7 +149,7 @@ async def test_in_the_end_it_is_paused_and_goes_on_where_it_stopped(
 
 
 async def until(hub: Front, true) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             async with hub.state.database.read() as db:
                 if true((await db.scalars(select(Webhook))).one()):

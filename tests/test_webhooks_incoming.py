@@ -272,7 +272,7 @@ async def test_a_push_that_is_told_comes_in_at_once(
 
 
 async def until_served(client: Browser, key: dict[str, str], words: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while words not in (await client.get("/api/v1/prompts/support/triage", headers=key)).text:
             await asyncio.sleep(0.05)
 

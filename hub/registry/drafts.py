@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import secrets
 from datetime import datetime
 from typing import Any, cast
 
@@ -76,11 +75,6 @@ class StaleDraft(Conflict):
 _COLUMNS = (
     "prompt_id", "name", "base", "base_version", "document", "revision", "created_at", "saved_at",
 )  # fmt: skip
-
-
-def new_key() -> str:
-    """A key for the draft of a prompt that does not exist yet."""
-    return NEW + secrets.token_hex(8)
 
 
 async def get(

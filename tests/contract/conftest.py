@@ -52,7 +52,7 @@ class Client:
 
         return call
 
-    def until(self, true: Any, seconds: float = 8.0) -> float:
+    def until(self, true: Any, seconds: float = 60) -> float:
         """Wait until something holds; returns how long it took."""
         began = time.monotonic()
         while not true():

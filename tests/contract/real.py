@@ -14,7 +14,7 @@ QUICK = Timing(
 )  # fmt: skip
 
 
-def until(true, seconds=15.0):
+def until(true, seconds=60):
     began = time.monotonic()
     while not true():
         if time.monotonic() - began > seconds:

@@ -33,7 +33,7 @@ QUICK = Timing(
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def until(true, seconds=8.0):
+def until(true, seconds=60):
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:

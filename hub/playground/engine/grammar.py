@@ -20,7 +20,6 @@ LARGEST = 200_000
 """Characters of a schema."""
 STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ?", "key_separator": ": ?"}
 """One line: with free white space, small models write nothing else."""
-ANYTHING = {"type": "object"}
 
 
 class Guide:

@@ -72,7 +72,6 @@ class Engine:
         self._answered = 0.0
         """When it was last asked, of the times that it answered."""
         self.state = OFF
-        self.restarts = 0
         self.said: deque[str] = deque(maxlen=60)
         """The last lines the child wrote to stderr, for the operator."""
 
@@ -209,7 +208,6 @@ class Engine:
         code = await child.wait()
         if self._stopping or child is not self._child:
             return
-        self.restarts += 1
         self._deaths.append(time.monotonic())
         if len(self._deaths) == TRIES and self._deaths[-1] - self._deaths[0] < 60:
             self._deaths.clear()
