@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from hub.db import Database
+from hub.errors import Invalid
 from hub.people.keys import KeyGrant
 from hub.people.rules import Rule
 from hub.registry import catalog, deploy_file, versions
@@ -124,6 +125,12 @@ async def test_a_version_that_running_programs_cannot_fill_in_is_not_even_saved(
             actor=shelf.ben, message="",
         )  # fmt: skip
     assert shelf.repository.tips() == tips
+
+
+async def test_a_version_has_no_thousands_of_labels_at_once(shelf: Shelf):
+    with pytest.raises(Invalid, match="100 labels at most"):
+        await both(shelf, "One", labels=[f"l{at}" for at in range(101)])
+    assert not shelf.repository.tips()
 
 
 async def test_the_same_request_twice_is_one_deed(shelf: Shelf):

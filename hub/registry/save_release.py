@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from hub.errors import Invalid
 from hub.registry import deploy_file, names
 from hub.registry.asks import Later, Settled, new_id, whole_second
 from hub.registry.commits import Change, Plan
@@ -15,6 +16,8 @@ from hub.registry.git_terms import DEPLOY
 from hub.registry.ledger import Known, Ledger
 from hub.registry.reading import blob_id
 from hub.registry.saves import Save, Written, answer_for, reading_for
+
+MOST_LABELS = 100
 
 
 @dataclass(kw_only=True)
@@ -28,6 +31,8 @@ class SaveAndRelease(Save):
     def __post_init__(self) -> None:
         super().__post_init__()
         assert len(self.puts) == 1
+        if len(self.labels) > MOST_LABELS:
+            raise Invalid(f"A version is made with {MOST_LABELS} labels at most.")
         for label in self.labels:
             names.check_label(label)
 

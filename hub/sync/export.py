@@ -14,10 +14,13 @@ from hub.people.policy import WorkspaceRef
 from hub.registry import catalog
 from hub.registry.document import Document
 from hub.registry.listing import MOST
+from hub.registry.snippets import Snippets
 from hub.sync.formats import known
-from hub.sync.formats.report import Refused
+from hub.sync.formats.inline import in_place
+from hub.sync.formats.report import Notes, Refused
 
 _ARRAYS = ("langfuse", "mlflow")
+_KNOW_SNIPPETS = ("prompt.yml", "csv")
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ async def export(
 
 async def _newest(
     database: Database, workspace: WorkspaceRef, folder: str
-) -> list[tuple[str, Document]]:
-    found: list[tuple[str, Document]] = []
+) -> list[tuple[str, Document, Snippets]]:
+    found: list[tuple[str, Document, Snippets]] = []
     cursor = None
     async with database.read() as db:
         while True:
@@ -62,19 +65,25 @@ async def _newest(
             )
             for item in page.items:
                 view = await catalog.version(db, workspace.id, item.name)
-                found.append((item.name, view.document))
+                found.append((item.name, view.document, view.snippets))
             cursor = page.next
             if cursor is None:
                 return found
 
 
 def _write(
-    format_: known.Format, documents: list[tuple[str, Document]], out: Path, together: bool
+    format_: known.Format,
+    documents: list[tuple[str, Document, Snippets]],
+    out: Path,
+    together: bool,
 ) -> Exported:
     files: dict[str, bytes] = {}
     lines: list[str] = []
     written = 0
-    for name, document in documents:
+    for name, document, snippets in documents:
+        before = Notes()
+        if format_.name not in _KNOW_SNIPPETS:
+            document = in_place(document, snippets, before)
         try:
             made, notes = known.write(format_, name, document)
             if clash := next((path for path in made if path in files), None):
@@ -84,7 +93,7 @@ def _write(
             continue
         files |= made
         written += 1
-        said = " ".join(notes.sentences())
+        said = " ".join([*before.sentences(), *notes.sentences()])
         lines.append(f"{name} → {', '.join(made)}{f': {said}' if said else ': whole.'}")
     if together:
         rows = [row for data in files.values() for row in json.loads(data)]
