@@ -12,9 +12,12 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import certifi  # comes with httpx
 import httpcore
 import httpx
 
@@ -52,9 +55,11 @@ class ForbiddenAddress(Invalid):
 
 
 class Outbound:
-    """`private_hosts`: what the operator allows of private addresses, `host[:port]`, by comma."""
+    """`private_hosts`: what the operator allows of private addresses, `host[:port]`, by comma.
+    `ca_file`: certificate authorities that are trusted beside those that everybody trusts."""
 
-    def __init__(self, private_hosts: str = "") -> None:
+    def __init__(self, private_hosts: str = "", ca_file: str = "") -> None:
+        self.ca_file = ca_file
         listed = (item.strip().lower() for item in private_hosts.split(","))
         self._private = frozenset(item for item in listed if item)
         self._client: httpx.AsyncClient | None = None
@@ -120,6 +125,13 @@ class Outbound:
         for ip in ips:
             self._require(host, port, ipaddress.ip_address(ip.partition("%")[0]))
         return ips
+
+    def authorities(self) -> bytes:
+        """All that are trusted, for programs that take one file; empty: they know themselves."""
+        if not self.ca_file:
+            return b""
+        theirs = ssl.get_default_verify_paths().cafile or certifi.where()
+        return Path(theirs).read_bytes() + b"\n" + Path(self.ca_file).read_bytes()
 
     def client(self) -> httpx.AsyncClient:
         """The shared client for remote endpoints."""
@@ -221,6 +233,8 @@ class _Pinned(httpx.AsyncHTTPTransport):
 
     def __init__(self, outbound: Outbound) -> None:
         context = httpx.create_ssl_context(trust_env=False)
+        if outbound.ca_file:
+            context.load_verify_locations(outbound.ca_file)
         super().__init__(verify=context, trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,

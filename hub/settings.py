@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import ssl
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -56,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Devices that local models run on, one engine each: `cuda:0,cuda:1`; empty: all GPUs."""
     private_hosts: str = ""
     """Machines on private addresses that may be called, comma-separated `host[:port]`."""
+    ca_file: str = ""
+    """Certificate authorities of one's own (PEM), trusted beside those that everybody trusts."""
     smtp_url: Secret = Secret("")
     """Where e-mail is handed in: `smtp://user:password@host:587`, `smtps://…`; empty: none goes."""
     mail_from: str = ""
@@ -63,6 +66,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     secure_cookies: bool = True
     """`false` only for browsers that refuse `Secure` cookies on plain-http loopback (Safari)."""
     debug: bool = False
+
+    def __post_init__(self) -> None:
+        if self.ca_file and not _holds_certificates(Path(self.ca_file)):
+            raise ValueError(
+                f"{PREFIX}CA_FILE names {self.ca_file}, which is no file with certificates (PEM)"
+            )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], **given: Any) -> Settings:
@@ -120,3 +129,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def _construct(kind: type[Any], raw: Any) -> Any:
     return kind(raw)
+
+
+def _holds_certificates(path: Path) -> bool:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError):
+        return False
+    return True

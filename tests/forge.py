@@ -166,8 +166,11 @@ class Linked:
             await self.shelf.assert_rebuilds()
 
 
-def room_for(database: Database, publisher: Publisher, folder: Path, private: str) -> Room:
-    return Room(database, publisher, Outbound(private), folder / "sync", Secret("0" * 64))
+def room_for(
+    database: Database, publisher: Publisher, folder: Path, private: str, ca_file: str = ""
+) -> Room:
+    out = Outbound(private, ca_file)
+    return Room(database, publisher, out, folder / "sync", Secret("0" * 64))
 
 
 async def clinic(database: Database, folder: Path) -> Shelf:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -67,16 +68,22 @@ class _Backend(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def http_backend(folder: Path) -> Iterator[tuple[Forge, list[str]]]:
-    """A forge, and the tokens that it takes."""
+def http_backend(
+    folder: Path, context: ssl.SSLContext | None = None
+) -> Iterator[tuple[Forge, list[str]]]:
+    """A forge, and the tokens that it takes; with a context, over TLS."""
     make_bare(folder)
     tokens = ["ghp_first"]
     kind = type("Backend", (_Backend,), {"root": folder, "tokens": tokens})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        url = f"http://127.0.0.1:{server.server_address[1]}/acme/prompts.git"
+        url = (
+            f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}/acme/prompts.git"
+        )
         yield Forge(folder, url), tokens
     finally:
         server.shutdown()

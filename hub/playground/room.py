@@ -53,7 +53,7 @@ class Playground:
         self.fleet = fleet
         self.engine = fleet.first if fleet else None
         self.warmer = Warmer(fleet.first) if fleet else None
-        self.outbound = Outbound(settings.private_hosts)
+        self.outbound = Outbound(settings.private_hosts, settings.ca_file)
         self.renderer = Renderer()
         self.live = Live(database, self.renderer)
         self.crowd = asyncio.Semaphore(CROWD)

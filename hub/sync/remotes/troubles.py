@@ -39,8 +39,9 @@ _SAID: tuple[tuple[str, str, str], ...] = (
     ("missing", r"[Rr]epository .*not found|not found|does not appear to be a git repository|"
                 r"returned error: 404|does not exist|no matching repository|not exported",
      "There is no repository at {name}, or the hub's {secret} may not see it."),
-    ("certificate", r"SSL certificate|certificate verify|unable to get local issuer",
-     "The certificate of {name} is not one that the hub trusts. Ask its operator."),
+    ("certificate", r"SSL certificate|certificate verif|unable to get local issuer",
+     "The certificate of {name} is not one that the hub trusts. If an authority of your own made "
+     "it, the hub's operator can name that in PROMPTHUB_CA_FILE."),
     ("shallow", r"shallow",
      "{name} holds only a part of its history (a shallow copy). Link the whole one."),
     ("kind", r"object.format|hash algorithm|mismatched algorithms",

@@ -197,7 +197,7 @@ class Needed(Protocol):
 async def open_remotes(settings: Settings, parts: Needed) -> AsyncGenerator[Room]:
     """Watch while the block runs."""
     room = Room(
-        parts.database, parts.publisher, Outbound(settings.private_hosts),
+        parts.database, parts.publisher, Outbound(settings.private_hosts, settings.ca_file),
         settings.data / "sync", settings.secret(),
     )  # fmt: skip
     task = asyncio.create_task(Watching(room).run())

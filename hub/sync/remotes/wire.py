@@ -202,6 +202,9 @@ async def opened(outbound: Outbound, folder: Path, way: Way) -> AsyncGenerator[W
             shown = ",".join(f"[{one}]" if ":" in one else one for one in ips)
             host = address.host.strip("[]")
             settings.append(("http.curloptResolve", f"{host}:{address.port}:{shown}"))
+            if trusted := await asyncio.to_thread(outbound.authorities):
+                (Path(own) / "authorities").write_bytes(trusted)
+                settings.append(("http.sslCAInfo", str(Path(own) / "authorities")))
             if way.secret:
                 given |= {
                     "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{url}.extraHeader",

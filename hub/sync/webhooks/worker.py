@@ -195,7 +195,7 @@ async def open_webhooks(
     settings: Settings, database: Database, watch: Watch
 ) -> AsyncGenerator[Worker]:
     """The worker, at work until the end."""
-    outbound = Outbound(settings.private_hosts)
+    outbound = Outbound(settings.private_hosts, settings.ca_file)
     worker = Worker(database, outbound, url=settings.url, secret=settings.secret())
     watch.listen(worker.on_event)
     task = asyncio.create_task(worker.run())
