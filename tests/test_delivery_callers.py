@@ -105,7 +105,7 @@ def test_a_program_that_never_rendered_stops_nothing(team, ana):
     assert put(team, name, 2).status_code == 200
 
 
-def test_merging_and_releasing_a_proposal_asks_the_same(team, ana):
+def test_merging_and_releasing_a_proposal_asks_the_same(team, ana, server):
     name = "guard/merge"
     first = team.put_live(name, "Sort: {{ text }}")
     used(team, name)
@@ -120,6 +120,10 @@ def test_merging_and_releasing_a_proposal_asks_the_same(team, ana):
     })  # fmt: skip
     assert made.status_code == 201, made.text
     number, digest = made.json()["number"], made.json()["digest"]
+    cookies = {"__Host-session": server.cast.cookies["ben"]}
+    with httpx.Client(base_url=server.url, cookies=cookies) as ben:
+        sheet = ben.get(f"/clinic/proposals/{number}/merge")
+    assert "Apps that get it: triage-bot (eu)." in sheet.text
     merge = {"digest": digest, "release": True, "reason": "Go"}
     answer = team.http.post(f"/api/v1/proposals/{number}/merge", json=merge)
     assert answer.status_code == 409, answer.text
@@ -139,6 +143,8 @@ def test_the_release_sheet_says_it_and_takes_a_reason(team, server, ana):
     cookies = {"__Host-session": server.cast.cookies["ben"]}
     with httpx.Client(base_url=server.url, cookies=cookies) as ben:
         page = ben.get(f"/clinic/release/production/{name}")
+        assert "triage-bot (eu)" in page.text, "who will get it"
+        assert "triage-bot" not in ben.get(f"/clinic/release/staging/{name}").text
         assert "Why they shall not stop it" not in page.text
         token = page.headers["set-cookie"].partition("__Host-csrf=")[2].partition(";")[0]
         ben.cookies.set("__Host-csrf", token)

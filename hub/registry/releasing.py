@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select, tuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import NotFound
+from hub.registry.callers import Key, Running, running
 from hub.registry.diff import Change, compare
 from hub.registry.document import Document, from_json
 from hub.registry.ledger import Steps, steps_of
@@ -61,6 +62,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     live: At | None
     change: Change | None
     """None: nothing is replaced, it is the same, or the release is too large to tell."""
+    apps: list[str] = []
+    """Programs that run and read it under this label."""
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +154,8 @@ async def look(db: AsyncSession, workspace_id: int, moves: Sequence[Move]) -> li
     for move in moves:
         wanted.setdefault(move.name, []).append(move)
     prompts = await _prompts(db, workspace_id, wanted)
-    live = await _live(db, workspace_id, [one.id for one in prompts.values()])
+    ids = [one.id for one in prompts.values()]
+    live = await _live(db, workspace_id, ids)
     pairs = {
         (prompts[name].id, move.version)
         for name, its in wanted.items() for move in its if move.version is not None
@@ -165,8 +169,9 @@ async def look(db: AsyncSession, workspace_id: int, moves: Sequence[Move]) -> li
             if move.version is not None and (prompts[name].id, move.version) not in found:
                 raise NotFound(f"{name} has no version {move.version}. Choose one of its history.")
     approved = await approvals(db, workspace_id, [found[pair] for pair in pairs])
+    apps = await db.run_sync(lambda held: running(held.connection(), workspace_id, ids))
     return [
-        _looked(prompts[name], its, live, found, approved, telling=telling)
+        _looked(prompts[name], its, live, found, approved, apps, telling=telling)
         for name, its in wanted.items()
     ]
 
@@ -180,7 +185,8 @@ class _Text(msgspec.Struct, frozen=True):
 
 def _looked(
     prompt: Prompt, moves: list[Move], live: dict[tuple[str, str], At],
-    found: dict[tuple[str, int], _Text], approved: dict[str, list[Approved]], *, telling: bool,
+    found: dict[tuple[str, int], _Text], approved: dict[str, list[Approved]],
+    apps: dict[Key, list[Running]], *, telling: bool,
 ) -> Looked:  # fmt: skip
     newer = found.get((prompt.id, moves[0].version or 0))
     targets: list[Target] = []
@@ -190,7 +196,8 @@ def _looked(
         change = None
         if telling and newer and older and older.version.number != newer.version.number:
             change = compare(older.document, newer.document)
-        targets.append(Target(label=move.label, live=at, change=change))
+        who = [one.said for one in apps.get((prompt.id, move.label), [])]
+        targets.append(Target(label=move.label, live=at, change=change, apps=who))
     if newer is None:
         return Looked(
             id=prompt.id, name=prompt.name, title=prompt.title, version=None, targets=targets

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.registry.callers import Running, running
 from hub.registry.diff import Change, compare
 from hub.registry.document import Document, from_json
 from hub.registry.models import Content, Label, LabelMove, Prompt, Version
@@ -37,6 +38,8 @@ class Lands(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is live at all; they go when it is deleted."""
     change: Change | None
     """Against what is live or, where nothing is, against what was before."""
+    apps: list[str] = []
+    """Programs that run and read it under the target label."""
 
     @property
     def moves(self) -> bool:
@@ -48,7 +51,14 @@ async def lands(db: AsyncSession, view: View) -> list[Lands]:
     ids = [one.prompt_id for one in view.items]
     heads = await _heads(db, view.workspace_id, ids)
     labels = await _labels(db, view.workspace_id, ids)
-    return [_one(view, one, heads, labels.get(one.prompt_id, [])) for one in view.items]
+    apps = await db.run_sync(lambda held: running(held.connection(), view.workspace_id, ids))
+    return [
+        _one(
+            view, one, heads, labels.get(one.prompt_id, []),
+            apps.get((one.prompt_id, view.target or ""), []),
+        )
+        for one in view.items
+    ]  # fmt: skip
 
 
 async def moved_by(db: AsyncSession, workspace_id: int, number: int) -> str:
@@ -110,7 +120,9 @@ async def _labels(db: AsyncSession, workspace_id: int, ids: Sequence[str]) -> di
     return found
 
 
-def _one(view: View, item: ItemView, heads: dict[str, Any], labels: list[Any]) -> Lands:
+def _one(
+    view: View, item: ItemView, heads: dict[str, Any], labels: list[Any], apps: list[Running]
+) -> Lands:
     live = next((row for row in labels if row.label == view.target), None)
     before: Document | None = item.old
     if live is not None:
@@ -122,6 +134,7 @@ def _one(view: View, item: ItemView, heads: dict[str, Any], labels: list[Any]) -
         if live is not None and item.kind not in ("delete", "rename") else None,
         labels=[row.label for row in labels],
         change=compare(before, shown) if shown is not None else None,
+        apps=[one.said for one in apps],
     )  # fmt: skip
 
 
