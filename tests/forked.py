@@ -72,12 +72,15 @@ class Mother:
 
     def run(
         self, program: str, *words: str, environment: dict[str, str], seconds: int = 0,
-        **where: str,
+        constants: dict[str, float] | None = None, **where: str,
     ) -> Forked:  # fmt: skip
-        """`where`: the files for what it prints, `out` and `err`. After `seconds` it is ended."""
+        """`where`: the files for what it prints, `out` and `err`. After `seconds` it is ended.
+
+        `constants`: what has another value there, such as how long it waits for something.
+        """
         asked: dict[str, Any] = {
             "program": program, "words": words, "environment": environment, "seconds": seconds,
-            "folder": str(Path.cwd()),
+            "folder": str(Path.cwd()), "constants": constants or {},
         }  # fmt: skip
         assert self._process.stdin
         with self._asking:

@@ -60,6 +60,9 @@ def bear(asked: dict[str, Any], *ours: int) -> int:
     for handle in ours:
         os.close(handle)
     become(asked)
+    for name, value in asked["constants"].items():
+        module, _, constant = name.rpartition(".")
+        setattr(importlib.import_module(module), constant, value)
     PROGRAMS[asked["program"]]()
     sys.exit()
 

@@ -62,12 +62,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(data: Path, port: int, said: Path | None = None, **more: Any) -> Iterator[Server]:
+def serve(
+    data: Path, port: int, said: Path | None = None, constants: dict[str, float] | None = None,
+    **more: Any,
+) -> Iterator[Server]:  # fmt: skip
     """Write the cast into `data`, start uvicorn there, stop it at the end."""
     url = f"http://127.0.0.1:{port}"
     settings = settings_for(data, public_url="", host="127.0.0.1", port=port, **more)
     cast = asyncio.run(_prepare(settings))
-    with start(settings, said) as process:
+    with start(settings, said, constants) as process:
         wait_until_ready(url, process)
         yield Server(url, data, settings, cast, process)
 
@@ -85,7 +88,9 @@ async def _prepare(settings: Settings) -> Cast:
 
 
 @contextmanager
-def start(settings: Settings, said: Path | None = None) -> Iterator[Forked]:
+def start(
+    settings: Settings, said: Path | None = None, constants: dict[str, float] | None = None
+) -> Iterator[Forked]:
     """uvicorn in a process of its own, with these settings in its environment.
 
     `said`: where its log goes, instead of to the test's; for `ended_by_itself`.
@@ -104,7 +109,9 @@ def start(settings: Settings, said: Path | None = None) -> Iterator[Forked]:
         "--timeout-graceful-shutdown", "30" if said else "3",
     ]  # fmt: skip
     log = {"err": str(said)} if said else {}
-    process = mother().run("uvicorn", *words, environment=surroundings(**given), **log)
+    process = mother().run(
+        "uvicorn", *words, environment=surroundings(**given), constants=constants, **log
+    )
     try:
         yield process
     finally:
