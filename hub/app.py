@@ -156,7 +156,7 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         state.badges = state.bell.badges
         stack.callback(state.bell.close)
         always = security_headers(settings)
-        state.served = Served(state.database, state.key_table, state.watch, always)
+        state.served = Served(state.publisher, state.key_table, state.watch, always)
         stack.callback(state.served.close)
         state.carrier = Carrier(state.database, state.key_table, state.served)
         mcp = McpDoor(_mcp_parts(state), state.key_table)

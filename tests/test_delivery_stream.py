@@ -113,6 +113,8 @@ def test_a_new_version_of_a_snippet_arrives_with_the_prompt_that_moves_to_it(tea
     team.save("snippets/tone", "Be brief.")
     team.put_live("care/letter", '{% include "snippets/tone@2" %} Write.')
     table.apply(batch := line.batch())
+    if kinds(batch) == ["commit"]:  # a heartbeat came in between, and moved the place
+        table.apply(batch := line.batch())
     assert kinds(batch) == ["put", "commit"]  # the snippet's own save moved no label
     object = json.loads(table.objects[batch[0].data["object"]])
     assert object["snippets"] == {"snippets/tone@2": "Be brief."}

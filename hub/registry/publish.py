@@ -17,7 +17,7 @@ import logging
 import random
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ class Publisher:
         self.database = database
         self.repositories = repositories
         self._writers: dict[int, _Writer] = {}
+        self.written: Callable[[], object] = lambda: None
+        """Called when a batch is in the index, before those who asked are answered."""
 
     def repository(self, slug: str) -> Repository:
         return Repository(self.repositories / f"{slug}.git")
@@ -221,6 +223,13 @@ class _Writer:
             log.exception("index behind git in workspace %s", self._workspace.slug)
             self._unsettled = True
             await self._mend_index(repository)
+        self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self._publisher.written()
+        except Exception:  # what is saved is saved
+            log.exception("apps could not be told at once; the next look tells them")
 
     async def _mend_index(self, repository: Repository) -> None:
         for pause in (0.05, 0.2, 0.5):

@@ -21,9 +21,9 @@ from typing import Any
 
 from litestar.types import Message, Receive, Scope, Send
 
-from hub.db import Database
 from hub.outbox import Listener, Watch
 from hub.people.keys import REVOKED, KeyTable
+from hub.registry.publish import Publisher
 from hub.registry.record import etag_of
 from hub.sync.quick import Quick
 
@@ -49,8 +49,9 @@ _OVERHEAD = 700
 class Served:
     """The table of answers."""
 
-    def __init__(self, database: Database, keys: KeyTable, watch: Watch, always: Headers) -> None:
+    def __init__(self, publisher: Publisher, keys: KeyTable, watch: Watch, always: Headers) -> None:
         """`always`: headers that every answer carries."""
+        database = publisher.database
         self.epoch = 0
         """Counts what was forgotten: an answer read before that must not be kept after it."""
         self.listeners: list[Listener] = []
@@ -66,10 +67,13 @@ class Served:
         self._looked = False
         self._quick = Quick(database) if database.sqlite else None
         watch.listen(self.on_event)
+        publisher.written = self.catch_up  # apps hear of it without the delay of a look
 
     def close(self) -> None:
-        if self._quick is not None:
-            self._quick.close()
+        """Batches may still come to their end; they need tell nobody any more."""
+        quick, self._quick = self._quick, None
+        if quick is not None:
+            quick.close()
 
     # ── the table ───────────────────────────────────────────────────────────────────────────────
 

@@ -98,6 +98,7 @@ def test_37_variables_missing_wrong_or_unknown(connect, far):
         "{{ x.__class__ }}", "{{ ''.__class__.__mro__ }}", "{{ x | attr('y') }}", "{{ f() }}",
         "{% import 'os' as os %}", "{{ self }}", "{% set a = 1 %}", "{{ x['__class__'].y }}" * 9000,
     ],
+    ids=["class", "mro", "attr", "call", "import", "self", "set", "long"],
 )  # fmt: skip
 def test_38_a_template_that_reaches_out_is_refused(connect, far, text):
     far.release_refused("bad/one", text)
