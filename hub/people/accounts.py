@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database, now
 from hub.errors import Conflict, HubError, Invalid, NotFound
-from hub.people import audit, passwords, sign_ins
+from hub.people import audit, guarded, passwords, sign_ins
 from hub.people.models import Account, Member, SignInLink
 from hub.people.policy import Actor
 
@@ -37,12 +37,13 @@ class SignInRefused(HubError):
 
 
 class LinkSpent(NotFound):
-    """The link is unknown, too old or was used; we do not say which."""
+    """The link is unknown, too old, was used, or nobody stands behind it any more; we do not say
+    which."""
 
     def __init__(self) -> None:
         super().__init__(
-            "This sign-in link was used already or is older than 24 hours. "
-            "Ask an administrator for a new one."
+            "This sign-in link was used already or is older than 24 hours, or whoever made it "
+            "may not any more. Ask an administrator for a new one."
         )
 
 
@@ -93,13 +94,17 @@ def chosen_name(account: Account) -> str:
     return account.name if account.password_hash or account.name not in stand_ins else ""
 
 
-async def make_link(db: AsyncSession, account: Account) -> str:
-    """A token that signs this person in once within a day; only its hash is kept."""
+async def make_link(
+    db: AsyncSession, account: Account, *, maker: Actor = OPERATOR, workspace_id: int | None = None
+) -> str:
+    """A token that signs this person in once within a day; only its hash is kept. It is good for as
+    long as `maker` could make it anew."""
     token, at = secrets.token_urlsafe(32), now()
     db.add(
         SignInLink(
             token_hash=sign_ins.hashed(token), account_id=account.id, created_at=at,
-            expires_at=at + LINK_LASTS, used_at=None,
+            expires_at=at + LINK_LASTS, used_at=None, made_by=maker.account_id,
+            key_id=maker.key_id, workspace_id=workspace_id,
         )
     )  # fmt: skip
     return token
@@ -146,7 +151,7 @@ async def _good_link(db: AsyncSession, token: str) -> tuple[SignInLink, Account]
         )
     )
     row = (await db.execute(query.with_for_update(of=SignInLink))).one_or_none()
-    if row is None:
+    if row is None or not await guarded.stands_behind(db, row[0], row[1]):
         raise LinkSpent
     return row[0], row[1]
 

@@ -85,7 +85,7 @@ async def link(db: AsyncSession, workspace_id: int, account_id: int, *, actor: A
             "link that signs in as them. Ask the operator of this hub: `prompthub user link`."
         )
     audit.record(db, actor, "account.invited", account.email, workspace_id)
-    return await accounts.make_link(db, account)
+    return await accounts.make_link(db, account, maker=actor, workspace_id=workspace_id)
 
 
 async def invite(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Forbidden
 from hub.people import rules_store
-from hub.people.models import Member
+from hub.people.models import Account, ApiKey, Member, SignInLink
 from hub.people.policy import Actor, Need, require
 
 COUNTED = ("reviewer", "admin")
@@ -73,3 +73,25 @@ async def may_link(db: AsyncSession, actor: Actor, account_id: int) -> bool:
         mine = mine.where(Member.workspace_id == actor.workspace_id)
     beyond = theirs.where(Member.workspace_id.not_in(mine)).limit(1)
     return (await db.scalar(beyond)) is None
+
+
+async def stands_behind(db: AsyncSession, link: SignInLink, account: Account) -> bool:
+    """Whether the administrator who made a link to sign in could make it at this moment: else it
+    would open what `account` came to since, or outlive their own role or key."""
+    if link.made_by is None or link.workspace_id is None:
+        return True
+    key = await db.get(ApiKey, link.key_id) if link.key_id else None
+    if link.key_id and (key is None or key.revoked_at is not None):
+        return False
+    maker = Actor(
+        kind="person", name="", email="", account_id=link.made_by, key_id=link.key_id,
+        workspace_id=link.workspace_id, role="admin",
+    )  # fmt: skip
+    try:
+        await confirm(db, link.workspace_id, maker)
+    except Forbidden:
+        return False
+    member = await db.get(Member, (link.workspace_id, account.id))
+    if member is None or not await may_link(db, maker, account.id):
+        return False
+    return account.password_hash is None or not await keeps_word(db, member, maker)

@@ -50,6 +50,12 @@ class SignInLink(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    made_by: Mapped[int | None]
+    """The administrator's account; None: the operator made it."""
+    key_id: Mapped[str | None] = mapped_column(String(20))
+    """Of the key they made it with, if they did."""
+    workspace_id: Mapped[int | None]
+    """Where they did."""
 
 
 class Workspace(Base):
