@@ -53,6 +53,7 @@ async def test_both_ways_over_http_with_a_token_that_expires(shelf: Shelf, tmp_p
         wish = linking.Fields(token="ghp_second", deploy="on")
         await linking.renew(linked.room, shelf.workspace, wish, shelf.ben)
         await linked.in_step()
+        await linked.room.outbound.close()
 
 
 class _Elsewhere(BaseHTTPRequestHandler):
