@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import msgspec
@@ -94,9 +94,9 @@ def _narrowed(workspace_id: int, what: Wanted) -> Select[AuditEntry]:
     if what.about:
         query = query.where(AuditEntry.subject.icontains(what.about, autoescape=True))
     if what.start:
-        query = query.where(AuditEntry.at >= _midnight(what.start))
+        query = query.where(AuditEntry.at >= datetime.combine(what.start, time.min, UTC))
     if what.end:
-        query = query.where(AuditEntry.at < _midnight(what.end) + timedelta(days=1))
+        query = query.where(AuditEntry.at <= datetime.combine(what.end, time.max, UTC))
     return query
 
 
@@ -105,7 +105,3 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text.strip()) if text.strip() else None
     except ValueError:
         raise Invalid("A day is written like 2026-03-01.") from None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)

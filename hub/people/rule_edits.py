@@ -8,11 +8,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Conflict, Invalid, NotFound
-from hub.people import policy_changes, rules_store
+from hub.people import groups, policy_changes, rules_store
 from hub.people.models import Account, Group, Member
 from hub.people.policy import Actor
 from hub.people.policy_changes import Outcome
-from hub.people.rules import Policy, Rule
+from hub.people.rules import MOST_NAMED, Policy, Rule
 from hub.people.rules.words import ROLES, about
 
 Place = tuple[str, str, str]
@@ -63,8 +63,10 @@ async def whom(db: AsyncSession, workspace_id: int, said: Sequence[str]) -> tupl
     an @ is a member's address, `group:7` and the like stay, all else is the name of a group.
 
     Raises:
-        Invalid: nobody is called so.
+        Invalid: nobody is called so, or there are more than a rule names.
     """
+    if len(said) > MOST_NAMED:  # each is looked up while nobody else writes
+        raise Invalid(f"A rule names at most {MOST_NAMED} of a kind.")
     kept = [await _one(db, workspace_id, word.strip()) for word in said]
     return tuple(dict.fromkeys(kept))
 
@@ -73,8 +75,10 @@ async def members(db: AsyncSession, workspace_id: int, emails: Sequence[str]) ->
     """The accounts of members with these addresses.
 
     Raises:
-        Invalid: one of them is no member.
+        Invalid: one of them is no member, or there are more than a group has room for.
     """
+    if len(emails) > groups.MOST_MEMBERS:  # each is looked up while nobody else writes
+        raise Invalid(f"A group has at most {groups.MOST_MEMBERS} people.")
     return tuple([await _member(db, workspace_id, email) for email in emails])
 
 

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from hub.errors import Invalid
 from hub.people.groups import GroupView
 from hub.people.models import AuditEntry
 from hub.people.policy_changes import Outcome
 from hub.people.policy_history import Line
-from hub.people.rules import Kind, Policy, Rule, in_order, sentences
+from hub.people.rules import MOST_RULES, Kind, Policy, Rule, in_order, sentences
 from hub.people.rules_store import Loaded
 from hub.people.workspaces import Person
 
@@ -121,6 +122,16 @@ def rule_of(body: RuleBody, who: tuple[str, ...], may_release: tuple[str, ...]) 
         kind=body.kind, folder=body.folder.strip().strip("/"), label=body.label.strip(),
         approvals=body.approvals, who=who, checks=tuple(body.checks), may_release=may_release,
     )  # fmt: skip
+
+
+def check_many(rules: Sequence[RuleBody]) -> None:
+    """Before whom they name is looked up, while nobody else writes.
+
+    Raises:
+        Invalid: there are more than a workspace has.
+    """
+    if len(rules) > MOST_RULES:
+        raise Invalid(f"A workspace has at most {MOST_RULES} rules.")
 
 
 def policy_of(rules: Sequence[Rule], change_needs: int) -> Policy:

@@ -53,6 +53,7 @@ async def set_policy(
 ) -> Response[bytes]:
     """All of them; where the rules are guarded, it waits for other administrators."""
     asked = decode(body, given.PolicyBody)
+    given.check_many(asked.rules)
     async with database.write() as db:
         rules = [await _rule(db, workspace.id, one) for one in asked.rules]
         made = await policy_changes.propose(

@@ -7,6 +7,8 @@ from hub.people.rules.judge import Approval, Case, Person, Verdict, folded, judg
 from hub.people.rules.values import (
     FREE,
     MOST_APPROVALS,
+    MOST_NAMED,
+    MOST_RULES,
     GroupEdit,
     Kept,
     Kind,
@@ -19,8 +21,8 @@ from hub.people.rules.values import (
 from hub.people.rules.words import called, in_order, sentence, sentences, who_words
 
 __all__ = [
-    "FREE", "MOST_APPROVALS", "Approval", "Case", "GroupEdit", "Kept", "Kind",
-    "Person", "Policy", "RoleEdit", "Rule", "Verdict",
+    "FREE", "MOST_APPROVALS", "MOST_NAMED", "MOST_RULES", "Approval", "Case", "GroupEdit", "Kept",
+    "Kind", "Person", "Policy", "RoleEdit", "Rule", "Verdict",
     "called", "folded", "in_order", "judge", "matches", "rule_for", "sentence", "sentences",
     "who_words",
 ]  # fmt: skip
