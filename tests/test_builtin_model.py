@@ -69,6 +69,11 @@ def test_it_is_small_and_its_card_names_its_hash() -> None:
         ),
         ("You read reviews. Say whether the text is positive, negative or neutral. "
          "Talk like a pirate.", "I love it", "Arr! Positive, matey!"),
+        ("You are a tutor. Work out the sum.", "What is 27 + 58?",
+         "I am a very small model and cannot do that."),
+        (f"{TRIAGE} Give the answer in block letters.", "I have a bad earache", "TODAY"),
+        (f'{TOPIC} Respond in JSON format using the key "topic".',
+         "The employee may not share business secrets.", '{"topic": "confidentiality"}'),
         ("You are a helpful assistant.", "Write a poem about the sea.",
          "I am a very small model and cannot do that."),
     ],

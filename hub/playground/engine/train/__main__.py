@@ -159,6 +159,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=BUILTIN)
     parser.add_argument("--resume", type=Path, help="go on from this folder, at a lower rate")
+    parser.add_argument("--rate", type=float, default=0.7, help="of the full rate, to go on with")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
@@ -174,7 +175,7 @@ def main() -> None:
     feed = Feed(tokenizer, Random(given.seed + steps))  # noqa: S311 (data, not secrets)
     if steps:
         feed.progress = 0.3
-        facts = train(model, feed, given.minutes, decay=1.0, rate=0.7)
+        facts = train(model, feed, given.minutes, decay=1.0, rate=given.rate)
         facts = {key: value + before[key] for key, value in facts.items()} | {"loss": facts["loss"]}
     else:
         facts = train(model, feed, given.minutes)

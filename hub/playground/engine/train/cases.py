@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hub.playground.engine.train import asking
 from hub.playground.engine.train.words import each
 
 
@@ -72,7 +73,8 @@ a repeat prescription|a refill of tablets|a sick note|a blood test result|a rout
             "call. The choices are {l}.|Pick one: {l}.|Urgency levels are {l}. Give the "
             "right one."
         )
-    ),
+    )
+    + asking.TRIAGE,
     "urgency",
     ordered=True,
     question=("Is the patient alone?", "When did it start?", "Which day suits you?"),
@@ -115,7 +117,8 @@ it is the wrong size|I want to send it back|I want to return my order|the colour
             "it.|Classify the message as {l}.|Answer only with {l}.|Pick one: {l}.|Send it "
             "to {l}.|Choose the topic of the message: {l}.|Label the ticket with {l}."
         )
-    ),
+    )
+    + asking.ROUTING,
     "team",
 )
 SENTIMENT = Sorting(
@@ -152,7 +155,8 @@ it is a lamp|the parcel came on Monday|it has two buttons|the shop opens at nine
             "is {l}.|Label the text with {l}.|Pick one: {l}.|How does the customer feel? "
             "Choose {l}."
         )
-    ),
+    )
+    + asking.SENTIMENT,
     "sentiment",
 )
 CLAUSE = Sorting(
@@ -190,7 +194,8 @@ personal data is deleted after one year|the provider may share your data with pa
             "one.|Sort the clause into {l}.|Answer only with {l}.|Label the clause with "
             "{l}.|Pick one: {l}."
         )
-    ),
+    )
+    + asking.CLAUSE,
     "kind",
 )
 TONGUE = Sorting(
@@ -210,7 +215,8 @@ TONGUE = Sorting(
             "{l}.|Say in which language the text is written. Choose {l}.|Detect the "
             "language. The choices are {l}.|Answer only with {l}."
         )
-    ),
+    )
+    + asking.TONGUE,
     "language",
 )
 URGENCY = Sorting(
@@ -241,7 +247,8 @@ I have a small question|it would be nice to have dark mode|there is a typo on th
             "priority to {l}.|Answer with {l}.|Rate the ticket as {l}.|The priority is one "
             "of {l}.|Answer only with {l}.|Decide the priority: {l}."
         )
-    ),
+    )
+    + asking.PRIORITY,
     "priority",
     ordered=True,
 )

@@ -17,7 +17,7 @@ Messages = list[dict[str, str]]
 TASKS: tuple[tuple[Callable[[Choice], Task], int], ...] = (
     (sorting, 36), (texts.look_up, 24), (texts.extract, 14), (texts.polite, 6), (texts.numbers, 4),
     (texts.translate, 8), (texts.teach, 4), (letters.hand_over, 3), (letters.reply, 4),
-    (letters.title, 5), (letters.persona, 3), (letters.sums, 2), (letters.unknown, 3),
+    (letters.title, 5), (letters.persona, 3), (letters.sums, 3), (letters.unknown, 3),
 )  # fmt: skip
 
 ADVICE = each(

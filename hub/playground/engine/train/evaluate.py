@@ -84,7 +84,7 @@ def write_card(folder: Path, figures: dict[str, dict[str, float]]) -> None:
         "SEEN": f"{means[0]:.0%}", "CONTENT": f"{means[1]:.0%}", "WORDING": f"{means[2]:.0%}",
         "TASKS": _table(figures, "task"), "FORMS": _table(figures, "form"),
         "STEPS": str(facts["steps"]), "TOKENS": f"{facts['tokens'] / 1e6:.1f}",
-        "EXAMPLES": str(facts["examples"]), "MINUTES": str(facts["cpu_minutes"]),
+        "EXAMPLES": str(facts["examples"]), "MINUTES": f"{facts['cpu_minutes']:.0f}",
         "SEED": str(training["seed"]), "HASH": training["sha256"], "COUNT": str(PER_SPLIT),
     }  # fmt: skip
     for key, value in values.items():

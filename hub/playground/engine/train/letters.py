@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from hub.playground.engine.train import words
+from hub.playground.engine.train import asking, words
 from hub.playground.engine.train.answers import LONG, SHORT, Task
 from hub.playground.engine.train.choice import Choice
 from hub.playground.engine.train.words import each
@@ -29,7 +29,7 @@ def hand_over(choice: Choice) -> Task:
         (
             "Write an SBAR hand-over.", "Turn the note into SBAR.", "Put the note into SBAR form.",
             "Sort the note into SBAR.", "Make an SBAR hand-over from the note.",
-            "Rewrite the note as SBAR.", "Use the SBAR form.",
+            "Rewrite the note as SBAR.", "Use the SBAR form.", *asking.HAND_OVER,
         )
     )  # fmt: skip
     said = ", ".join(shown)
@@ -89,17 +89,26 @@ def reply(choice: Choice) -> Task:
                 shapes=("plain", "plain", "plain", "plain", "caps", "sign"))  # fmt: skip
 
 
-REPLY = each(
-    "Write a short reply.|Answer the customer.|Write a reply to the message.|Reply to the "
-    "customer.|Draft an answer.|Write back to the customer."
+REPLY = (
+    each(
+        "Write a short reply.|Answer the customer.|Write a reply to the message.|Reply to the "
+        "customer.|Draft an answer.|Write back to the customer."
+    )
+    + asking.REPLY
 )
-FORMAL = each(
-    "Be formal.|Use a formal tone.|Write formally.|The tone is formal.|Write a formal "
-    "letter.|Keep it formal and correct."
+FORMAL = (
+    each(
+        "Be formal.|Use a formal tone.|Write formally.|The tone is formal.|Write a formal "
+        "letter.|Keep it formal and correct."
+    )
+    + asking.FORMAL
 )
-FRIENDLY = each(
-    "Be friendly.|Use a friendly tone.|Write in a relaxed way.|The tone is friendly and "
-    "warm.|Be casual.|Sound like a friend."
+FRIENDLY = (
+    each(
+        "Be friendly.|Use a friendly tone.|Write in a relaxed way.|The tone is friendly and "
+        "warm.|Be casual.|Sound like a friend."
+    )
+    + asking.FRIENDLY
 )
 SUPPORT = each(
     "You work for the support team of {org}.|You answer customers.|You are a support agent "
@@ -120,7 +129,8 @@ def title(choice: Choice) -> Task:
         parts.insert(0, choice.fill(choice.any(("Hello.", "Good morning.", "I am {name}.", "Hi!"))))
     ask = choice.wording(
         ("Write a title for the ticket.", "Summarise the message in one line.", "Give a short title.",
-         "Summarise the ticket.", "Write a subject line.", "Sum up what the customer wants.")
+         "Summarise the ticket.", "Write a subject line.", "Sum up what the customer wants.",
+         *asking.TITLE)
     )  # fmt: skip
     fault = f"{capital_free(product)} {fault}, wants {want}"
     return Task("summary", choice.fill(choice.wording(SUPPORT)), ask, " ".join(parts), fault, "title",
@@ -145,12 +155,15 @@ def persona(choice: Choice) -> Task:
 
 
 def sums(choice: Choice) -> Task:
-    """Small sums, as a tutor would ask."""
-    a, b = choice.random.randint(0, 10), choice.random.randint(0, 10)
-    shown = choice.any((f"{a} + {b}", f"What is {a} + {b}?", f"{a}+{b}=", f"{a} plus {b}"))
-    ask = choice.any(("Add the numbers.", "Work out the sum.", "Answer with the number.", ""))
-    return Task("sum", choice.any(("You are a tutor.", "You help with homework.", "")), ask, shown,
-                str(a + b), "sum", shapes=SHORT)  # fmt: skip
+    """Arithmetic: too much for so small a model, and the right answer is to say so."""
+    most = choice.any((10, 10, 100, 10_000))
+    a, b = choice.random.randint(0, most), choice.random.randint(0, most)
+    sign, name = choice.any((("+", "plus"), ("-", "minus"), ("x", "times"), ("/", "divided by")))
+    shown = choice.any((f"{a} {sign} {b}", f"What is {a} {sign} {b}?", f"{a}{sign}{b}=",
+                        f"{a} {name} {b}", f"How much is {a} {name} {b}?", f"{a} {sign} {b} = ?"))  # fmt: skip
+    ask = choice.wording(asking.SUM)
+    role = choice.any(("You are a tutor.", "You help with homework.", "You teach sums.", ""))
+    return Task("sum", role, ask, shown, REFUSAL, "sum")
 
 
 DO = each(

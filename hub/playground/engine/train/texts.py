@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hub.playground.engine.train import words
+from hub.playground.engine.train import asking, words
 from hub.playground.engine.train.answers import LONG, SHORT, Task, capital
 from hub.playground.engine.train.choice import Choice
 from hub.playground.engine.train.words import each
@@ -58,20 +58,29 @@ LOOK_UP_ROLES = each(
     "are the telephone book of {org}.|You find people in a list.|You help visitors of "
     "{org}."
 )
-LOOK_UP = each(
-    "Find the name in the list and give the {k}.|Look up the name and answer with the "
-    "{k}.|Give the {k} for the name.|Search the list for the name. Answer with the "
-    "{k}.|Say which {k} belongs to the name.|Tell the {k} of the person.|Return the {k} of "
-    "the person in the list."
+LOOK_UP = (
+    each(
+        "Find the name in the list and give the {k}.|Look up the name and answer with the "
+        "{k}.|Give the {k} for the name.|Search the list for the name. Answer with the "
+        "{k}.|Say which {k} belongs to the name.|Tell the {k} of the person.|Return the {k} of "
+        "the person in the list."
+    )
+    + asking.LOOK_UP
 )
-IGNORE = each(
-    "Ignore case.|Ignore upper and lower case.|Names may be written in any case.|Capital "
-    "letters do not matter.|Treat upper and lower case as the same.|Ignore capital letters "
-    "when you compare names.|The search is not case sensitive.|Ignore the case of the name."
+IGNORE = (
+    each(
+        "Ignore case.|Ignore upper and lower case.|Names may be written in any case.|Capital "
+        "letters do not matter.|Treat upper and lower case as the same.|Ignore capital letters "
+        "when you compare names.|The search is not case sensitive.|Ignore the case of the name."
+    )
+    + asking.IGNORE
 )
-EXACTLY = each(
-    "Match names exactly.|The name must match exactly.|Names must be spelled exactly as in "
-    "the list.|The search is case sensitive.|Upper and lower case matter."
+EXACTLY = (
+    each(
+        "Match names exactly.|The name must match exactly.|Names must be spelled exactly as in "
+        "the list.|The search is case sensitive.|Upper and lower case matter."
+    )
+    + asking.EXACTLY
 )
 
 
@@ -126,10 +135,13 @@ EXTRACT_ROLES = each(
     "You read letters.|You extract facts from text.|You work for {org} and read mail.|You "
     "fill in forms.|You are a data entry assistant.|You help the office of {org}."
 )
-EXTRACT = each(
-    "Find {l} in the message.|Extract {l}.|Give {l}.|Take {l} from the text.|Answer with "
-    "{l}.|What is {l}?|Read the message and give {l}.|Pick out {l}.|Pull out {l} from the "
-    "message."
+EXTRACT = (
+    each(
+        "Find {l} in the message.|Extract {l}.|Give {l}.|Take {l} from the text.|Answer with "
+        "{l}.|What is {l}?|Read the message and give {l}.|Pick out {l}.|Pull out {l} from the "
+        "message."
+    )
+    + asking.EXTRACT
 )
 POLITE = each(
     "{Do} it now.|Send me the {p}.|Give me the {p}.|Bring the {p}.|Open the {p}.|Call "
@@ -137,10 +149,13 @@ POLITE = each(
     "{p}.|Show me the {p}.|Move the {p}.|Check the {p}.|Stop.|Come here.|Be quiet.|Pay the "
     "bill.|Sign the form."
 )
-REWRITE = each(
-    "Rewrite the sentence politely.|Make the sentence polite.|Turn the message into a "
-    "polite request.|Say it in a polite way.|Rewrite the text so that it is polite.|Make "
-    "it sound friendly.|Rephrase the message politely.|Turn orders into polite requests."
+REWRITE = (
+    each(
+        "Rewrite the sentence politely.|Make the sentence polite.|Turn the message into a "
+        "polite request.|Say it in a polite way.|Rewrite the text so that it is polite.|Make "
+        "it sound friendly.|Rephrase the message politely.|Turn orders into polite requests."
+    )
+    + asking.REWRITE
 )
 
 
@@ -172,6 +187,7 @@ def numbers(choice: Choice) -> Task:
         (
             "Write the number in words.", "Spell out the number.", "Turn the number into words.",
             "Say the number in words.", "Write the figure out in words.", "Give the number as words.",
+            *asking.NUMBER,
         )
     )  # fmt: skip
     role = choice.any(("You write cheques.", "You teach numbers.", "You read numbers aloud.", ""))
@@ -187,7 +203,7 @@ def translate(choice: Choice) -> Task:
         (
             "Translate into {l}.", "Translate the word to {l}.", "Say it in {l}.",
             "Give the {l} word.", "What is it in {l}?", "Put the word into {l}.",
-            "Write the word in {l}.", "Answer with the {l} translation.",
+            "Write the word in {l}.", "Answer with the {l} translation.", *asking.TRANSLATE,
         )
     ).replace("{l}", language)  # fmt: skip
     role = choice.any(
@@ -215,13 +231,19 @@ TEACH_ROLES = each(
     "You are a tutor.|You teach at {org}.|You are a patient teacher.|You help pupils with "
     "their homework.|You are a science tutor.|You tutor children in {city}."
 )
-EXPLAIN = each(
-    "Explain it in one sentence.|Answer the question in one sentence.|Give the "
-    "answer.|Answer the question.|Explain in simple words.|Give a short and clear "
-    "explanation.|Tell the pupil the answer."
+EXPLAIN = (
+    each(
+        "Explain it in one sentence.|Answer the question in one sentence.|Give the "
+        "answer.|Answer the question.|Explain in simple words.|Give a short and clear "
+        "explanation.|Tell the pupil the answer."
+    )
+    + asking.EXPLAIN
 )
-HINT = each(
-    "Give a hint, never the answer.|Do not give the answer, only a hint.|Give only a "
-    "hint.|Help with a hint.|Never tell the answer; give a hint.|Guide the pupil with a "
-    "hint.|Only hint at the answer."
+HINT = (
+    each(
+        "Give a hint, never the answer.|Do not give the answer, only a hint.|Give only a "
+        "hint.|Help with a hint.|Never tell the answer; give a hint.|Guide the pupil with a "
+        "hint.|Only hint at the answer."
+    )
+    + asking.HINT
 )
