@@ -6,21 +6,24 @@ from __future__ import annotations
 from typing import Any, cast
 
 import msgspec
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import Conflict, NotFound
 from hub.people import rules_store
+from hub.people.models import Account, Member
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.playground.columns import Json
 from hub.playground.models import Grid
-from hub.playground.sources import DRAFT
+from hub.playground.sources import AFTER, DRAFT
 from hub.registry import catalog, drafts
 from hub.registry.catalog import About
 from hub.registry.drafts import DraftView
 from hub.registry.publish import Publisher
 from hub.registry.record import VersionView
 from hub.registry.review import offering
+from hub.registry.review.models import Revision
 from hub.registry.saving import SavedDraft, save_draft
 
 _SAME = ("maxTokens", "max_tokens", "maxCompletionTokens", "max_completion_tokens")
@@ -48,6 +51,13 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     takes the place of the latest as it stands, like one that is restored."""
     draft: DraftView | None
     """This person's own, if it is still what the column ran."""
+    writers: tuple[tuple[str, str], ...] = ()
+    """Name and address of others whose words it ran, which are in no version yet."""
+
+    def signed(self, why: str) -> str:
+        """The reason, and whose words they are: nobody approves their own by another's hand."""
+        lines = [f"Co-authored-by: {name} <{email}>" for name, email in self.writers]
+        return "\n\n".join(filter(None, (why.rstrip(), "\n".join(lines)))) if lines else why
 
 
 async def ways(db: AsyncSession, grid: Grid, actor: Actor) -> Ways:
@@ -96,7 +106,40 @@ async def take(db: AsyncSession, grid: Grid, column: int, *, actor: Actor) -> Ta
     return Taken(
         about=about, tree=document_of(ran), draft=held if mine else None,
         base=await catalog.version(db, grid.workspace_id, about.name, began),
+        writers=await _writers(db, grid, ran, actor),
     )  # fmt: skip
+
+
+def with_writer(column: Json, account_id: int | None) -> Json:
+    """The column, with whose draft it runs; it stays theirs when somebody else runs it again."""
+    if column["source"] != DRAFT or "writer" in column:
+        return column
+    return column | {"writer": account_id}
+
+
+async def _writers(
+    db: AsyncSession, grid: Grid, ran: Json, actor: Actor
+) -> tuple[tuple[str, str], ...]:
+    """Whose draft it was, or who wrote at the proposal that was tried; but for `actor`."""
+    place, ids = grid.workspace_id, set[int | None]()
+    emails = set[str]()
+    if ran["source"] == DRAFT:
+        ids = {ran.get("writer", grid.account_id)}
+    elif ran["source"] == AFTER and grid.proposal is not None:
+        query = select(Revision).where(
+            Revision.workspace_id == place, Revision.number == grid.proposal
+        )
+        for one in await db.scalars(query):
+            ids.add(one.account_id)
+            emails |= {one.author_email.lower(), *one.co_authors}
+    members = (
+        select(Account.id, Account.name, Account.email)
+        .join(Member, (Member.account_id == Account.id) & (Member.workspace_id == place))
+        .where(Account.id.in_(ids - {None}) | Account.email.in_(emails - {""}))
+        .order_by(Account.id)
+    )
+    found = await db.execute(members)
+    return tuple((one.name, one.email) for one in found if one.id != actor.account_id)
 
 
 async def adopt(db: AsyncSession, grid: Grid, column: int, *, actor: Actor) -> str:
@@ -131,6 +174,7 @@ async def save(
         HubError: it cannot be a version; the sentence says why.
     """
     return await save_draft(
-        publisher, database, workspace, actor, taken.about.name, taken.tree, taken.base.hash, why,
+        publisher, database, workspace, actor, taken.about.name, taken.tree, taken.base.hash,
+        taken.signed(why),
         base_version=taken.base.number, revision=taken.draft.revision if taken.draft else 0,
     )  # fmt: skip

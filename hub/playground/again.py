@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import Conflict, Invalid
 from hub.people.policy import Actor
 from hub.playground import grid, votes
+from hub.playground.adopting import with_writer
 from hub.playground.carried import Before
 from hub.playground.columns import Json
 from hub.playground.models import Grid
@@ -36,10 +37,11 @@ async def again(
         only = await _column(db, old, actor, shown) if shown else None
     if only is not None and old.state == "running":
         raise Conflict(STILL_RUNS)
+    columns = [with_writer(one, old.account_id) for one in old.columns]
     tried = (old.proposal, old.digest) if old.proposal and old.digest else None
     return await grid.create(
         playground, workspace_id, (old.prompt_id, old.prompt_name),
-        [_reseeded(one) for one in old.columns] if new_seeds else old.columns, old.rows,
+        [_reseeded(one) for one in columns] if new_seeds else columns, old.rows,
         actor=actor, options=options_of(old.options), proposal=tried,
         before=None if only is None else Before(old.id, only),
     )  # fmt: skip

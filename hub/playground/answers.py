@@ -25,14 +25,13 @@ from hub.playground.live import Place
 from hub.playground.models import Example, Grid, Run
 from hub.playground.options import Options
 from hub.playground.room import Choice, Playground
-from hub.playground.sources import Source
+from hub.playground.sources import AFTER, BEFORE, Source
 from hub.registry import catalog
 from hub.registry.document import Document, to_json
 from hub.registry.review.views import ItemView, View
 from hub.registry.segments import Segment, segments
 from hub.registry.snippets import may_include, texts_for
 
-BEFORE, AFTER = "before", "after"
 MOST_MODELS = columns.MOST_COLUMNS // 2
 
 Outcome = Literal["same", "different", "better", "worse", "unfinished"]

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import now
 from hub.errors import Invalid, NotFound
 from hub.people.policy import Actor
-from hub.playground import guards, pictures
+from hub.playground import adopting, guards, pictures
 from hub.playground.asking import Work
 from hub.playground.calls import Call
 from hub.playground.carried import Before, carry
@@ -70,6 +70,7 @@ async def create(
             f"That would be {calls:,} calls; a grid makes at most {MOST_CALLS}. "
             "Take fewer examples, columns or samples."
         )
+    columns = [adopting.with_writer(one, actor.account_id) for one in columns]
     written = {
         "workspace_id": workspace_id, "prompt_id": prompt[0], "prompt_name": prompt[1],
         "columns": columns, "rows": rows, "state": "running", "created_by": actor.name,

@@ -14,6 +14,8 @@ from hub.registry import catalog, drafts, history
 from hub.registry.snippets import may_include, texts_for
 
 DRAFT = "draft"
+BEFORE, AFTER = "before", "after"
+"""Of a proposal that is tried: the text it changes, and the one it offers."""
 OFFERED = 50
 LABELS = {"production": "live", "staging": "staging"}
 

@@ -23,6 +23,7 @@ from hub.registry.pages.offers import (
     Piece,
     done,
     fields_of,
+    first,
     made_of,
     offer_them,
     screen_of,
@@ -59,7 +60,8 @@ async def propose(
     try:
         async with database.read() as db:
             _, taken = await _open(request, db, grid_id, column)
-        made = await offer_them(request, [_piece(taken)], fields)
+        why = taken.signed(first(fields, "why"))
+        made = await offer_them(request, [_piece(taken)], fields | {"why": [why]})
     except HubError as refused:
         async with database.read() as db:
             return await _offer(request, db, (grid_id, column), fields, refused)
