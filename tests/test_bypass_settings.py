@@ -74,6 +74,21 @@ async def guarded(bench: Api) -> dict[str, Deed]:
     return deeds
 
 
+@over()
+async def test_nobody_comes_back_into_a_group_that_others_are_asked_to_agree_to(bench: Api):
+    """Whoever agrees has seen a group without them."""
+    await promote(bench, "dora")
+    await set_rules(bench, "maria", CLINICAL, needs=1)
+    group = await make_group(bench, "maria", "Leads", "ben", "carla")
+    await remove(bench, "maria", "carla")
+    leads = Rule(kind="change", folder="clinical", who=(f"group:{group}",))
+    await set_rules(bench, "maria", leads, needs=1)
+    await refused(put_back(bench, "maria", "carla"), "another administrator has to agree")
+    await agree(bench, "dora")
+    await refused(put_back(bench, "maria", "carla"), "another administrator has to agree")
+    assert await role(bench, "carla") is None
+
+
 @over("api", "command")
 @pytest.mark.parametrize("who", ["ana", "ben", "carla"])
 async def test_a_key_does_not_more_than_its_owner(bench: Api, who: str):

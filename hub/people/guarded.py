@@ -51,13 +51,16 @@ async def is_guarded(db: AsyncSession, workspace_id: int, role: str, actor: Acto
 
 async def keeps_word(db: AsyncSession, member: Member, actor: Actor) -> bool:
     """Whether this member's word is out of `actor`'s hands: it counts by their role, or because a
-    rule names them or a group of theirs."""
+    rule names them or a group of theirs; or one that waits does: who is in that group was seen."""
     if actor.kind == "operator":
         return False
     policy = (await rules_store.read(db, member.workspace_id)).policy
     (who,) = (await rules_store.people(db, member.workspace_id, [member.account_id])).values()
-    named = member.account_id in policy.named("person") or who.groups & policy.named("group")
-    return policy.change_needs > 0 and (member.role in COUNTED or bool(named))
+    if not policy.change_needs:
+        return False
+    groups = policy.named("group") | await rules_store.named_by_waiting(db, member.workspace_id)
+    named = member.account_id in policy.named("person") or who.groups & groups
+    return member.role in COUNTED or bool(named)
 
 
 async def may_link(db: AsyncSession, actor: Actor, account_id: int) -> bool:

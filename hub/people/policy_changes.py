@@ -139,7 +139,7 @@ async def edit_group(
             db, workspace_id, force.policy, base_id=force.policy_id, why=why, actor=actor,
             edits=(edit,),
         )  # fmt: skip
-    if edit.group_id in await _named_by_waiting(db, workspace_id, force):
+    if edit.group_id in await rules_store.named_by_waiting(db, workspace_id):
         raise Conflict(
             "A change of the rules that waits for approval names this group. Decide on that first."
         )
@@ -151,7 +151,7 @@ async def delete_group(db: AsyncSession, workspace_id: int, group_id: int, *, ac
     """Delete a group that no rule names, in force or waiting; returns its name."""
     force = await _begin(db, workspace_id, actor)
     group = await groups.find(db, workspace_id, group_id)
-    named = force.policy.named("group") | await _named_by_waiting(db, workspace_id, force)
+    named = force.policy.named("group") | await rules_store.named_by_waiting(db, workspace_id)
     if group_id in named:
         raise Conflict(
             f"A rule names “{group.name}”. Take the group out of the rules first, then delete it."
@@ -201,20 +201,6 @@ async def _waiting(db: AsyncSession, workspace_id: int, change_id: int) -> Polic
     if row.accepted_at is not None or row.declined_at is not None:
         raise Conflict("This change was decided already.")
     return row
-
-
-async def _named_by_waiting(db: AsyncSession, workspace_id: int, force: Loaded) -> frozenset[int]:
-    """The groups that changes name which may still come into force."""
-    query = select(PolicyChange).where(
-        PolicyChange.workspace_id == workspace_id, PolicyChange.accepted_at.is_(None),
-        PolicyChange.declined_at.is_(None),
-    )  # fmt: skip
-    named = frozenset[int]()
-    for row in await db.scalars(query):
-        if row.base_id == force.policy_id:
-            kept = msgspec.convert(row.policy, Kept)
-            named |= kept.named("group") | {edit.group_id for edit in kept.edits}
-    return named
 
 
 async def _check(

@@ -109,6 +109,21 @@ async def people(
     )
 
 
+async def named_by_waiting(db: AsyncSession, workspace_id: int) -> frozenset[int]:
+    """The groups that changes of the rules name which may still come into force."""
+    force = await read(db, workspace_id)
+    query = select(PolicyChange).where(
+        PolicyChange.workspace_id == workspace_id, PolicyChange.accepted_at.is_(None),
+        PolicyChange.declined_at.is_(None),
+    )  # fmt: skip
+    named = frozenset[int]()
+    for row in await db.scalars(query):
+        if row.base_id == force.policy_id:
+            kept = msgspec.convert(row.policy, Kept)
+            named |= kept.named("group") | {edit.group_id for edit in kept.edits}
+    return named
+
+
 @lru_cache(maxsize=512)
 def parse(text: str) -> Kept:
     """A policy as the table keeps it. What cannot be read stops the deed: no rules is not a guess.
