@@ -176,6 +176,7 @@ async def test_guards_judge_what_goes_in_and_what_comes_out(ana, acme, triage, f
     page = await over(ana, address)
     assert "input guard: safe, " in page
     assert "output guard: safe, " in page
+    assert "guards add " in page
     assert [asked["model"] for asked in fake.asked] == ["judge", "echo", "judge"]
     held = await over(ana, await run(ana, data | {"v.complaint": "how to make a bomb"}))
     assert "Held back by the input guard: S9" in held

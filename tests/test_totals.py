@@ -46,3 +46,23 @@ def test_answers_of_a_word_are_counted_by_their_seconds():
 def test_what_is_not_known_is_not_made_up(hour: float | None):
     assert total([answered(tokens_out=1)], Volume(hour=hour)).month is None
     assert total([answered(total_s=1.0)], Volume()).month is None
+
+
+def test_guards_are_paid_for_too():
+    """Their own price, whoever answers; without one, their time on the machine that answers."""
+    elsewhere = Run(state="done", connection="Cloud", model="m", tokens_in=1500, tokens_out=3000,
+                    cost_usd=0.2, guards_s=0.3, guards_usd=0.0025)  # fmt: skip
+    found = total([elsewhere], Volume(calls=3000, each=15))
+    assert found.month == pytest.approx((0.2 + 0.0025) * 15 * 3000 * 30)
+    assert "$0.2025 an answer, $0.0025 of it for guards, × 15 = $3.0375 a call" in found.formula
+    assert "guards add 0.30 s, $2.50 per 1,000" in found.lines
+
+    here = answered(tokens_out=300, tokens_per_s=60.0, guards_s=3.0)
+    found = total([here], Volume(calls=10_000, hour=2))
+    assert "(300 tokens ÷ 60 a second + 3.0 s for guards) × 1 × 10,000 calls" in found.formula
+    assert "93 % busy" in found.formula
+
+    mixed = answered(tokens_out=300, tokens_per_s=60.0, guards_s=1.0, guards_usd=0.001)
+    found = total([mixed], Volume(calls=1000, hour=2))
+    assert found.month == pytest.approx(2 * 720 + 0.001 * 1000 * 30)
+    assert found.formula.endswith("and $30.0000 for guards elsewhere")

@@ -57,7 +57,7 @@ async def ask(
         misfit = await renderer.misfit(schema, call.output)
         call.remark(f"does not fit its shape: {misfit}" if misfit else "fits its shape")
     if guard := work.guards.get(OUT):
-        call.remark((await guards.judge(guard, OUT, call.output)).note)
+        (await guards.judge(guard, OUT, call.output)).add_to(call)
 
 
 async def _let_in(call: Call, work: Work, request: dict[str, Any]) -> bool:
@@ -66,7 +66,7 @@ async def _let_in(call: Call, work: Work, request: dict[str, Any]) -> bool:
         return True
     call.tell("The input guard is asked")
     judged = await guards.judge(guard, IN, guards.asked_of(request))
-    call.remark(judged.note)
+    judged.add_to(call)
     if judged.category:
         call.end("stopped", f"Held back by the input guard: {judged.category}")
     return not judged.category

@@ -52,6 +52,9 @@ class RunOut(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     cost_from: str | None
     """Whose figure the cost is: the list of a day, the provider's own, or the workspace's."""
+    guards_s: float | None
+    guards_usd: float | None
+    """What its guards added to it; of guards without a price only the time is known."""
     device: str | None
     """cpu or gpu, for a model of the hub's machine."""
     request: dict[str, Any]

@@ -108,6 +108,8 @@ class Call:
     cost_usd: float | None = None
     cost_from: str = ""
     """Whose figure the cost is: "list price of 2026-11-20", "reported by the provider"."""
+    guards_s: float | None = None
+    guards_usd: float | None = None
     device: str = ""
     """`cpu` or `gpu`, for a model of this machine."""
     started_at: datetime | None = None
@@ -141,7 +143,6 @@ class Call:
         return self._first is not None
 
     def ask(self, endpoint: Endpoint) -> None:
-        """Whom the request goes to."""
         self.model, self.connection, self.local = endpoint.model, endpoint.name, endpoint.local
 
     def tell(self, wait: str) -> None:
@@ -163,7 +164,6 @@ class Call:
         setattr(self, why, (getattr(self, why) or 0) + seconds)
 
     def take(self, event: Event) -> None:
-        """Write down what the endpoint said."""
         match event:
             case Delta():
                 self._delta(event)

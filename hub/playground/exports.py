@@ -24,6 +24,7 @@ from hub.playground.view import title_of
 _FIGURES = (
     "state", "output", "error", "finish_reason", "queued_s", "load_s", "first_token_s", "total_s",
     "tokens_per_s", "tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning", "cost_usd",
+    "guards_s", "guards_usd",
     "cost_from",
 )  # fmt: skip
 HIDDEN = "Whose answers these are is hidden until you have voted; then they can be taken along."

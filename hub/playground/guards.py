@@ -41,6 +41,15 @@ class Judged(msgspec.Struct, frozen=True):
     """Empty: safe."""
     note: str
     """`input guard: safe, 0.31 s, $0.0001`"""
+    took_s: float = 0
+    usd: float | None = None
+
+    def add_to(self, call: Call) -> None:
+        """Say it in the cell of the answer that was judged, and count it there."""
+        call.remark(self.note)
+        call.guards_s = (call.guards_s or 0) + self.took_s
+        if self.usd is not None:
+            call.guards_usd = (call.guards_usd or 0) + self.usd
 
 
 async def offered(db: AsyncSession, workspace_id: int) -> list[str]:
@@ -101,8 +110,13 @@ async def judge(guard: Guard, which: str, text: str) -> Judged:
         return Judged("", f"{which} guard: {guard.endpoint}")
     await perform(call, guard.endpoint, await guard.make(text))
     if call.state != "done":
-        return Judged("", f"{which} guard failed: {call.error}")
+        return Judged(
+            "", f"{which} guard failed: {call.error}", took_s=call.total_s or 0, usd=call.cost_usd
+        )
     found = category(call.output)
     took = [seconds(call.total_s or 0)]
     took += [dollars(call.cost_usd)] if call.cost_usd is not None else []
-    return Judged(found, f"{which} guard: {found or 'safe'}, {', '.join(took)}")
+    return Judged(
+        found, f"{which} guard: {found or 'safe'}, {', '.join(took)}", took_s=call.total_s or 0,
+        usd=call.cost_usd,
+    )  # fmt: skip

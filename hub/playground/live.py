@@ -238,6 +238,8 @@ def columns(call: Call) -> dict[str, Any]:
         "estimated": call.estimated,
         "cost_usd": call.cost_usd,
         "cost_from": call.cost_from or None,
+        "guards_s": call.guards_s,
+        "guards_usd": call.guards_usd,
         "device": call.device or None,
         "note": call.note,
         "started_at": call.started_at,

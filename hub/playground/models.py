@@ -174,6 +174,9 @@ class Run(Base):
     cost_usd: Mapped[float | None]
     cost_from: Mapped[str | None] = mapped_column(String(80))
     """Whose figure that is: "list price of 2026-11-20", "as the provider reports it"."""
+    guards_s: Mapped[float | None]
+    guards_usd: Mapped[float | None]
+    """What its guards added; no price is known of them, where only the time is there."""
     device: Mapped[str | None] = mapped_column(String(20))
     """cpu or gpu, for a model of this machine."""
     note: Mapped[str] = mapped_column(Text, default="")

@@ -41,6 +41,16 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     """How `month` comes about, with its figures."""
 
 
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """What the guards of a column add."""
+
+    took: tuple[float, ...] = ()
+    """Seconds, an entry for each answer that was judged."""
+    usd: float = 0
+    own_s: float = 0
+    """For an answer: dollars, and seconds of guards that have no price (those of this machine)."""
+
+
 def read_volume(typed: Mapping[str, str]) -> Volume:
     """From an address's query; what is not a usable number is said, and the default stands."""
     calls, each = typed.get("calls", "").strip(), typed.get("each", "").strip()
@@ -81,18 +91,36 @@ def total(cells: Sequence[Call | Run], volume: Volume) -> Total:
     costs = [cell.cost_usd for cell in done if cell.cost_usd is not None]
     if costs:
         lines.append(f"{dollars(1000 * fmean(costs))} per 1,000 answers")
+    watched = _watched(done)
+    if watched.took:
+        dear = f", {dollars(1000 * watched.usd)} per 1,000" if watched.usd else ""
+        lines.append(f"guards add {_spread(watched.took)}{dear}")
     local = bool(done) and all(is_local(cell) for cell in done)
     if local:
         lines.append("local")
     failed = sum(cell.state == "failed" for cell in cells)
     if failed:
         lines.append(f"{failed} of {len(cells)} failed")
-    money = _owned(done, volume) if local else _paid(done, costs, volume) if costs else None
+    if local:
+        money = _owned(done, volume, watched)
+    else:
+        money = _paid(done, costs, volume, watched) if costs else None
     month, formula = money or (None, "")
     return Total(lines=tuple(lines), month=month, formula=formula)
 
 
-def _spread(values: list[float]) -> str:
+def _watched(done: list[Call | Run]) -> Watched:
+    if not done:
+        return Watched()
+    took = [cell.guards_s for cell in done if cell.guards_s is not None]
+    free = [cell.guards_s or 0 for cell in done if cell.guards_usd is None]
+    return Watched(
+        took=tuple(took), usd=sum(cell.guards_usd or 0 for cell in done) / len(done),
+        own_s=sum(free) / len(done),
+    )  # fmt: skip
+
+
+def _spread(values: Sequence[float]) -> str:
     if len(values) == 1:
         return seconds(values[0])
     return f"median {seconds(median(values))}, p95 {seconds(p95(values))}"
@@ -103,18 +131,22 @@ def p95(values: Sequence[float]) -> float:
     return sorted(values)[math.ceil(0.95 * len(values)) - 1]
 
 
-def _paid(done: list[Call | Run], costs: list[float], volume: Volume) -> tuple[float, str]:
-    answer = fmean(costs)
+def _paid(
+    done: list[Call | Run], costs: list[float], volume: Volume, watched: Watched
+) -> tuple[float, str]:
+    answer = fmean(costs) + watched.usd
     month = answer * volume.each * volume.calls * DAYS
+    guarded = f", {_exact(watched.usd)} of it for guards," if watched.usd else ""
     return month, (
-        f"{_tokens(done)}: {_exact(answer)} an answer × {volume.each:,} = "
+        f"{_tokens(done)}: {_exact(answer)} an answer{guarded} × {volume.each:,} = "
         f"{_exact(answer * volume.each)} a call × {volume.calls:,} a day = "
         f"{_exact(answer * volume.each * volume.calls)} a day × {DAYS} days"
     )
 
 
-def _owned(done: list[Call | Run], volume: Volume) -> tuple[float, str] | None:
-    """A machine that is rented by the hour, whether busy or not."""
+def _owned(done: list[Call | Run], volume: Volume, watched: Watched) -> tuple[float, str] | None:
+    """A machine that is rented by the hour, whether busy or not; it judges, too, where guards run
+    on it, and guards elsewhere are paid beside it."""
     rated = [
         (cell.tokens_out, cell.tokens_per_s)
         for cell in done
@@ -130,13 +162,18 @@ def _owned(done: list[Call | Run], volume: Volume) -> tuple[float, str] | None:
         # Answers of a word or two have no speed that could be read off them.
         spent = fmean(wholes)
         said = f"{seconds(spent)} an answer"
+    if watched.own_s:
+        spent += watched.own_s
+        said = f"({said} + {seconds(watched.own_s)} for guards)"
+    beside = watched.usd * volume.each * volume.calls * DAYS
     busy = spent * volume.each * volume.calls / 86_400
     machines = max(1, math.ceil(busy))
     owned = "1 machine" if machines == 1 else f"{machines:,} machines"
-    return machines * volume.hour * HOURS, (
+    paid = f", and {_exact(beside)} for guards elsewhere" if beside else ""
+    return machines * volume.hour * HOURS + beside, (
         f"{said} × {volume.each:,} × {volume.calls:,} calls a "
         f"day keep one machine {_share(busy)} busy, one answer at a time: {owned} × "
-        f"{_exact(volume.hour)} an hour × {HOURS} hours"
+        f"{_exact(volume.hour)} an hour × {HOURS} hours{paid}"
     )
 
 
