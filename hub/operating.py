@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from hub import demo as demo_
@@ -26,7 +27,7 @@ from hub.people import (
 from hub.people.accounts import FIRST_ADMIN_NAME, OPERATOR
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
-from hub.people.rules import Policy, sentences
+from hub.people.rules import plain, sentences
 from hub.registry import index
 from hub.settings import Settings
 
@@ -192,7 +193,7 @@ async def unlock_rules(parts: Parts, slug: str, because: str) -> str:
     workspace = await find_workspace(parts, slug)
     async with parts.database.write() as db:
         found = await rules_store.read(db, workspace.id)
-        policy = Policy(rules=found.policy.rules)
+        policy = msgspec.structs.replace(plain(found.policy), change_needs=0)
         await policy_changes.propose(
             db, workspace.id, policy, base_id=found.policy_id, why=because, actor=OPERATOR,
             broke_glass=because,

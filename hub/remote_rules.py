@@ -26,8 +26,8 @@ def what_it_asks(command: Any) -> Any:
         click.option("--check", "checks", multiple=True, metavar="NAME",
                      help="Must have passed; may be repeated."),
         click.option("--who", multiple=True, metavar="WHO",
-                     help="Whose approvals count: reviewers, administrators, a group, an e-mail "
-                          "address; may be repeated."),
+                     help="Whose approvals count: reviewers, administrators, owners (of the "
+                          "folder), a group, an e-mail address; may be repeated."),
         click.option("--approvals", type=int, default=None, help="How many. Default: 1."),
     ):  # fmt: skip
         command = option(command)
@@ -83,6 +83,31 @@ def change(hub: Hub, kind: str, folder: str, label: str, why: str, **asks: Any) 
 def remove(hub: Hub, kind: str, folder: str, label: str, why: str) -> None:
     """Take a rule out."""
     _tell(hub.ask("DELETE", "policy/rules", kind=kind, folder=folder, label=label, why=why))
+
+
+@click.command("own")
+@FOLDER
+@click.option(
+    "--who",
+    multiple=True,
+    required=True,
+    metavar="WHO",
+    help="Reviewers, administrators, a group, an e-mail address; may be repeated.",
+)
+@WHY
+@to_hub
+def own(hub: Hub, folder: str, who: tuple[str, ...], why: str) -> None:
+    """Say who owns a folder, in place of whoever did: who counts where a rule says owners."""
+    _tell(hub.ask("PUT", "policy/owners", {"folder": folder, "who": list(who), "why": why}))
+
+
+@click.command("disown")
+@FOLDER
+@WHY
+@to_hub
+def disown(hub: Hub, folder: str, why: str) -> None:
+    """Leave a folder without owners of its own; those of a folder above count then."""
+    _tell(hub.ask("DELETE", "policy/owners", folder=folder, why=why))
 
 
 @click.command("guard")
@@ -142,4 +167,4 @@ def _tell(made: Json) -> None:
     click.echo("The rules are in force." if made["accepted"] else waits(made))
 
 
-COMMANDS = (list_, add, change, remove, guard, changes, approve, decline)
+COMMANDS = (list_, add, change, remove, own, disown, guard, changes, approve, decline)

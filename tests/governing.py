@@ -12,32 +12,35 @@ from sqlalchemy import select
 from hub.people import own_keys, rules_store
 from hub.people.accounts import OPERATOR
 from hub.people.models import Account, Group, GroupMember, Member, PolicyChange
-from hub.people.rules import Policy, Rule, in_order
+from hub.people.rules import Owners, Policy, Rule, in_order
 from tests.over_doors import Command, Form
 from tests.rest_door import Api
 
 
-async def set_rules(bench: Api, by: str, *rules: Rule, needs: int | str = 0) -> None:
+async def set_rules(
+    bench: Api, by: str, *rules: Rule, needs: int | str = 0, owners: tuple[Owners, ...] = ()
+) -> None:
     """All of them anew; a command takes one step, so several are left to REST."""
     async with bench.database.read() as db:
         loaded = await rules_store.read(db, bench.workspace.id)
     if isinstance(bench, Form):
-        await _form_of_rules(bench, by, loaded.policy_id, rules, needs)
+        await _form_of_rules(bench, by, loaded.policy_id, rules, needs, owners)
         return
-    step = _one_step(loaded.policy, rules, needs) if isinstance(bench, Command) else None
+    step = _one_step(loaded.policy, rules, needs, owners) if isinstance(bench, Command) else None
     if step is not None:
         await bench.command(by, "rules", *step)
         return
     body = {
         "rules": [msgspec.to_builtins(one) for one in rules], "base": loaded.policy_id,
-        "change_needs": needs,
+        "change_needs": needs, "owners": [msgspec.to_builtins(one) for one in owners],
     }  # fmt: skip
     await bench.ask(by, "PUT", "policy", body)
 
 
 async def _form_of_rules(
-    bench: Api, by: str, base: int | None, rules: tuple[Rule, ...], needs: int | str
-) -> None:
+    bench: Api, by: str, base: int | None, rules: tuple[Rule, ...], needs: int | str,
+    owners: tuple[Owners, ...],
+) -> None:  # fmt: skip
     fields = {"do": "save", "count": str(len(rules)), "base": str(base or "")}
     fields["change_needs"] = str(needs)
     for at, rule in enumerate(rules):
@@ -46,11 +49,20 @@ async def _form_of_rules(
             f"r{at}-approvals": str(rule.approvals),
         }  # fmt: skip
         fields |= {f"r{at}-who-{one}": "yes" for one in rule.who}
+        fields |= {f"r{at}-may-{one}": "yes" for one in rule.may_release}
+    fields["owned"] = str(len(owners))
+    for at, one in enumerate(owners):
+        fields |= {f"o{at}-folder": one.folder} | {f"o{at}-who-{word}": "yes" for word in one.who}
     await bench.form(by, "settings/rules", **fields)
 
 
-def _one_step(policy: Policy, rules: tuple[Rule, ...], needs: int | str) -> list[str] | None:
+def _one_step(
+    policy: Policy, rules: tuple[Rule, ...], needs: int | str, owners: tuple[Owners, ...]
+) -> list[str] | None:
     """The command that leads there."""
+    if owners != policy.owners:
+        same = set(rules) == set(policy.rules) and needs == policy.change_needs
+        return _owning(policy.owners, owners) if same else None
     old, new = {one.place: one for one in policy.rules}, {one.place: one for one in rules}
     differ = [place for place in old.keys() | new if old.get(place) != new.get(place)]
     if not differ and needs != policy.change_needs:
@@ -62,7 +74,17 @@ def _one_step(policy: Policy, rules: tuple[Rule, ...], needs: int | str) -> list
     if (rule := new.get(differ[0])) is None:
         return ["remove", *words]
     words += [f"--approvals={rule.approvals}", *(f"--who={one}" for one in rule.who)]
+    words += [f"--may-move={one}" for one in rule.may_release]
     return ["change" if differ[0] in old else "add", *words]
+
+
+def _owning(old: tuple[Owners, ...], new: tuple[Owners, ...]) -> list[str] | None:
+    (one, *more) = set(old) ^ set(new)
+    if more and {two.folder for two in more} != {one.folder}:
+        return None
+    one = next((two for two in new if two.folder == one.folder), one)
+    words = [f"--who={word}" for word in one.who] if one in new else []
+    return ["own" if words else "disown", f"--folder={one.folder}", *words]
 
 
 async def agree(bench: Api, by: str, *, decline: bool = False) -> None:
@@ -181,7 +203,8 @@ async def force(bench: Api) -> Policy:
     """The rules in force, in the order in which they are read."""
     async with bench.database.read() as db:
         policy = (await rules_store.read(db, bench.workspace.id)).policy
-    return Policy(rules=tuple(in_order(policy.rules)), change_needs=policy.change_needs)
+    rules = tuple(in_order(policy.rules))
+    return Policy(rules=rules, change_needs=policy.change_needs, owners=policy.owners)
 
 
 async def waiting(bench: Api) -> int:

@@ -72,7 +72,7 @@ def test_a_rule_is_made_by_keyboard_alone(maria: Any) -> None:
 def test_enter_in_a_field_only_previews(maria: Any) -> None:
     maria.goto(RULES)
     maria.get_by_role("button", name="Add a rule about releases").click()
-    maria.get_by_label("Folder").last.press("Enter")
+    maria.get_by_label("Folder", exact=True).last.press("Enter")
     maria.locator("#preview").wait_for()
     maria.goto(RULES)
     assert "Moving production" not in maria.locator(".rule-list").first.inner_text()
@@ -108,7 +108,7 @@ def test_without_javascript_everything_can_be_done(server: Server, chromium: Any
         page.goto(RULES)
         page.get_by_role("button", name="Add a rule about changes").click()
         rule = page.locator(".rule-edit").last
-        rule.get_by_label("Folder").fill("clinical")
+        rule.get_by_label("Folder", exact=True).fill("clinical")
         rule.get_by_label("Leads").check()
         page.get_by_role("button", name="Put in force").click()
         assert "reviewers or Leads" in page.locator(".rule-list").first.inner_text()

@@ -9,7 +9,7 @@ import pytest
 
 from hub.front import Front
 from hub.people import rules_form, rules_store
-from hub.people.rules import Kept, Policy, Rule
+from hub.people.rules import Kept, Owners, Policy, Rule
 from tests.cast import Browser, Cast
 
 RULES = "/clinic/settings/rules"
@@ -90,6 +90,49 @@ async def test_a_rule_is_added_previewed_and_put_in_force(
     assert "Nothing needs review" in shown(page)
     _, page = await press(maria, fields(page), "save")
     assert (await force(hub, cast)).policy.rules == ()
+
+
+async def test_owners_of_folders_are_added_changed_and_removed(
+    hub: Front, maria: Browser, ben: Browser, cast: Cast
+) -> None:
+    _, page = await press(maria, fields((await maria.get(RULES)).text), "add-change")
+    _, page = await press(maria, fields(page), "add-owners")
+    form = fields(page)
+    del form["r0-who-role:reviewer"]
+    form |= {"r0-who-owners": "yes", "o0-folder": "clinical/"}
+    status, page = await press(maria, form, "save")
+    assert status == 422
+    assert "Say who owns the folder" in shown(page)
+    assert fields(page)["o0-folder"] == "clinical/"
+    ben_s = f"person:{cast.account_ids['ben']}"
+    form |= {f"o0-who-{ben_s}": "yes"}
+    sentence = "clinical/ is owned by Ben Carter."
+    _, page = await press(maria, form, "preview")
+    assert sentence in shown(page[page.index('id="preview"') :])
+    _, page = await press(maria, fields(page), "save")
+    assert "1 approval from the folder's owners other than the authors" in shown(page)
+    assert sentence in shown((await ben.get(RULES)).text)
+    policy = (await force(hub, cast)).policy
+    assert policy.owners == (Owners(folder="clinical", who=(ben_s,)),)
+    assert policy.rules[0].who == ("owners",)
+
+    _, page = await press(maria, fields(page) | {"o0-folder": ""}, "save")
+    assert "Every folder is owned by Ben Carter." in shown(page)
+    twice = fields(page) | {"owned": "2", "o1-folder": "", "o1-who-role:admin": "yes"}
+    status, page = await press(maria, twice, "save")
+    assert status == 422
+    assert "are said once" in shown(page)
+    for wrong in ("owners", "role:king"):
+        status, page = await press(maria, twice | {f"o1-who-{wrong}": "yes"}, "save")
+        assert (status, "is nobody" in shown(page)) == (422, True)
+    _, page = await press(maria, twice, "disown-0")
+    assert fields(page)["owned"] == "1"
+    _, page = await press(maria, fields(page) | {"o0-folder": "legal"}, "save")
+    (owners,) = (await force(hub, cast)).policy.owners
+    assert owners == Owners(folder="legal", who=("role:admin",))
+    old = await maria.get(RULES)
+    assert "legal/ is owned by administrators." in shown(old.text)
+    assert "Where nobody owns the folder" in shown(old.text)
 
 
 async def test_what_cannot_be_used_is_said_beside_what_was_typed(

@@ -34,6 +34,11 @@ RULE = {"kind": "change", "who": [ANA]}
         ("POST", "groups", {"name": "All", "members": [ANA] * 501}, "at most 500 people"),
         ("PUT", "policy", {"base": None, "rules": [RULE] * 101}, "at most 100 rules"),
         (
+            "PUT", "policy", {"base": None, "rules": [], "owners": [{"who": [ANA]}] * 101},
+            "At most 100 folders",
+        ),
+        ("PUT", "policy/owners", {"who": [ANA] * 51}, "at most 50 of a kind"),
+        (
             "POST", "policy/rules", {"rule": {"kind": "change", "who": [ANA] * 51}},
             "at most 50 of a kind",
         ),

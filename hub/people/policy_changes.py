@@ -20,7 +20,7 @@ from hub.outbox import announce
 from hub.people import audit, groups, guarded, rules_store, workspaces
 from hub.people.models import Group, Member, PolicyChange, Workspace
 from hub.people.policy import Actor, Need, require
-from hub.people.rules import GroupEdit, Kept, Policy, RoleEdit
+from hub.people.rules import GroupEdit, Kept, Policy, RoleEdit, plain
 from hub.people.rules_store import Loaded
 
 CHANGED_MEANWHILE = (
@@ -55,9 +55,9 @@ async def propose(
     force = await _begin(db, workspace_id, actor)
     if force.policy_id != base_id:
         raise Conflict(CHANGED_MEANWHILE)
-    plain = Policy(rules=policy.rules, change_needs=policy.change_needs)
-    await _check(db, workspace_id, force, plain, also=bool(edits or roles))
-    kept = Kept(**_fields(plain), edits=edits, roles=roles)
+    bare = plain(policy)
+    await _check(db, workspace_id, force, bare, also=bool(edits or roles))
+    kept = Kept(**msgspec.structs.asdict(bare), edits=edits, roles=roles)
     row = _row(workspace_id, force, kept, why, actor)
     db.add(row)
     await db.flush()
@@ -207,7 +207,7 @@ async def _check(
     db: AsyncSession, workspace_id: int, force: Loaded, policy: Policy, *, also: bool
 ) -> None:
     """Refuse what changes nothing, names strangers, or could never be changed again."""
-    before = Policy(rules=force.policy.rules, change_needs=force.policy.change_needs)
+    before = plain(force.policy)
     if policy == before and not also:
         raise Invalid("These are the rules already; there is nothing to change.")
     known = await db.scalars(select(Group.id).where(Group.workspace_id == workspace_id))
@@ -225,10 +225,6 @@ async def _check(
             f"proposes it there {'is' if others == 1 else 'are'} {max(others, 0)} other "
             f"administrator{'' if others == 1 else 's'}. Make more people administrators first."
         )
-
-
-def _fields(policy: Policy) -> dict[str, Any]:
-    return {"rules": policy.rules, "change_needs": policy.change_needs}
 
 
 def _row(workspace_id: int, force: Loaded, kept: Kept, why: str, actor: Actor) -> PolicyChange:

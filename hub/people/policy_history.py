@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.models import Account, Group, PolicyChange
 from hub.people.rules import GroupEdit, Kept, RoleEdit, called, in_order, sentence
-from hub.people.rules.words import approvals, listed
+from hub.people.rules.words import approvals, listed, owned_in_order, owners_sentence
 from hub.people.rules_store import Loaded
 
 SHOWN = 50
@@ -70,6 +70,7 @@ def _line(row: PolicyChange, known: dict[int, Kept], names: dict[str, str], forc
 
 def _said(kept: Kept, names: dict[str, str]) -> list[str]:
     said = [sentence(rule, names) for rule in in_order(kept.rules)]
+    said += [owners_sentence(one, names) for one in owned_in_order(kept.owners)]
     if kept.change_needs:
         said.append(f"A change of these rules needs {approvals(kept.change_needs)}.")
     return said

@@ -1,9 +1,11 @@
-"""One rule added, changed or taken out, for doors that name it instead of sending them all."""
+"""One rule added, changed or taken out, or the owners of one folder, for doors that name it instead
+of sending them all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,8 +14,9 @@ from hub.people import groups, policy_changes, rules_store
 from hub.people.models import Account, Group, Member
 from hub.people.policy import Actor
 from hub.people.policy_changes import Outcome
-from hub.people.rules import MOST_NAMED, Policy, Rule
-from hub.people.rules.words import ROLES, about
+from hub.people.rules import MOST_NAMED, Owners, Policy, Rule, plain
+from hub.people.rules.values import OWNERS
+from hub.people.rules.words import SAID, about
 
 Place = tuple[str, str, str]
 """What there is one rule for: its kind, the folder, the label."""
@@ -29,7 +32,7 @@ async def add(
     if _at(loaded.policy, rule.place) is not None:
         raise Conflict(f"There is a rule about this already ({about(rule)}). Change it instead.")
     rules = (*loaded.policy.rules, rule)
-    return await _propose(db, workspace_id, loaded, rules, why=why, actor=actor)
+    return await _propose(db, workspace_id, loaded, why, actor, rules=rules)
 
 
 async def change(
@@ -43,7 +46,7 @@ async def change(
     loaded = await rules_store.read(db, workspace_id)
     old = _find(loaded.policy, rule.place)
     rules = tuple(rule if one is old else one for one in loaded.policy.rules)
-    return await _propose(db, workspace_id, loaded, rules, why=why, actor=actor)
+    return await _propose(db, workspace_id, loaded, why, actor, rules=rules)
 
 
 async def remove(
@@ -55,12 +58,38 @@ async def remove(
     loaded = await rules_store.read(db, workspace_id)
     old = _find(loaded.policy, place)
     rules = tuple(one for one in loaded.policy.rules if one is not old)
-    return await _propose(db, workspace_id, loaded, rules, why=why, actor=actor)
+    return await _propose(db, workspace_id, loaded, why, actor, rules=rules)
+
+
+async def own(
+    db: AsyncSession, workspace_id: int, owners: Owners, *, why: str, actor: Actor
+) -> Outcome:
+    """These own their folder from now on, in place of whoever did."""
+    loaded = await rules_store.read(db, workspace_id)
+    others = [one for one in loaded.policy.owners if one.folder != owners.folder]
+    return await _propose(db, workspace_id, loaded, why, actor, owners=(*others, owners))
+
+
+async def disown(
+    db: AsyncSession, workspace_id: int, folder: str, *, why: str, actor: Actor
+) -> Outcome:
+    """Nobody owns the folder by its own name any more; one above it may still have owners.
+
+    Raises:
+        NotFound: it has none.
+    """
+    loaded = await rules_store.read(db, workspace_id)
+    others = tuple(one for one in loaded.policy.owners if one.folder != folder)
+    if others == loaded.policy.owners:
+        where = f"{folder}/ has" if folder else "All folders together have"
+        raise NotFound(f"{where} no owners here.")
+    return await _propose(db, workspace_id, loaded, why, actor, owners=others)
 
 
 async def whom(db: AsyncSession, workspace_id: int, said: Sequence[str]) -> tuple[str, ...]:
-    """Who a rule shall name, as it is kept: `reviewers` and `administrators` are roles, what has
-    an @ is a member's address, `group:7` and the like stay, all else is the name of a group.
+    """Who a rule shall name, as it is kept: `reviewers` and `administrators` are roles, `owners`
+    those of the folder, what has an @ is a member's address, `group:7` and the like stay, all else
+    is the name of a group.
 
     Raises:
         Invalid: nobody is called so, or there are more than a rule names.
@@ -83,9 +112,9 @@ async def members(db: AsyncSession, workspace_id: int, emails: Sequence[str]) ->
 
 
 async def _one(db: AsyncSession, workspace_id: int, word: str) -> str:
-    roles = {said: role for role, said in ROLES.items()}
-    if word.casefold() in roles:
-        return roles[word.casefold()]
+    fixed = {said: kept for kept, said in SAID.items()} | {OWNERS: OWNERS}
+    if word.casefold() in fixed:
+        return fixed[word.casefold()]
     if word.partition(":")[0] in ("role", "group", "person"):
         return word  # the rule itself says whether it can be kept
     if "@" in word:
@@ -95,8 +124,8 @@ async def _one(db: AsyncSession, workspace_id: int, word: str) -> str:
         if name.casefold() == word.casefold():
             return f"group:{number}"
     raise Invalid(
-        f"“{word[:80]}” is nobody a rule can name. Write reviewers, administrators, the name of a "
-        "group, or the e-mail address of a member."
+        f"“{word[:80]}” is nobody a rule can name. Write reviewers, administrators, owners, the "
+        "name of a group, or the e-mail address of a member."
     )
 
 
@@ -128,10 +157,10 @@ def _at(policy: Policy, place: Place) -> Rule | None:
 
 
 async def _propose(
-    db: AsyncSession, workspace_id: int, loaded: rules_store.Loaded, rules: tuple[Rule, ...], *,
-    why: str, actor: Actor,
+    db: AsyncSession, workspace_id: int, loaded: rules_store.Loaded, why: str, actor: Actor,
+    **anew: tuple[Rule, ...] | tuple[Owners, ...],
 ) -> Outcome:  # fmt: skip
-    policy = Policy(rules=rules, change_needs=loaded.policy.change_needs)
+    policy = msgspec.structs.replace(plain(loaded.policy), **anew)
     return await policy_changes.propose(
         db, workspace_id, policy, base_id=loaded.policy_id, why=why, actor=actor
     )

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from hub.errors import Invalid
-from hub.people.rules import Kind, Policy, Rule, in_order
-from hub.people.rules.values import MOST_RULES
+from hub.people.rules import Kind, Owners, Policy, Rule, in_order
+from hub.people.rules.values import MOST_OWNERS, MOST_RULES
+from hub.people.rules.words import owned_in_order
 
-WORDS = ("role", "group", "person")
+WORDS = ("role", "group", "person", "owners")
 """In this order they stand in a rule."""
 
 
@@ -29,10 +30,20 @@ class Draft(msgspec.Struct, kw_only=True):
     """Its parts show."""
 
 
+class OwnersDraft(msgspec.Struct, kw_only=True):
+    """Who owns a folder, as typed."""
+
+    folder: str = ""
+    who: frozenset[str] = frozenset()
+    wrong: str | None = None
+    is_open: bool = False
+
+
 class Typed(msgspec.Struct, kw_only=True):
     """The whole form."""
 
     drafts: list[Draft]
+    owners: list[OwnersDraft] = []
     change_needs: str = "0"
     why: str = ""
     base: int | None = None
@@ -41,7 +52,7 @@ class Typed(msgspec.Struct, kw_only=True):
 
 
 class Refused(Invalid):
-    """Some rule cannot be used; the drafts say which and why."""
+    """Some rule or owner cannot be used; the drafts say which and why."""
 
 
 def of_policy(policy: Policy, policy_id: int | None) -> Typed:
@@ -54,7 +65,12 @@ def of_policy(policy: Policy, policy_id: int | None) -> Typed:
         )
         for rule in in_order(policy.rules)
     ]  # fmt: skip
-    return Typed(drafts=drafts, change_needs=str(policy.change_needs), base=policy_id)
+    owners = [
+        OwnersDraft(folder=one.folder, who=frozenset(one.who))
+        for one in owned_in_order(policy.owners)
+    ]
+    needs = str(policy.change_needs)
+    return Typed(drafts=drafts, owners=owners, change_needs=needs, base=policy_id)
 
 
 def read(form: Mapping[str, str]) -> Typed:
@@ -62,33 +78,58 @@ def read(form: Mapping[str, str]) -> Typed:
     count = min(_number(form.get("count", "0")) or 0, MOST_RULES)
     drafts = [_draft(form, f"r{place}-") for place in range(count)]
     do, _, which = form.get("do", "").partition("-")
-    if do == "remove" and (place := _number(which)) is not None and place < len(drafts):
-        del drafts[place]
+    if do == "remove":
+        _take_out(drafts, which)
     elif do == "add" and which in ("change", "release") and len(drafts) < MOST_RULES:
         label = "production" if which == "release" else ""
         who = frozenset({"role:reviewer"})
         drafts.append(Draft(kind=which, label=label, who=who, is_open=True))
     return Typed(
-        drafts=drafts, change_needs=form.get("change_needs", "0"), why=form.get("why", ""),
-        base=_number(form.get("base", "")),
+        drafts=drafts, owners=_owners(form, do, which), why=form.get("why", ""),
+        change_needs=form.get("change_needs", "0"), base=_number(form.get("base", "")),
     )  # fmt: skip
+
+
+def _owners(form: Mapping[str, str], do: str, which: str) -> list[OwnersDraft]:
+    count = min(_number(form.get("owned", "0")) or 0, MOST_OWNERS)
+    owners = [
+        OwnersDraft(folder=form.get(f"o{place}-folder", ""), who=_ticked(form, f"o{place}-who-"))
+        for place in range(count)
+    ]
+    if do == "disown":
+        _take_out(owners, which)
+    elif (do, which) == ("add", "owners") and count < MOST_OWNERS:
+        owners.append(OwnersDraft(is_open=True))
+    return owners
+
+
+def _take_out(drafts: list[Draft] | list[OwnersDraft], which: str) -> None:
+    if (place := _number(which)) is not None and place < len(drafts):
+        del drafts[place]
 
 
 def build(typed: Typed) -> Policy:
     """The policy that the form describes.
 
     Raises:
-        Refused: a rule cannot be used; it is opened and says why.
+        Refused: a rule or an owner cannot be used; it is opened and says why.
     """
     rules: list[Rule] = []
-    for draft in typed.drafts:
+    owners: list[Owners] = []
+    for draft in (*typed.drafts, *typed.owners):
         try:
-            rules.append(rule_of(draft))
+            if isinstance(draft, Draft):
+                rules.append(rule_of(draft))
+            else:
+                owners.append(owners_of(draft))
         except Invalid as refusal:
             draft.wrong, draft.is_open = refusal.sentence, True
     if len(rules) < len(typed.drafts):
         raise Refused("One of the rules cannot be used as it is; it says why below.")
-    return Policy(rules=tuple(rules), change_needs=_count(typed.change_needs))
+    if len(owners) < len(typed.owners):
+        raise Refused("The owners of a folder cannot be used as they are; it says why below.")
+    needs = _count(typed.change_needs)
+    return Policy(rules=tuple(rules), owners=tuple(owners), change_needs=needs)
 
 
 def rule_of(draft: Draft) -> Rule:
@@ -105,6 +146,13 @@ def rule_of(draft: Draft) -> Rule:
         checks=tuple(one.strip() for one in draft.checks.split(",") if one.strip()),
         may_release=_in_order(draft.may_release) if of_release else (),
     )
+
+
+def owners_of(draft: OwnersDraft) -> Owners:
+    """Raises:
+    Invalid: they cannot be used as they are.
+    """
+    return Owners(folder=draft.folder.strip().strip("/"), who=_in_order(draft.who))
 
 
 def _draft(form: Mapping[str, str], start: str) -> Draft:

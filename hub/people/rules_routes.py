@@ -17,6 +17,7 @@ from hub.people import groups as group_store
 from hub.people import policy_changes, policy_history, rules_form, rules_store, workspaces
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.people.rules import GroupEdit, Policy, called, sentence, sentences
+from hub.people.rules.words import owners_sentence
 from hub.people.rules_form import Typed
 from hub.web import Ask, Form, go, page
 
@@ -182,6 +183,7 @@ async def _rules_page(
     shown: dict[str, Any] = {
         "sentences": sentences(force.policy, force.groups, force.people),
         "typed": opened, "previewed": typed is not None, "rule_sentences": _said(opened, names),
+        "owner_sentences": _owned(opened, names),
         "preview": _preview(typed, names), "people": people, "groups": groups, "names": names,
         "waiting": [one for one in changes if not (one.accepted_at or one.declined_at)],
         "history": [one for one in changes if one.accepted_at or one.declined_at],
@@ -198,6 +200,17 @@ def _said(typed: Typed, names: dict[str, str]) -> list[str]:
     for draft in typed.drafts:
         try:
             said.append(sentence(rules_form.rule_of(draft), names))
+        except Invalid:
+            said.append("")
+    return said
+
+
+def _owned(typed: Typed, names: dict[str, str]) -> list[str]:
+    """The same of the owners of each folder."""
+    said: list[str] = []
+    for draft in typed.owners:
+        try:
+            said.append(owners_sentence(rules_form.owners_of(draft), names))
         except Invalid:
             said.append("")
     return said

@@ -12,7 +12,7 @@ from litestar.response import Stream
 from hub.db import Database
 from hub.people import audit_read
 from hub.people.policy import Need
-from hub.registry import policy_bodies as given
+from hub.registry import audit_bodies as given
 from hub.registry.api import Db, Place
 from hub.registry.api_parts import as_json
 from hub.registry.api_schema import LINES, described

@@ -1,4 +1,4 @@
-"""What the REST interface takes and gives about rules, groups, people and the audit log."""
+"""What the REST interface takes and gives about rules, groups and people."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ import msgspec
 
 from hub.errors import Invalid
 from hub.people.groups import GroupView
-from hub.people.models import AuditEntry
 from hub.people.policy_changes import Outcome
 from hub.people.policy_history import Line
-from hub.people.rules import MOST_RULES, Kind, Policy, Rule, in_order, sentences
+from hub.people.rules import (
+    MOST_OWNERS,
+    MOST_RULES,
+    Kind,
+    Owners,
+    Policy,
+    Rule,
+    in_order,
+    sentences,
+)
+from hub.people.rules.words import owned_in_order
 from hub.people.rules_store import Loaded
 from hub.people.workspaces import Person
 
@@ -37,12 +46,29 @@ class RuleBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of a rule about releases; empty: any label."""
     approvals: int = 1
     who: list[str] = msgspec.field(default_factory=lambda: ["reviewers"])
-    """Whose approval counts: `reviewers`, `administrators`, the name of a group, the e-mail address
-    of a member; or as `GET` says it, such as `group:7`."""
+    """Whose approval counts: `reviewers`, `administrators`, `owners` (those of the folder of the
+    prompt that changes), the name of a group, the e-mail address of a member; or as `GET` says it,
+    such as `group:7`."""
     checks: list[str] = []
     """Names of checks that must have passed."""
     may_release: list[str] = []
     """Who may move the label, said like `who`; empty: whoever may move labels at all."""
+
+
+class OwnersBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who answers for a folder and all below it, wherever a rule says `owners`; the deepest folder
+    that has owners counts, and where none has, administrators do."""
+
+    folder: str = ""
+    """Empty: everywhere."""
+    who: list[str]
+    """Said like `who` of a rule, but for `owners`."""
+
+
+class OwnersEdited(OwnersBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The owners of one folder."""
+
+    why: str = ""
 
 
 class PolicyOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +77,10 @@ class PolicyOut(msgspec.Struct, frozen=True, kw_only=True):
     id: int | None
     """Of the change that brought them, to be sent as `base`; null: there never were any."""
     sentences: list[str]
-    """One for each rule, in their order; then one about changing them, if that needs approval."""
+    """One for each rule, in their order; then who owns which folder; then one about changing all
+    that, if it needs approval."""
     policy: dict[str, Any]
-    """`rules` and `change_needs`, as `PUT` takes them."""
+    """`rules`, `owners` and `change_needs`, as `PUT` takes them."""
 
 
 class PolicyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +89,8 @@ class PolicyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     rules: list[RuleBody]
     base: int | None
     """`id` of the rules that you looked at: 409 if others are in force by now."""
+    owners: list[OwnersBody] | None = None
+    """Left out: as they are."""
     change_needs: int = 0
     """Approvals of other administrators that a change of the rules needs from then on."""
     why: str = ""
@@ -111,9 +140,10 @@ class ChangeList(msgspec.Struct, frozen=True):
 def policy_out(loaded: Loaded) -> PolicyOut:
     policy = loaded.policy
     rules = [msgspec.to_builtins(one) for one in in_order(policy.rules)]
+    owners = [msgspec.to_builtins(one) for one in owned_in_order(policy.owners)]
     return PolicyOut(
         id=loaded.policy_id, sentences=sentences(policy, loaded.groups, loaded.people),
-        policy={"rules": rules, "change_needs": policy.change_needs},
+        policy={"rules": rules, "owners": owners, "change_needs": policy.change_needs},
     )  # fmt: skip
 
 
@@ -124,18 +154,24 @@ def rule_of(body: RuleBody, who: tuple[str, ...], may_release: tuple[str, ...]) 
     )  # fmt: skip
 
 
-def check_many(rules: Sequence[RuleBody]) -> None:
+def check_many(asked: PolicyBody) -> None:
     """Before whom they name is looked up, while nobody else writes.
 
     Raises:
         Invalid: there are more than a workspace has.
     """
-    if len(rules) > MOST_RULES:
+    if len(asked.rules) > MOST_RULES:
         raise Invalid(f"A workspace has at most {MOST_RULES} rules.")
+    if len(asked.owners or ()) > MOST_OWNERS:
+        raise Invalid(f"At most {MOST_OWNERS} folders of a workspace have owners.")
 
 
-def policy_of(rules: Sequence[Rule], change_needs: int) -> Policy:
-    return Policy(rules=tuple(rules), change_needs=change_needs)
+def owners_of(body: OwnersBody, who: tuple[str, ...]) -> Owners:
+    return Owners(folder=body.folder.strip().strip("/"), who=who)
+
+
+def policy_of(rules: Sequence[Rule], owners: Sequence[Owners], change_needs: int) -> Policy:
+    return Policy(rules=tuple(rules), owners=tuple(owners), change_needs=change_needs)
 
 
 def made_out(made: Outcome) -> ChangeMade:
@@ -213,7 +249,7 @@ class GroupOut(msgspec.Struct, frozen=True, kw_only=True):
     members: list[str]
     """Their e-mail addresses."""
     in_rules: bool
-    """A rule in force names it."""
+    """A rule in force names it, or it owns a folder."""
 
 
 class GroupList(msgspec.Struct, frozen=True):
@@ -250,35 +286,4 @@ def group_out(one: GroupView, named: frozenset[int]) -> GroupOut:
     return GroupOut(
         id=one.id, name=one.name, members=[email for _, _, email in one.members],
         in_rules=one.id in named,
-    )  # fmt: skip
-
-
-# ── the audit log ───────────────────────────────────────────────────────────────────────────────
-
-
-class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Who did what to what, when."""
-
-    id: int
-    workspace_id: int
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    detail: dict[str, Any]
-    hash: str | None
-    """Of this row and all before it; null on rows from before there were any."""
-
-
-class AuditPage(msgspec.Struct, frozen=True):
-    """The newest first; `next` is to be sent as `before`, null at the end."""
-
-    items: list[AuditRow]
-    next: int | None
-
-
-def audit_out(row: AuditEntry) -> AuditRow:
-    return AuditRow(
-        id=row.id, workspace_id=row.workspace_id or 0, at=row.at, actor=row.actor,
-        action=row.action, subject=row.subject, detail=row.detail, hash=row.hash,
     )  # fmt: skip

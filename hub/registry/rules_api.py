@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.people import policy_changes, policy_history, rule_edits, rules_store
 from hub.people.policy import Need
-from hub.people.rules import Kind, Rule
+from hub.people.rules import Kind, Owners, Policy, Rule
 from hub.registry import policy_bodies as given
 from hub.registry.api import Db, Place, Who
 from hub.registry.api_parts import as_json
@@ -25,6 +25,7 @@ from hub.registry.bodies import decode
 
 Data = NamedDependency[Database]
 RULES = "/api/v1/policy/rules"
+OWNERS = "/api/v1/policy/owners"
 CHANGE = "/api/v1/policy/changes/{change:int}"
 
 
@@ -53,13 +54,12 @@ async def set_policy(
 ) -> Response[bytes]:
     """All of them; where the rules are guarded, it waits for other administrators."""
     asked = decode(body, given.PolicyBody)
-    given.check_many(asked.rules)
+    given.check_many(asked)
     async with database.write() as db:
-        rules = [await _rule(db, workspace.id, one) for one in asked.rules]
+        policy = await _policy(db, workspace.id, asked)
         made = await policy_changes.propose(
-            db, workspace.id, given.policy_of(rules, asked.change_needs), base_id=asked.base,
-            why=asked.why, actor=actor,
-        )  # fmt: skip
+            db, workspace.id, policy, base_id=asked.base, why=asked.why, actor=actor
+        )
     return as_json(given.made_out(made))
 
 
@@ -100,6 +100,30 @@ async def remove_rule(
     return as_json(given.made_out(made))
 
 
+@put(OWNERS, **_edit("setOwners", "Say who owns a folder", given.OwnersEdited))
+async def set_owners(
+    body: RawBody, actor: Who, workspace: Place, database: Data
+) -> Response[bytes]:
+    """In place of whoever owned it."""
+    asked = decode(body, given.OwnersEdited)
+    async with database.write() as db:
+        owners = await _owners(db, workspace.id, asked)
+        made = await rule_edits.own(db, workspace.id, owners, why=asked.why, actor=actor)
+    return as_json(given.made_out(made))
+
+
+@delete(OWNERS, **_edit("removeOwners", "A folder without owners"))
+async def remove_owners(
+    actor: Who, workspace: Place, database: Data,
+    folder: Annotated[str, QueryParameter(description="The folder; empty: everywhere.")] = "",
+    why: FromQuery[str] = "",
+) -> Response[bytes]:  # fmt: skip
+    """Those of a folder above it count then; 404 if it has none of its own."""
+    async with database.write() as db:
+        made = await rule_edits.disown(db, workspace.id, folder.strip("/"), why=why, actor=actor)
+    return as_json(given.made_out(made))
+
+
 @get(
     "/api/v1/policy/changes", needs=Need.READ, name="api:changes", include_in_schema=True,
     operation_id="listPolicyChanges", summary="Changes of the rules", tags=given.RULES_TAG,
@@ -134,11 +158,25 @@ async def decline(
     return as_json(given.ChangeMade(accepted=False, waits_for=0, change=change))
 
 
+async def _policy(db: AsyncSession, workspace_id: int, asked: given.PolicyBody) -> Policy:
+    rules = [await _rule(db, workspace_id, one) for one in asked.rules]
+    if asked.owners is None:  # `base` says that they are those of the rules that were looked at
+        owners = (await rules_store.read(db, workspace_id)).policy.owners
+    else:
+        owners = [await _owners(db, workspace_id, one) for one in asked.owners]
+    return given.policy_of(rules, owners, asked.change_needs)
+
+
+async def _owners(db: AsyncSession, workspace_id: int, body: given.OwnersBody) -> Owners:
+    return given.owners_of(body, await rule_edits.whom(db, workspace_id, body.who))
+
+
 async def _rule(db: AsyncSession, workspace_id: int, body: given.RuleBody) -> Rule:
     who = await rule_edits.whom(db, workspace_id, body.who)
     return given.rule_of(body, who, await rule_edits.whom(db, workspace_id, body.may_release))
 
 
 ROUTES = [
-    get_policy, set_policy, add_rule, change_rule, remove_rule, list_changes, approve, decline,
+    get_policy, set_policy, add_rule, change_rule, remove_rule, set_owners, remove_owners,
+    list_changes, approve, decline,
 ]  # fmt: skip

@@ -8,21 +8,26 @@ from hub.people.rules.values import (
     FREE,
     MOST_APPROVALS,
     MOST_NAMED,
+    MOST_OWNERS,
     MOST_RULES,
     GroupEdit,
     Kept,
     Kind,
+    Owners,
     Policy,
     RoleEdit,
     Rule,
+    anybody,
     matches,
+    owners_of,
+    plain,
     rule_for,
 )
 from hub.people.rules.words import called, in_order, sentence, sentences, who_words
 
 __all__ = [
-    "FREE", "MOST_APPROVALS", "MOST_NAMED", "MOST_RULES", "Approval", "Case", "GroupEdit", "Kept",
-    "Kind", "Person", "Policy", "RoleEdit", "Rule", "Verdict",
-    "called", "folded", "in_order", "judge", "matches", "rule_for", "sentence", "sentences",
-    "who_words",
+    "FREE", "MOST_APPROVALS", "MOST_NAMED", "MOST_OWNERS", "MOST_RULES", "Approval", "Case",
+    "GroupEdit", "Kept", "Kind", "Owners", "Person", "Policy", "RoleEdit", "Rule", "Verdict",
+    "anybody", "called", "folded", "in_order", "judge", "matches", "owners_of", "plain", "rule_for",
+    "sentence", "sentences", "who_words",
 ]  # fmt: skip

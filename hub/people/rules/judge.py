@@ -14,7 +14,7 @@ import msgspec
 
 from hub.people.policy import DEED, MAY, WHO_CAN, Actor, Need
 from hub.people.rules.values import Policy, Rule, matches, rule_for
-from hub.people.rules.words import about, in_words, listed, who_words
+from hub.people.rules.words import about, in_words, listed, movers, whose
 
 GOOD = frozenset({"pass", "warn"})
 
@@ -160,13 +160,13 @@ def _missing(case: Case, rule: Rule, count: list[Person], askers: list[Person]) 
         return []
     said: list[str] = []
     lacking = rule.approvals - len(count)
-    whose = who_words(rule.who, case.called)
+    who = whose(rule, case.called)
     if lacking > 0 and rule.kind == "change" and not case.digest:
-        said.append(f"{about(rule)} need review by {whose}. Propose it instead.")
+        said.append(f"{about(rule)} need review by {who}. Propose it instead.")
     elif lacking > 0:
         more = f"{in_words(lacking)} {'more ' if count else ''}approval{'s' * (lacking > 1)}"
         verb = "need" if rule.kind == "change" else "needs"
-        said.append(f"{about(rule)} {verb} {more} from {whose}.")
+        said.append(f"{about(rule)} {verb} {more} from {who}.")
     if rule.approvals:
         against = [person.name for person in askers if person.is_one_of(rule.who)]
         if against:
@@ -213,7 +213,7 @@ def _barred_by_rule(case: Case) -> list[str]:
         if rule is None or not rule.may_release:
             continue
         if case.mover is None or not case.mover.is_one_of(rule.may_release):
-            said.append(f"Only {who_words(rule.may_release, case.called)} may move {label} there.")
+            said.append(f"Only {movers(rule, case.called)} may move {label} there.")
     return said
 
 

@@ -1,12 +1,14 @@
 """Rules of a workspace, as they are written down; what cannot be kept is refused when it is made.
 
 `who` and `may_release` are lists of: `role:reviewer` (administrators too: a role holds all that a
-lesser one may), `role:admin`, `group:<id>`, `person:<account id>`.
+lesser one may), `role:admin`, `group:<id>`, `person:<account id>`, and `owners`: whoever owns the
+folder of the prompt that is asked about (`rule_for` puts them in its place).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 import msgspec
@@ -19,6 +21,11 @@ MOST_APPROVALS = 10
 MOST_RULES = 100
 MOST_NAMED = 50
 """People, groups and checks named in one rule."""
+MOST_OWNERS = 100
+"""Folders that have owners."""
+OWNERS = "owners"
+STAND_INS = ("role:admin",)
+"""Who is asked where a rule says `owners` and no folder above the prompt has any."""
 
 _FOLDER = re.compile(r"(?=.{1,200}\Z)[a-z0-9][a-z0-9._-]{0,63}(/[a-z0-9][a-z0-9._-]{0,63}){0,6}")
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,35}")
@@ -44,17 +51,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise Invalid("A rule is about changes or about releases.")
-        if self.folder and not _FOLDER.fullmatch(self.folder):
-            raise Invalid(
-                f"“{self.folder[:80]}” is not a folder, such as clinical or legal/letters."
-            )
+        _check_folder(self.folder)
         if self.label and not _LABEL.fullmatch(self.label):
             raise Invalid(f"“{self.label[:80]}” is not a label, such as production.")
         if self.kind == "change" and (self.label or self.may_release):
             raise Invalid("Only a rule about releases names a label or who may move it.")
         check_count(self.approvals)
-        _check_who(self.who, "who counts")
-        _check_who(self.may_release, "who may release")
+        _check_who([one for one in self.who if one != OWNERS], "who counts")
+        _check_who([one for one in self.may_release if one != OWNERS], "who may release")
+        _check_many(self.who, "entry")
+        _check_many(self.may_release, "entry")
         if self.approvals and not self.who:
             raise Invalid("Say whose approvals count: tick at least one role, group or person.")
         _check_many(self.checks, "check")
@@ -67,12 +73,40 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return (self.kind, self.folder, self.label)
 
 
+class Asked(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule as it is asked about one prompt: its `who` and `may_release` name the owners."""
+
+    written: Rule
+    owners: tuple[str, ...]
+    owned: str | None
+    """The folder that they own; None: no folder above the prompt has owners."""
+
+    def __post_init__(self) -> None:
+        """What was written is checked already; with the owners it may name more than one may."""
+
+
+class Owners(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who answers for a folder and what is below it, wherever a rule says `owners`."""
+
+    folder: str = ""
+    """Empty: everywhere."""
+    who: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_folder(self.folder)
+        _check_who(self.who, "who owns a folder")
+        _check_many(self.who, "entry")
+        if not self.who:
+            raise Invalid("Say who owns the folder: tick at least one role, group or person.")
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All rules of a workspace; where none applies, people save and release as their roles say."""
 
     rules: tuple[Rule, ...] = ()
     change_needs: int = 0
     """Approvals of administrators that a change of the rules, or of a group they name, needs."""
+    owners: tuple[Owners, ...] = ()
 
     def __post_init__(self) -> None:
         check_count(self.change_needs)
@@ -81,10 +115,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         places = [rule.place for rule in self.rules]
         if len(set(places)) < len(places):
             raise Invalid("Two rules are about the same thing. Change one of them, or remove it.")
+        if len(self.owners) > MOST_OWNERS:
+            raise Invalid(f"At most {MOST_OWNERS} folders of a workspace have owners.")
+        if len({one.folder for one in self.owners}) < len(self.owners):
+            raise Invalid("The owners of a folder are said once. Put them together, or remove one.")
 
     def named(self, what: Literal["group", "person"]) -> frozenset[int]:
-        """The ids of the groups or people that some rule names."""
+        """The ids of the groups or people that some rule names, or that own a folder."""
         words = {word for rule in self.rules for word in (*rule.who, *rule.may_release)}
+        words |= {word for one in self.owners for word in one.who}
         return frozenset(
             int(number)
             for kind, _, number in (word.partition(":") for word in words)
@@ -94,6 +133,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def rule_for(policy: Policy, kind: Kind, name: str, label: str = "") -> Rule | None:
     """The rule a prompt (and label) falls under: the deepest folder; in it, the label's own rule.
+    It names people: where it says `owners`, it is `Asked` of those who own that prompt's folder,
+    so that prompts of several owners make several rules, each to be met by itself.
 
     None: nothing was agreed, so nothing is asked.
     """
@@ -102,7 +143,38 @@ def rule_for(policy: Policy, kind: Kind, name: str, label: str = "") -> Rule | N
         for rule in policy.rules
         if rule.kind == kind and _below(name, rule.folder) and rule.label in ("", label)
     ]
-    return max(found, key=lambda rule: (len(rule.folder), len(rule.label)), default=None)
+    rule = max(found, key=lambda rule: (len(rule.folder), len(rule.label)), default=None)
+    if rule is None or OWNERS not in (*rule.who, *rule.may_release):
+        return rule
+    owners = owners_of(policy, name)
+    who = STAND_INS if owners is None else owners.who
+    return Asked(
+        kind=rule.kind, folder=rule.folder, label=rule.label, approvals=rule.approvals,
+        who=_with(rule.who, who), checks=rule.checks, may_release=_with(rule.may_release, who),
+        written=rule, owners=who, owned=None if owners is None else owners.folder,
+    )  # fmt: skip
+
+
+def owners_of(policy: Policy, name: str) -> Owners | None:
+    """Those of the deepest folder above a prompt that has any."""
+    found = [one for one in policy.owners if _below(name, one.folder)]
+    return max(found, key=lambda one: len(one.folder), default=None)
+
+
+def anybody(policy: Policy, rule: Rule) -> tuple[str, ...]:
+    """Whose approval a rule as written may ask for, of one prompt or another."""
+    owners = [word for one in policy.owners for word in one.who]
+    return _with(rule.who, (*owners, *STAND_INS))
+
+
+def plain(policy: Policy) -> Policy:
+    """Without what came in the same step of groups and roles."""
+    return Policy(rules=policy.rules, change_needs=policy.change_needs, owners=policy.owners)
+
+
+def _with(who: tuple[str, ...], owners: tuple[str, ...]) -> tuple[str, ...]:
+    said = [one for word in who for one in (owners if word == OWNERS else (word,))]
+    return tuple(dict.fromkeys(said))
 
 
 def matches(who: tuple[str, ...], *, account_id: int, role: str, groups: frozenset[int]) -> bool:
@@ -127,8 +199,12 @@ def _below(name: str, folder: str) -> bool:
     return not folder or name.startswith(folder + "/")
 
 
-def _check_who(who: tuple[str, ...], what: str) -> None:
-    _check_many(who, "entry")
+def _check_folder(folder: str) -> None:
+    if folder and not _FOLDER.fullmatch(folder):
+        raise Invalid(f"“{folder[:80]}” is not a folder, such as clinical or legal/letters.")
+
+
+def _check_who(who: Iterable[str], what: str) -> None:
     for word in who:
         if not _WHO.fullmatch(word):
             raise Invalid(f"“{word[:80]}” is nobody a rule can name ({what}).")

@@ -154,7 +154,8 @@ class _Read:
 
     def counting(self, policy: Policy) -> set[int]:
         """Those that fall under a rule which counts the person's approval."""
-        if not any(_counts(rule, self.person) for rule in policy.rules):
+        may = (rules.anybody(policy, rule) for rule in policy.rules if rule.approvals)
+        if not any(self.person.is_one_of(who) for who in may):
             return set()
         query = (
             select(Item.number, Item.kind, Item.name, Item.new_name, Proposal.target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.people import rules
-from hub.people.rules.words import in_words, listed, who_words
+from hub.people.rules.words import in_words, listed, whose
 from hub.registry.review.facts import Facts
 
 NO_RULE = "No rule asks for review here: whoever may save can merge it."
@@ -66,7 +66,6 @@ def _waiting(facts: Facts) -> list[str]:
         if lacking > 0:
             more = " more" if have else ""
             words = f"{in_words(lacking)}{more} approval{'s' if lacking > 1 else ''}"
-            whose = who_words(rule.who, case.called)
             moves = f" before {label} moves" if label else ""
-            said.append(f"for {words} from {whose}{moves}")
+            said.append(f"for {words} from {whose(rule, case.called)}{moves}")
     return [f"Waiting {', and '.join(said)}."] if said else []
