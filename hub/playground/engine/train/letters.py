@@ -198,6 +198,3 @@ def unknown(choice: Choice) -> Task:
     content = choice.any((choice.any(words.CITIES), choice.name(), "Go.", "Please start.",
                           f"{choice.any(THINGS)}", "I need this today.", "def main(): pass"))  # fmt: skip
     return Task("unknown", role, ask, choice.fill(content), REFUSAL, "text")
-
-
-LETTERS = (hand_over, reply, title, persona, sums, unknown)
