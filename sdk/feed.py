@@ -213,8 +213,16 @@ class Feed(Loader):
             table, batch = self.table, Batch()
         if self.state != "live":
             self._live()
+        if revision < table.revision:
+            self._doubt()
         self.life.heard = monotonic()
         self._serve(table, "stream", batch.places)
+
+    def _doubt(self) -> None:
+        """The stream is behind what we have. It may only lag behind what we asked for; or the hub
+        never was where we think it is, and then nothing it says from here on would be applied."""
+        self._etag = ""
+        self._poll_at = min(self._poll_at, monotonic() + self._refresh)
 
     def _live(self) -> None:
         self._live_since, self._poll_at = monotonic(), NEVER

@@ -144,6 +144,7 @@ class Loader(ABC):
         if behind and not self._accept_older and self._older < OLDER_TIMES:
             self._older += 1
             self._loaded(self.table, "")
+            self._poll_at = min(self._poll_at, monotonic() + self._refresh)
             return Same()
         self._loaded(table, reply.headers.get("etag", ""))
         return Same()

@@ -113,7 +113,7 @@ class Answers(Handler):
             self.say("hello", schema=1, epoch=epoch, revision=revision, heartbeat=15)
             self.say("of_the_future", anything=[1, 2])
             of, _, at = since.partition(":")
-            if of != epoch or not at.isdecimal() or int(at) < hub.log_from:
+            if of != epoch or not at.isdecimal() or not hub.log_from <= int(at) <= revision:
                 self.say("resync", epoch=epoch, revision=revision, retry_ms=0)
                 return None
             news = self._news(int(at), labels, names)

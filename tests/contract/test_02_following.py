@@ -9,7 +9,7 @@ from tests.contract.conftest import Refused
 from tests.contract.fake_hub import FakeHub
 from tests.contract.far import KEY
 from tests.contract.faults import script, times
-from tests.contract.running import put, sse
+from tests.contract.running import QUICK, put, sse, until
 
 
 def test_14_a_release_is_seen_at_once(live, far):
@@ -75,6 +75,25 @@ def test_16_a_revision_that_is_not_newer_is_dropped(connect, far):
     client = connect()
     client.until(lambda: client.version("a/c") == 7)
     assert client.version() == 1
+
+
+def test_a_revision_damaged_on_the_way_does_not_end_the_following(far):
+    """What the hub says next is older than that, and would be dropped for ever."""
+    import sdk
+
+    of, here = far.epoch, far.revision
+    far.faults["stream"] = times(1, script(
+        sse("hello", schema=1, epoch=of, revision=here), sse("commit", epoch=of, revision=here),
+        put(far, "a/b", 2, "Two"), sse("commit", epoch=of, revision=here + 5000),
+        put(far, "a/b", 3, "Three"), sse("commit", epoch=of, revision=here + 1),
+    ))  # fmt: skip
+    timing = QUICK._replace(silence=600)  # the stream lives: only a doubt ends it
+    hub = sdk.Hub(far.url, KEY, snapshot=None, refresh=0.2, timing=timing)
+    assert hub.wait_ready(20)
+    until(lambda: hub.status().revision == here + 5000)
+    until(lambda: hub.status().revision < here + 5000)
+    assert hub.get_prompt("a/b").version == 1, "what the hub itself has"
+    hub.close(1)
 
 
 def test_17_it_comes_back_with_its_place_and_gets_the_gap(live, far, wire):
