@@ -76,8 +76,6 @@ DIRECT: dict[str, Deed] = {
     ),
     "a new prompt, API": ask("POST", "versions/clinical/new", {"document": EVIL, "base": None}),
     "delete, API": ask("DELETE", f"prompts/{PROMPT}"),
-    "import over it, command": imported,
-    "import below it, command": imported_below,
 }
 
 
@@ -86,6 +84,15 @@ async def test_nothing_is_written_into_a_ruled_folder_directly(doors: Doors, way
     before = doors.git()
     assert UNREVIEWED in await DIRECT[way](doors)
     assert doors.git() == before
+
+
+@pytest.mark.parametrize("deed", [imported, imported_below])
+async def test_what_is_imported_into_a_ruled_folder_is_proposed(doors: Doors, deed: Deed):
+    before = doors.git()
+    known = await doors.api("ben", "GET", "proposals")
+    assert await deed(doors) == ""
+    assert doors.git() == before
+    assert await doors.api("ben", "GET", "proposals") != known
 
 
 def move(**more: Any) -> dict[str, Any]:
