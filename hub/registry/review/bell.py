@@ -108,11 +108,14 @@ class Bell:
             if self._over or not await self._may_listen(listener):
                 yield _event("end", {})
                 return
+            # Before the numbers: what comes between the two reads is in the numbers already and
+            # is told at the next turn. The other way round, a notice would come before its number.
+            fresh = await self._since(listener, last)
             badges = await self.badges(listener.workspace_id, listener.account_id)
             if badges != shown:
                 yield _event("badges", msgspec.to_builtins(badges))
                 shown = badges
-            for one in await self._since(listener, last):
+            for one in fresh:
                 last = one.id
                 yield _event("notice", {"text": one.text, "url": one.url, "kind": one.kind})
             try:
