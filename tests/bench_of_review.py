@@ -31,9 +31,12 @@ class Bench(Shelf):
 
     people: dict[str, Actor] = field(default_factory=dict[str, Actor])
 
-    async def rule(self, *made: rules.Rule) -> None:
+    async def rule(
+        self, *made: rules.Rule, needs: int = 0, owners: tuple[rules.Owners, ...] = ()
+    ) -> None:
         """Put rules in force."""
-        policy = msgspec.to_builtins(rules.Policy(rules=made))
+        whole = rules.Policy(rules=made, change_needs=needs, owners=owners)
+        policy = msgspec.to_builtins(whole)
         async with self.database.write() as db:
             db.add(
                 PolicyChange(

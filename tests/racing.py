@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Awaitable
 from time import perf_counter
@@ -11,6 +12,12 @@ from typing import Any
 import pytest
 
 from hub.registry import batch
+from tests.over_doors import DOORS
+from tests.rest_door import Api
+
+ROUNDS = int(os.environ.get("REVIEW_RACES", "6"))
+LONG = pytest.mark.timeout(60 + ROUNDS * 4)
+_TURNS = ("form", "api", "command")
 
 
 class Watch:
@@ -42,3 +49,9 @@ class Watch:
 async def soon(doing: Awaitable[Any], *, most: float = 0.015) -> Any:
     await asyncio.sleep(random.uniform(0, most))
     return await doing
+
+
+def doors_of(bench: Api, turn: int) -> tuple[Api, Api]:
+    """The same workspace behind two doors; a command takes the screen, so never both."""
+    first, second = (DOORS[_TURNS[(turn + more) % 3]] for more in (0, 1))
+    return first(**vars(bench)), second(**vars(bench))

@@ -8,7 +8,6 @@ approved as it is.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
@@ -30,23 +29,14 @@ from tests.bench_of_review import Bench, create, make_bench
 from tests.cast import on_both_engines
 from tests.governing import remove, set_group, set_role, set_rules
 from tests.over_doors import DOORS
-from tests.racing import Watch, soon
+from tests.racing import LONG, ROUNDS, Watch, doors_of, soon
 from tests.rest_door import Api, Refused, refused
 from tests.shelf import all_of
 
-ROUNDS = int(os.environ.get("REVIEW_RACES", "6"))
-LONG = pytest.mark.timeout(60 + ROUNDS * 4)
 LIVE = Rule(kind="release", folder="clinical", label="production")
 Deed = Callable[[Any, proposals.Made], Awaitable[Any]]
-TURNS = ("form", "api", "command")
 behind = pytest.mark.asyncio(loop_scope="module")
 """For races behind the doors; the last one is below them, on both engines."""
-
-
-def doors_of(bench: Api, turn: int) -> tuple[Api, Api]:
-    """The same workspace behind two doors; a command takes the screen, so never both."""
-    first, second = (DOORS[TURNS[(turn + more) % 3]] for more in (0, 1))
-    return first(**vars(bench)), second(**vars(bench))
 
 
 # --- what is done while somebody merges ----------------------------------------------------------

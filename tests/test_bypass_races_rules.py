@@ -3,8 +3,6 @@ people themselves are changed, each by another door (6 rounds; `REVIEW_RACES=200
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from hub.people.models import PolicyChange
@@ -18,24 +16,13 @@ from tests.governing import (
     set_rules,
     waiting,
 )  # fmt: skip
-from tests.over_doors import DOORS
-from tests.racing import soon
+from tests.racing import LONG, ROUNDS, doors_of, soon
 from tests.rest_door import Api, Refused
 from tests.shelf import all_of
 
-ROUNDS = int(os.environ.get("REVIEW_RACES", "6"))
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60 + ROUNDS * 4),
-]  # fmt: skip
-TURNS = ("form", "api", "command")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), LONG]
 STRICT = Rule(kind="change", folder="clinical")
 LOOSE = Rule(kind="change", folder="clinical", approvals=0)
-
-
-def doors_of(bench: Api, turn: int) -> tuple[Api, Api]:
-    """The same workspace behind two doors; a command takes the screen, so never both."""
-    first, second = (DOORS[TURNS[(turn + more) % 3]] for more in (0, 1))
-    return first(**vars(bench)), second(**vars(bench))
 
 
 async def test_agreed_to_and_declined_at_once(bench: Api):
