@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -10,7 +11,7 @@ from hub.errors import Conflict, Forbidden, HubError, Invalid, NotFound
 from hub.people import groups, policy_changes, rules_store, workspaces
 from hub.people.accounts import OPERATOR
 from hub.people.models import GroupMember
-from hub.people.rules import GroupEdit, Policy, Rule
+from hub.people.rules import GroupEdit, Owners, Policy, Rule
 from tests.cast import make_cast, on_both_engines
 from tests.test_policy_changes import GUARDED, Clinic
 
@@ -88,7 +89,7 @@ async def test_a_group_cannot_be_swapped_under_a_waiting_change(clinic: Clinic) 
     made = await clinic.propose("maria", Policy(rules=(rule,), change_needs=1))
     with pytest.raises(Conflict, match="waits for approval"):
         await clinic.edit("maria", group, add=("maria",), remove=("ben",))
-    with pytest.raises(Conflict, match="Take the group out"):
+    with pytest.raises(Conflict, match="Decide on that first"):
         async with clinic.database.write() as db:
             await policy_changes.delete_group(db, clinic.id, group, actor=clinic.actor("maria"))
     await clinic.approve("ana", made.id)
@@ -140,3 +141,53 @@ async def test_every_change_of_people_raises_the_epoch(clinic: Clinic) -> None:
         await workspaces.add(db, place, "new@example.org", "New", "viewer", actor=OPERATOR)
     epochs.append((await clinic.force()).epoch)
     assert epochs == sorted(set(epochs))
+
+
+async def test_a_group_is_not_called_what_rules_call_others(clinic: Clinic) -> None:
+    group = await clinic.group("Leads", "ben")
+    for name in ("owners", "Reviewers", "the folder’s owners", "The Folder's Owners", "Anyone",
+                 "no one", "ＡＤＭＩＮ", "group:7", "Person:1", "ben@example.org"):  # fmt: skip
+        with pytest.raises(Invalid, match="already means something in a rule"):
+            await clinic.group(name)
+        with pytest.raises(Invalid, match="already means something in a rule"):
+            await clinic.edit("ana", group, name=name)
+    for good in ("Owners of forms", "Subgroup: nights", "Team @ night"):
+        await clinic.group(good)
+
+
+async def test_a_group_that_is_called_so_already_goes_on(clinic: Clinic) -> None:
+    group = await clinic.group("Leads", "ben")
+    async with clinic.database.write() as db:
+        (await groups.find(db, clinic.id, group)).name = "owners"
+    await clinic.edit("ana", group, name="owners", add=("carla",))
+    assert await clinic.members(group) == ["ben", "carla"]
+    policy = Policy(rules=(Rule(kind="change", who=(f"group:{group}",)),))
+    await clinic.propose("ana", policy)
+    assert (await clinic.force()).policy.rules == policy.rules
+
+
+async def test_what_keeps_a_group_is_said_as_it_is(clinic: Clinic) -> None:
+    group, word = await clinic.group("Leads"), "Say who else does first"
+    mine = (f"group:{group}",)
+    rule, clinical, rest = (
+        Rule(kind="change", who=("owners",)), Owners(folder="clinical", who=mine),
+        Owners(who=mine),
+    )  # fmt: skip
+    for policy, said in (
+        (Policy(rules=(msgspec.structs.replace(rule, who=mine),)), "A rule names “Leads”"),
+        (Policy(rules=(rule,), owners=(clinical,)), f"“Leads” owns clinical/. {word}"),
+        (Policy(rules=(rule,), owners=(rest, clinical)), "owns clinical/ and every other folder"),
+        (Policy(rules=(rule,), owners=(rest,)), "“Leads” owns every folder. Say"),
+    ):
+        await clinic.propose("ana", policy)
+        with pytest.raises(Conflict, match=said):
+            await delete(clinic, group)
+    await clinic.propose("ana", Policy(rules=(rule,), change_needs=1))
+    await clinic.propose("ana", Policy(rules=(rule,), owners=(clinical,), change_needs=1))
+    with pytest.raises(Conflict, match="change of the rules that waits for approval names “Leads”"):
+        await delete(clinic, group)
+
+
+async def delete(clinic: Clinic, group: int) -> None:
+    async with clinic.database.write() as db:
+        await policy_changes.delete_group(db, clinic.id, group, actor=clinic.actor("ana"))

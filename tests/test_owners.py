@@ -148,7 +148,7 @@ def test_only_the_owners_may_move_a_label_where_the_rule_says_so() -> None:
     barred = verdict(rules, (), releases=(("production", "clinical/a"),)).barred
     assert barred == ("Only Clinical Leads (they own clinical/) may move production there.",)
     assert sentence(rule, {}) == (
-        "Moving production anywhere needs no approval; only the folder's owners may move it."
+        "Moving production anywhere needs no approval; only the folder’s owners may move it."
     )
 
 
@@ -159,7 +159,7 @@ def test_sentences() -> None:
     top = Owners(who=("role:admin", "person:3"))
     said = sentences(policy(top, SUPPORT, CLINICAL), GROUPS, {3: "Clara"})
     assert said == [
-        "Changes anywhere need 1 approval from the folder's owners other than the authors.",
+        "Changes anywhere need 1 approval from the folder’s owners other than the authors.",
         "clinical/ is owned by Clinical Leads.",
         "support/ is owned by Help Desk.",
         "Every other folder is owned by administrators and Clara.",

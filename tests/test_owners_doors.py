@@ -180,7 +180,7 @@ async def test_where_the_rules_are_guarded_so_are_the_owners(bench: Api):
         assert await force(bench) == before
         await agree(bench, "carla", decline=True)
     await set_group(bench, "maria", leads, "dora", "maria")
-    await refused(delete_group(bench, "maria", leads), "A rule names")
+    await refused(delete_group(bench, "maria", leads), "“Clinical Leads” owns clinical/")
     await bench.review(made, "maria")
     await refused(bench.merge(made), LEADS)
     await agree(bench, "carla")

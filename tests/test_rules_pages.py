@@ -110,7 +110,7 @@ async def test_owners_of_folders_are_added_changed_and_removed(
     _, page = await press(maria, form, "preview")
     assert sentence in shown(page[page.index('id="preview"') :])
     _, page = await press(maria, fields(page), "save")
-    assert "1 approval from the folder's owners other than the authors" in shown(page)
+    assert "1 approval from the folder’s owners other than the authors" in shown(page)
     assert sentence in shown((await ben.get(RULES)).text)
     policy = (await force(hub, cast)).policy
     assert policy.owners == (Owners(folder="clinical", who=(ben_s,)),)

@@ -6,6 +6,9 @@ the rules say so; the functions here do it, in the transaction at hand.
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import msgspec
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +22,16 @@ from hub.people.rules import GroupEdit
 
 MOST = 200
 MOST_MEMBERS = 500
+RESERVED = frozenset(
+    "admin admins administrator administrators anybody anyone author authors editor editors "
+    "everybody everyone folder_owner folder_owners member members nobody no_one operator operators "
+    "owner owners people reviewer reviewers somebody someone viewer viewers"
+    .split()
+)  # fmt: skip
+"""What rules and their sentences say of somebody else: `one approval from owners` must not be
+about a group of that name."""
+_KEPT = re.compile(r"\A(role|group|person):|\S@\S")
+"""How the rules keep whom they name, and addresses: both are looked up as such."""
 
 
 class GroupView(msgspec.Struct, frozen=True):
@@ -39,6 +52,7 @@ async def make(db: AsyncSession, workspace_id: int, name: str, *, actor: Actor) 
     require(actor, Need.ADMIN, workspace_id)
     await guarded.confirm(db, workspace_id, actor)
     name = clean_name(name)
+    check_word(name)
     await _free(db, workspace_id, name)
     count = select(func.count()).where(Group.workspace_id == workspace_id)
     if (await db.scalar(count) or 0) >= MOST:
@@ -138,6 +152,21 @@ def clean_name(name: str) -> str:
     if not 1 <= len(name) <= 80:
         raise Invalid("Give the group a name of 1 to 80 characters, such as Clinical Leads.")
     return name
+
+
+def check_word(name: str) -> None:
+    """For a group that gets this name now; those that have such a name from before keep it.
+
+    Raises:
+        Invalid: in a rule it would be read as somebody else.
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold().replace("’", "'")
+    bare = plain.removeprefix("the ").replace("'s ", " ").replace(" ", "_")
+    if bare in RESERVED or _KEPT.search(plain):
+        raise Invalid(
+            f"“{name}” already means something in a rule, so a group of that name would be "
+            "mistaken for it. Give the group a name of its own, such as Clinical Leads."
+        )
 
 
 async def _free(db: AsyncSession, workspace_id: int, name: str, *, but: int = 0) -> None:

@@ -21,6 +21,7 @@ from hub.people import audit, groups, guarded, rules_store, workspaces
 from hub.people.models import Group, Member, PolicyChange, Workspace
 from hub.people.policy import Actor, Need, require
 from hub.people.rules import GroupEdit, Kept, Policy, RoleEdit, plain
+from hub.people.rules.words import listed, owned_in_order
 from hub.people.rules_store import Loaded
 
 CHANGED_MEANWHILE = (
@@ -128,9 +129,11 @@ async def edit_group(
 ) -> Outcome:
     """Rename a group, put people in or take them out; waits where the rules name the group."""
     force = await _begin(db, workspace_id, actor)
-    await groups.find(db, workspace_id, edit.group_id)
+    group = await groups.find(db, workspace_id, edit.group_id)
     if edit.name:
         edit = msgspec.structs.replace(edit, name=groups.clean_name(edit.name))
+    if edit.name and edit.name != group.name:
+        groups.check_word(edit.name)
     if not force.policy.change_needs:
         await groups.apply(db, workspace_id, edit, actor=actor)
         return Outcome(None, accepted=True)
@@ -151,13 +154,29 @@ async def delete_group(db: AsyncSession, workspace_id: int, group_id: int, *, ac
     """Delete a group that no rule names, in force or waiting; returns its name."""
     force = await _begin(db, workspace_id, actor)
     group = await groups.find(db, workspace_id, group_id)
-    named = force.policy.named("group") | await rules_store.named_by_waiting(db, workspace_id)
-    if group_id in named:
+    _check_unnamed(force.policy, group)
+    if group_id in await rules_store.named_by_waiting(db, workspace_id):
         raise Conflict(
-            f"A rule names “{group.name}”. Take the group out of the rules first, then delete it."
+            f"A change of the rules that waits for approval names “{group.name}”. Decide on that "
+            "first, then delete the group."
         )
     await groups.remove(db, workspace_id, group, actor=actor)
     return group.name
+
+
+def _check_unnamed(policy: Policy, group: Group) -> None:
+    word = f"group:{group.id}"
+    if any(word in (*rule.who, *rule.may_release) for rule in policy.rules):
+        raise Conflict(
+            f"A rule names “{group.name}”. Take the group out of the rules first, then delete it."
+        )
+    rest = "every other folder" if len(policy.owners) > 1 else "every folder"
+    owned = [one.folder for one in owned_in_order(policy.owners) if word in one.who]
+    if owned:
+        what = listed([f"{folder}/" if folder else rest for folder in owned])
+        raise Conflict(
+            f"“{group.name}” owns {what}. Say who else does first, then delete the group."
+        )
 
 
 async def _begin(db: AsyncSession, workspace_id: int, actor: Actor) -> Loaded:

@@ -113,8 +113,8 @@ async def members(db: AsyncSession, workspace_id: int, emails: Sequence[str]) ->
 
 async def _one(db: AsyncSession, workspace_id: int, word: str) -> str:
     fixed = {said: kept for kept, said in SAID.items()} | {OWNERS: OWNERS}
-    if word.casefold() in fixed:
-        return fixed[word.casefold()]
+    if (said := word.casefold().replace("'", "’")) in fixed:
+        return fixed[said]
     if word.partition(":")[0] in ("role", "group", "person"):
         return word  # the rule itself says whether it can be kept
     if "@" in word:

@@ -238,6 +238,7 @@ async def _groups_page(
         request, "people/groups.html", section="settings", status=422 if shown["wrong"] else 200,
         groups=await group_store.listed(db, workspace.id),
         people=await workspaces.people(db, workspace.id), named=force.policy.named("group"),
+        owning={word for one in force.policy.owners for word in one.who},
         change_needs=force.policy.change_needs, **shown,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from hub.people.rules.values import OWNERS, Asked, Owners, Policy, Rule
 
 SAID = {
-    "role:reviewer": "reviewers", "role:admin": "administrators", OWNERS: "the folder's owners",
+    "role:reviewer": "reviewers", "role:admin": "administrators", OWNERS: "the folder’s owners",
 }  # fmt: skip
 NUMBERS = "no one two three four five six seven eight nine ten".split()
 GONE = {"group": "a group that is gone", "person": "a person who is gone"}
