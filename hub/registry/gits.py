@@ -34,9 +34,12 @@ class Gits:
         self._given = given or {}
         self._waiting: dict[Command, Any] = {}
 
-    def run(self, command: Command, stdin: bytes) -> tuple[int, bytes, str]:
-        """Exit code, output, and what it said besides; by one that waits for it, if there is."""
-        child = self._waiting.pop(command, None) or self._start(command)
+    def run(self, command: Command, stdin: bytes, *, aside: bool = False) -> tuple[int, bytes, str]:
+        """Exit code, output, and what it said besides; by one that waits for it, if there is.
+
+        `aside`: it takes a processor only when nobody else wants it.
+        """
+        child = self._waiting.pop(command, None) or self._start(command, aside=aside)
         process = child.proc  # Popen, inside GitPython's wrapper
         try:
             out, said = process.communicate(stdin)
@@ -66,8 +69,10 @@ class Gits:
                 child.proc.kill()
                 child.proc.communicate()
 
-    def _start(self, command: Command) -> Any:
+    def _start(self, command: Command, *, aside: bool = False) -> Any:
         whole = [*_clean_git(self._given), f"--git-dir={self._path}", *command]
+        if aside and (nice := shutil.which("nice")):
+            whole = [nice, "-n", "19", *whole]
         try:
             # GitPython asks for an open file, and hands what it gets to Popen, which takes PIPE.
             return self._git.execute(whole, istream=cast("Any", subprocess.PIPE), as_process=True)

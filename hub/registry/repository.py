@@ -65,9 +65,9 @@ class Repository:
     def exists(self) -> bool:
         return (self.path / "HEAD").is_file()
 
-    def run(self, command: str, *args: str, stdin: bytes = b"") -> bytes:
-        """Run one git command and return what it printed."""
-        code, out, said = self._gits.run((command, *args), stdin)
+    def run(self, command: str, *args: str, stdin: bytes = b"", aside: bool = False) -> bytes:
+        """Run one git command and return what it printed; `aside`: it gives way to all else."""
+        code, out, said = self._gits.run((command, *args), stdin, aside=aside)
         if code == 0:
             return out
         if FULL.search(said) or code == -25:  # 25: SIGXFSZ, a file-size limit
@@ -257,7 +257,8 @@ class Repository:
 
     def pack_together(self) -> None:
         """Roll small packs into larger ones; readers and writers go on meanwhile."""
-        self.run("repack", "-d", "--geometric=2", "--quiet", "--no-write-bitmap-index")
+        how = ("-d", "--geometric=2", "--quiet", "--no-write-bitmap-index", "--threads=1")
+        self.run("repack", *how, aside=True)
 
 
 def _folders(move: RefMove) -> Iterator[Path]:
