@@ -52,7 +52,8 @@ def proposal(hub: Hub, number: int) -> None:
 def _said(word: Json) -> str:
     """`approved revision 2`; people who were asked have a line before they say anything."""
     deed = {"approve": "approved", "changes": "asks for a change to"}.get(word["verdict"])
-    return f"{deed} revision {word['revision']}" if deed else "asked, nothing said yet"
+    aside = " (dismissed)" * word["dismissed"]
+    return f"{deed} revision {word['revision']}{aside}" if deed else "asked, nothing said yet"
 
 
 def _show_messages(item: Json) -> None:
@@ -125,6 +126,21 @@ def approve(
     verdict = "changes" if ask_for_change else "approve"
     body = {"digest": digest, "verdict": verdict, "body": comment, "saw_hidden": saw_hidden}
     click.echo(hub.ask("POST", f"proposals/{number}/reviews", body)["sentence"])
+
+
+@click.command()
+@click.argument("number", type=int)
+@click.argument("who", metavar="EMAIL")
+@click.option("--reason", required=True, help="Stands on the proposal for good.")
+@to_hub
+def dismiss(hub: Hub, number: int, who: str, reason: str) -> None:
+    """Dismiss what EMAIL asked to be changed; an administrator who is no author of it."""
+    words = hub.ask("GET", f"proposals/{number}")["words"]
+    found = [one for one in words if one["email"].lower() == who.lower() and one["in_the_way"]]
+    if not found:
+        raise click.ClickException(f"Nothing that {who} asked for is in the way of it.")
+    path = f"proposals/{number}/reviews/{found[0]['id']}/dismiss"
+    click.echo(hub.ask("POST", path, {"reason": reason})["sentence"])
 
 
 @click.command()
@@ -228,7 +244,7 @@ def _for_builds(name: str, says: str) -> click.Command:
 
 
 COMMANDS = (
-    proposals, proposal, propose, approve, merge, release_, close, check, remote_,
+    proposals, proposal, propose, approve, dismiss, merge, release_, close, check, remote_,
     remote_people.people, remote_people.groups, remote_webhooks.webhooks,
     _for_builds("pull", "Write what a label points at to a lock file, for a build."),
     _for_builds("types", "Write a module with the types of the prompts, for editors."),

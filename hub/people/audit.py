@@ -65,6 +65,7 @@ SAID = {
     "remote.linked": "linked",
     "remote.taken-in": "brought in",
     "remote.unlinked": "unlinked",
+    "review.dismissed": "dismissed a request for a change of",
     "review.requested": "asked for a review of",
     "prompts.imported": "brought in",
     "version.released": "saved and released as",

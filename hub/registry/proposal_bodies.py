@@ -77,7 +77,7 @@ class MergeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class CloseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why it is declined, withdrawn or opened again."""
+    """Why it is declined, withdrawn or opened again, or why a word is dismissed."""
 
     reason: str = ""
 
@@ -112,8 +112,10 @@ class CheckBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class WordOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's latest word; `current`: on the latest content, `counts`: by the rules."""
+    """A person's latest word; `current`: on the latest content, `counts`: by the rules,
+    `in_the_way`: nothing is merged until they take it back, approve, or it is dismissed."""
 
+    id: int | None
     name: str
     email: str
     verdict: str
@@ -123,6 +125,8 @@ class WordOut(msgspec.Struct, frozen=True, kw_only=True):
     current: bool
     counts: bool
     requested: bool
+    in_the_way: bool
+    dismissed: bool
 
 
 class CheckOut(msgspec.Struct, frozen=True, kw_only=True):

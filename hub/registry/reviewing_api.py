@@ -20,7 +20,7 @@ from hub.registry.api_parts import Ask, publisher_of, request_id
 from hub.registry.api_schema import WRITES, described
 from hub.registry.bodies import decode
 from hub.registry.proposal_parts import answer, comment_of
-from hub.registry.review import checks, comments, proposals
+from hub.registry.review import checks, comments, dismissing, proposals
 
 Data = NamedDependency[Database]
 Number = FromPath[int]
@@ -41,6 +41,22 @@ async def review(
         database, workspace, number, actor=actor, digest=asked.digest, verdict=asked.verdict,
         body=asked.body, saw_hidden=asked.saw_hidden,
     )  # fmt: skip
+    return await answer(database, workspace.id, number)
+
+
+@post(
+    "/api/v1/proposals/{number:int}/reviews/{review:int}/dismiss", needs=Need.ADMIN,
+    name="api:dismiss", include_in_schema=True, operation_id="dismissReview",
+    summary="Dismiss a request for a change", tags=["proposals"], status_code=200,
+    operation_class=described(given.ProposalOut, body=given.CloseBody, errors=WRITES),
+)  # fmt: skip
+async def dismiss(
+    body: RawBody, actor: Who, workspace: Place, database: Data, number: Number, review: Number
+) -> Response[bytes]:
+    """Takes a reason, which stands on the proposal for good; not by its authors. A word's `id` says
+    which."""
+    why = decode(body, given.CloseBody).reason
+    await dismissing.dismiss(database, workspace, number, review, actor=actor, reason=why)
     return await answer(database, workspace.id, number)
 
 
@@ -143,4 +159,4 @@ async def post_check(
     return await answer(database, workspace.id, number)
 
 
-ROUTES = [review, merge, decline, withdraw, reopen, comment, post_check]
+ROUTES = [review, dismiss, merge, decline, withdraw, reopen, comment, post_check]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hub.registry.pages import (
     as_of,
     browse,
+    dismissing,
     home,
     inbox,
     merging,
@@ -41,6 +42,7 @@ ROUTES = [
     *use.ROUTES,
     *proposals.ROUTES,
     *reviewing.ROUTES,
+    *dismissing.ROUTES,
     *merging.ROUTES,
     *resolve_proposal.ROUTES,
     *propose.ROUTES,

@@ -39,6 +39,10 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     verdict: Literal["approve", "changes", "none"]
     at: datetime
+    stands: bool = False
+    """Asks for a change, and the rules counted the person then: it is in the way until they say
+    otherwise or it is dismissed, even if they may say nothing any more. Else whoever can change
+    roles, groups, rules or authors could be rid of it unseen."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +85,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Why this actor may not, even if nothing were missing."""
     counted: tuple[Person, ...] = ()
     """Whose approvals counted, in the order they were given."""
+    against: tuple[Person, ...] = ()
+    """Whose request for a change is in the way."""
     breaks_glass: bool = False
     """It is allowed only because the glass is broken."""
 
@@ -94,16 +100,21 @@ def judge(case: Case) -> Verdict:
     """The one policy function for merges, direct saves and label moves."""
     words = _latest_words(case)
     approvers = _approvers(case, words)
-    askers = [one.person for one in words if one.verdict == "changes"]
+    against = _against(case, words)
     missing: list[str] = []
+    unpassed: list[str] = []
     counted: dict[int, Person] = {}
     for rule in _rules(case):
         count = [person for person in approvers if person.is_one_of(rule.who)]
         if rule.kind == "release":
             count = _with_the_mover(case, rule, count)
-        missing += _missing(case, rule, count, askers)
+        missing += _lacking(case, rule, count)
+        unpassed += _unpassed(case, rule)
         if rule.approvals:
             counted |= {person.account_id: person for person in count}
+    if against:
+        missing.append(f"{listed([person.name for person in against])} asked for a change.")
+    missing += unpassed
     roles, movers = _barred_by_role(case), _barred_by_rule(case)
     breaks = bool((missing or movers) and not roles and _may_break_glass(case))
     if case.broke_glass.strip() and not breaks and (missing or movers):
@@ -113,6 +124,7 @@ def judge(case: Case) -> Verdict:
         missing=tuple(dict.fromkeys(missing)),
         barred=tuple(dict.fromkeys([*roles, *([] if breaks else movers)])),
         counted=tuple(counted.values()),
+        against=tuple(against),
         breaks_glass=breaks,
     )
 
@@ -125,22 +137,51 @@ def _rules(case: Case) -> list[Rule]:
 
 
 def _latest_words(case: Case) -> list[Approval]:
-    """The latest word of each person who may have a say: members now, not authors. Two accounts
-    of one address are one person."""
+    """The latest word of each person. Two accounts of one address are one person."""
     latest: dict[str, Approval] = {}
     whose: dict[int, str] = {}
     for one in sorted(case.approvals, key=lambda one: one.at):
         key = whose.setdefault(one.person.account_id, folded(one.person.email))
         latest.pop(key, None)
         latest[key] = one
-    return [one for one in latest.values() if one.person.role and not _wrote(case, one.person)]
+    return list(latest.values())
+
+
+def _has_a_say(case: Case, person: Person) -> bool:
+    """A member now, and no author."""
+    return bool(person.role) and not _wrote(case, person)
 
 
 def _approvers(case: Case, words: list[Approval]) -> list[Person]:
     """Whoever approved exactly what is to be done; nobody can have approved a direct change."""
     if not case.digest:
         return []
-    return [one.person for one in words if one.verdict == "approve" and one.digest == case.digest]
+    approved = [one for one in words if one.verdict == "approve" and one.digest == case.digest]
+    return [one.person for one in approved if _has_a_say(case, one.person)]
+
+
+def _against(case: Case, words: list[Approval]) -> list[Person]:
+    """Whose request for a change is in the way, where some rule asks for approvals at all."""
+    if not _asking(case):
+        return []
+    return [
+        one.person for one in words
+        if one.verdict == "changes" and (one.stands or counts(case, one.person))
+    ]  # fmt: skip
+
+
+def counts(case: Case, person: Person) -> bool:
+    """Whether some rule that applies counts this person's word, as they are now."""
+    asking = _asking(case)
+    return _has_a_say(case, person) and any(person.is_one_of(rule.who) for rule in asking)
+
+
+def _asking(case: Case) -> list[Rule]:
+    """The rules that ask for approvals of this."""
+    return [
+        rule for rule in _rules(case)
+        if rule.approvals and not (rule.kind == "release" and case.rolls_back)
+    ]  # fmt: skip
 
 
 def _with_the_mover(case: Case, rule: Rule, count: list[Person]) -> list[Person]:
@@ -155,27 +196,25 @@ def _with_the_mover(case: Case, rule: Rule, count: list[Person]) -> list[Person]
     return count if there or _wrote(case, mover) else [*count, mover]
 
 
-def _missing(case: Case, rule: Rule, count: list[Person], askers: list[Person]) -> list[str]:
+def _lacking(case: Case, rule: Rule, count: list[Person]) -> list[str]:
     if rule.kind == "release" and case.rolls_back:
         return []
-    said: list[str] = []
     lacking = rule.approvals - len(count)
     who = whose(rule, case.called)
     if lacking > 0 and rule.kind == "change" and not case.digest:
-        said.append(f"{about(rule)} need review by {who}. Propose it instead.")
-    elif lacking > 0:
+        return [f"{about(rule)} need review by {who}. Propose it instead."]
+    if lacking > 0:
         more = f"{in_words(lacking)} {'more ' if count else ''}approval{'s' * (lacking > 1)}"
         verb = "need" if rule.kind == "change" else "needs"
-        said.append(f"{about(rule)} {verb} {more} from {who}.")
-    if rule.approvals:
-        against = [person.name for person in askers if person.is_one_of(rule.who)]
-        if against:
-            said.append(f"{listed(against)} asked for a change.")
-    return said + [_check_words(name, case.checks.get(name)) for name in _unpassed(case, rule)]
+        return [f"{about(rule)} {verb} {more} from {who}."]
+    return []
 
 
 def _unpassed(case: Case, rule: Rule) -> list[str]:
-    return [name for name in rule.checks if case.checks.get(name) not in GOOD]
+    if rule.kind == "release" and case.rolls_back:
+        return []
+    said = [(name, case.checks.get(name)) for name in rule.checks]
+    return [_check_words(name, state) for name, state in said if state not in GOOD]
 
 
 def _check_words(name: str, state: str | None) -> str:

@@ -18,7 +18,7 @@ class OfferSheet(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked, and where the answer goes."""
 
     kind: str
-    """changes, decline, edit, reviewers or merge: which fields it has."""
+    """changes, decline, dismiss, edit, reviewers or merge: which fields it has."""
     title: str
     button: str
     action: str

@@ -48,6 +48,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     verdict_live: Verdict
     """For merging and moving the target at once."""
     is_admin: bool = False
+    may_dismiss: bool = False
+    """What others asked for; never of their own proposal."""
+    may_take_back: bool = False
+    """A word that means something still: an approval of the latest, or a request for a change."""
     watches: bool = False
     muted: bool = False
 
@@ -61,14 +65,18 @@ async def standing(db: AsyncSession, actor: Actor, workspace: WorkspaceRef, view
     email = actor.email.strip().casefold()
     mine = actor.account_id in case.authors or email in case.author_emails
     may_save = allows(actor, Need.SAVE, workspace.id)
+    word = view.word_of(actor.account_id)
     watcher = await seen.watching(db, workspace.id, view.number, actor.account_id)
     return Standing(
-        account_id=actor.account_id, mine=mine, word=view.word_of(actor.account_id),
+        account_id=actor.account_id, mine=mine, word=word,
         may_review=view.open and not mine and allows(actor, Need.REVIEW, workspace.id),
         may_save=may_save, may_withdraw=view.open and mine,
         may_revise=view.open and (mine or may_save),
         verdict=msgspec.structs.replace(view, case=case).verdict_for(actor, mover),
         verdict_live=view.verdict_for(actor, mover), is_admin=actor.role == "admin",
+        may_dismiss=view.open and actor.role == "admin" and not mine,
+        may_take_back=view.open and word is not None and allows(actor, Need.REVIEW, workspace.id)
+        and (word.in_the_way or (word.current and word.verdict != "none" and not word.dismissed)),
         watches=watcher is not None, muted=bool(watcher and watcher.muted),
     )  # fmt: skip
 

@@ -46,6 +46,13 @@ class ReviewRow(msgspec.Struct, frozen=True):
     verdict: Literal["approve", "changes", "none"]
     body: str
     at: datetime
+    id: int
+    stands: bool
+    dismissed: bool
+
+    @property
+    def counted_as(self) -> Literal["approve", "changes", "none"]:
+        return "none" if self.dismissed else self.verdict
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +175,8 @@ class _Read:
         found: defaultdict[int, dict[int, ReviewRow]] = defaultdict(dict)
         query = select(
             Review.number, Review.account_id, Review.name, Review.email, Review.revision,
-            Review.digest, Review.verdict, Review.body, Review.at,
+            Review.digest, Review.verdict, Review.body, Review.at, Review.id, Review.stands,
+            Review.dismissed_at.is_not(None).label("dismissed"),
         ).where(self._of(Review))  # fmt: skip
         for one in self.db.execute(query.order_by(Review.id)).mappings():
             word = msgspec.convert(one, ReviewRow)
@@ -225,7 +233,7 @@ def _approvals(reviews: list[ReviewRow], people: dict[int, Person]) -> tuple[App
                 account_id=one.account_id, name=one.name, email=one.email, role="",
                 groups=frozenset(),
             ),
-            digest=one.digest, verdict=one.verdict, at=one.at,
+            digest=one.digest, verdict=one.counted_as, at=one.at, stands=one.stands,
         )
         for one in reviews
     )  # fmt: skip
@@ -252,11 +260,13 @@ def _words(
 ) -> list[Word]:  # fmt: skip
     """Who gave a word, in the order they gave it, then who was asked for one."""
     counted = {one.account_id for one in verdict.counted}
+    against = {one.account_id for one in verdict.against}
     said = [
         Word(
             account_id=one.account_id, name=one.name, email=one.email, verdict=one.verdict,
             body=one.body, revision=one.revision, at=one.at, current=one.digest == case.digest,
-            counts=one.account_id in counted, requested=one.account_id in requested,
+            counts=one.account_id in counted, requested=one.account_id in requested, id=one.id,
+            in_the_way=one.account_id in against, dismissed=one.dismissed,
         )
         for one in reviews
     ]  # fmt: skip

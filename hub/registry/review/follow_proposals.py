@@ -178,6 +178,7 @@ class Word(msgspec.Struct, frozen=True):
     digest: str
     verdict: Literal["approve", "changes", "none"]
     at: datetime
+    stands: bool
 
 
 class HeldProposal(msgspec.Struct, kw_only=True):

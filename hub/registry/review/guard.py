@@ -145,7 +145,7 @@ def _words(seen: Seen, held: HeldProposal) -> tuple[Approval, ...]:
         Approval(
             person=seen.people.get(one.account_id)
             or Person(account_id=one.account_id, name=one.name, email=one.email, role=""),
-            digest=one.digest, verdict=one.verdict, at=one.at,
+            digest=one.digest, verdict=one.verdict, at=one.at, stands=one.stands,
         )
         for one in held.words
     )  # fmt: skip

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -136,6 +137,11 @@ class Review(Base):
     """approve, changes (asks for a change) or none (took the word back)."""
     body: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
+    stands: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Of `changes`: the rules counted whoever asked, so it stands whatever becomes of them."""
+    dismissed_at: Mapped[datetime | None]
+    dismissed_by: Mapped[str | None] = mapped_column(String(120))
+    dismissed_why: Mapped[str | None] = mapped_column(Text)
 
 
 class Comment(Base):

@@ -20,6 +20,7 @@ from hub.registry.review.standing import sentence, state_now
 from hub.registry.review.texts import item_views
 from hub.registry.review.views import (
     CheckLine,
+    Dismissal,
     ItemView,
     Landed,
     Page,
@@ -159,7 +160,19 @@ def _view(db: Connection, workspace_id: int, number: int) -> View:
         closed_at=row.closed_at, close_reason=row.close_reason, merge_commit=row.merge_commit,
         base=base, items=items, checks=checks, case=facts.case, verdict=facts.verdict,
         mergeable=still.mergeable, moved=still.moved, landed=_landed(db, workspace_id, number),
+        dismissals=_dismissals(db, workspace_id, number),
     )  # fmt: skip
+
+
+def _dismissals(db: Connection, workspace_id: int, number: int) -> list[Dismissal]:
+    query = select(
+        Review.name, Review.body, Review.dismissed_by.label("by"),
+        Review.dismissed_why.label("why"), Review.dismissed_at.label("at"),
+    ).where(
+        Review.workspace_id == workspace_id, Review.number == number,
+        Review.dismissed_at.is_not(None),
+    )  # fmt: skip
+    return [Dismissal(**row) for row in db.execute(query.order_by(Review.dismissed_at)).mappings()]
 
 
 def _landed(db: Connection, workspace_id: int, number: int) -> Landed | None:
@@ -191,9 +204,11 @@ def _revisions(db: Connection, workspace_id: int, number: int) -> list[RevisionL
         word = Word(
             account_id=one.account_id, name=one.name, email=one.email, verdict=one.verdict,
             body=one.body, revision=one.revision, at=one.at, current=True,
+            dismissed=one.dismissed_at is not None,
         )  # fmt: skip
-        of_revision = words.setdefault(one.revision, [])
-        of_revision[:] = [w for w in of_revision if w.account_id != word.account_id] + [word]
+        there = words.get(one.revision, [])
+        kept = [w for w in there if w.account_id != word.account_id or w.dismissed]
+        words[one.revision] = [*kept, word]
     query = select(*Revision.__table__.columns).where(
         Revision.workspace_id == workspace_id, Revision.number == number
     )

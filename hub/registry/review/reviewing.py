@@ -15,13 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database, now
 from hub.errors import Conflict, Forbidden, Invalid
+from hub.people import rules_store
 from hub.people.models import Member
 from hub.people.policy import Actor, Need, WorkspaceRef, allows, require
-from hub.people.rules import folded
+from hub.people.rules import counts, folded
 from hub.registry.document import parse
 from hub.registry.hidden import find_hidden
 from hub.registry.ledger import Ledger
 from hub.registry.review.deed import changing, checked_body, here, note, set_, watch, wrote
+from hub.registry.review.facts import gather
 from hub.registry.review.follow_proposals import HeldProposal
 from hub.registry.review.merging import StaleReview
 from hub.registry.review.models import Proposal, Review, Watcher
@@ -61,18 +63,32 @@ async def review(
             raise Closed(number, held.state)
         if verdict == "approve":
             await _check_may_approve(db, workspace, held, actor, saw_hidden=saw_hidden)
-        db.add(
-            Review(
-                workspace_id=workspace.id, number=number, revision=held.revision, digest=digest,
-                account_id=actor.account_id or 0, name=actor.name, email=actor.email,
-                verdict=verdict, body=body, at=now(),
-            )
+        said = Review(
+            workspace_id=workspace.id, number=number, revision=held.revision, digest=digest,
+            account_id=actor.account_id or 0, name=actor.name, email=actor.email,
+            verdict=verdict, body=body, at=now(),
+            stands=verdict == "changes" and await _counts(db, workspace.id, number, actor),
         )  # fmt: skip
+        db.add(said)
+        await db.flush()
         await watch(db, workspace, number, {actor.account_id or 0})
         await note(
             db, workspace, held, actor, "proposal.reviewed", verdict=verdict, digest=digest,
-            revision=held.revision,
+            revision=held.revision, review=said.id,
         )  # fmt: skip
+
+
+async def _counts(db: AsyncSession, workspace_id: int, number: int, actor: Actor) -> bool:
+    """Whether the rules count this person's word now: then what they ask for stands, whatever
+    becomes of their role, their groups or the rules."""
+    me = actor.account_id or 0
+
+    def read(connection: Connection) -> bool:
+        facts = gather(connection, workspace_id, [number])[number]
+        who = rules_store.people_now(connection, workspace_id, [me]).get(me)
+        return who is not None and counts(facts.case, who)
+
+    return await db.run_sync(lambda session: read(session.connection()))
 
 
 async def _check_may_approve(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 
 from hub.people.models import Account, ApiKey
 from hub.registry.asks import KEY_MAIL
@@ -84,11 +84,21 @@ def _hold(db: Connection, ledger: Ledger, rows: list[Any]) -> None:
     )  # fmt: skip
 
 
+VERDICT = case((Review.dismissed_at.is_not(None), "none"), else_=Review.verdict)
+"""What counts of a word: nothing, of one that was dismissed."""
+
+
 def load_evidence(db: Connection, ledger: Ledger, held: HeldProposal) -> None:
     """What people said of the proposal, each person's latest word, and its checks."""
     mine = (Review.workspace_id == ledger.workspace_id, Review.number == held.number)
     query = select(
-        Review.account_id, Review.name, Review.email, Review.digest, Review.verdict, Review.at
+        Review.account_id,
+        Review.name,
+        Review.email,
+        Review.digest,
+        VERDICT,
+        Review.at,
+        Review.stands,
     ).where(*mine)
     latest = {row.account_id: row for row in db.execute(query.order_by(Review.id))}
     checks = select(Check.name, Check.state).where(

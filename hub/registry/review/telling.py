@@ -183,6 +183,11 @@ def _reviewed(circle: _Circle, event: Happened) -> list[Saying]:
     return [(circle.interested(), text, _page(event))]
 
 
+def _dismissed(circle: _Circle, event: Happened) -> list[Saying]:
+    text = f"{event.by} dismissed what {event.says('asked_by')} asked for of “{circle.title}”."
+    return [(circle.interested(), text, _page(event))]
+
+
 def _commented(circle: _Circle, event: Happened) -> list[Saying]:
     url = f"{_page(event)}/talk#remark-{event.payload.get('comment')}"
     called = f"{event.by} called you in the talk about “{circle.title}”."
@@ -262,6 +267,7 @@ _SAY: dict[str, Callable[[_Circle, Happened], list[Saying]]] = {
     "proposal.withdrawn": _closed,
     "proposal.declined": _closed,
     "proposal.reopened": _closed,
+    "review.dismissed": _dismissed,
     "review.requested": _asked,
     "check.posted": _check,
     "glass.broken": _glass,

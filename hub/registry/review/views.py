@@ -60,12 +60,20 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     counts: bool = False
     """The rules count this approval."""
     requested: bool = False
+    id: int | None = None
+    in_the_way: bool = False
+    """Asks for a change, and nothing is merged until it is settled."""
+    dismissed: bool = False
 
     @property
     def said(self) -> str:
         """`approved`, `asked for a change`, `approved revision 2`, `not yet`."""
         if self.verdict == "none":
             return "not yet"
+        return self._deed + (" (dismissed)" if self.dismissed else "")
+
+    @property
+    def _deed(self) -> str:
         deed = "approved" if self.verdict == "approve" else "asked for a change"
         if self.current:
             return deed
@@ -95,6 +103,17 @@ class Landed(msgspec.Struct, frozen=True, kw_only=True):
     broke_glass: bool
     versions: list[tuple[str, int]]
     """Names and the version numbers that it made."""
+
+
+class Dismissal(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for a change that somebody dismissed; kept for good, whatever came after."""
+
+    name: str
+    """Who had asked."""
+    body: str
+    by: str
+    why: str
+    at: datetime
 
 
 class RevisionLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +177,7 @@ class View(ProposalLine, frozen=True, kw_only=True):
     moved: list[str]
     """Prompts that were changed since, in words: `clinical/intake is at version 9 now (Ben)`."""
     landed: Landed | None
+    dismissals: list[Dismissal] = []
 
     def verdict_for(self, actor: Actor, mover: Person | None, broke_glass: str = "") -> Verdict:
         """What the rules say if this person merges, and moves the target if there is one."""
