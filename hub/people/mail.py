@@ -1,7 +1,7 @@
 """Letters over SMTP: how one is written, and the post that carries it.
 
-A letter holds a sentence and an address, never the text of a prompt: mail lies on other people's
-machines. Nothing here runs inside a request.
+A letter holds a sentence, what somebody said and an address, never the text of a prompt: mail lies
+on other people's machines. Nothing here runs inside a request.
 
 NotSent
  ├─ NoPost      the server cannot be reached, or does not let us in: all letters wait

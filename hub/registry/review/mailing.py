@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select, update
 from hub.db import Database, now
 from hub.people.mail import Letter, NoPost, Post, Refused, opt_out_token
 from hub.people.models import Account, Member, Workspace
-from hub.registry.review import mail_times
+from hub.registry.review import mail_times, mail_words
 from hub.registry.review.models import Notice, Proposal
 
 log = logging.getLogger("hub.mail")
@@ -45,6 +45,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     at: datetime
     tries: int
+    event_id: int
+    said: str = ""
+    """What somebody said, quoted."""
 
 
 class Mailer:
@@ -88,9 +91,12 @@ class Mailer:
         return sent
 
     def letter(self, bundle: list[Line]) -> Letter:
-        """The sentences and where to read on; never a word of a prompt or a remark."""
+        """The sentences, what people said, and where to read on; never a word of a prompt."""
         first = bundle[0]
-        lines = [f"{one.text}\n{self._url}{one.url}" for one in bundle[:MOST_IN_DIGEST]]
+        lines = [
+            "\n".join(filter(None, (one.text, one.said, f"{self._url}{one.url}")))
+            for one in bundle[:MOST_IN_DIGEST]
+        ]
         if len(bundle) > len(lines):
             lines.append(f"And {len(bundle) - len(lines)} more: {self._url}/")
         token = opt_out_token(self._key, first.account_id)
@@ -163,7 +169,7 @@ def _wanted(db: Connection, ids: list[int]) -> list[Line]:
         select(
             Notice.id, Notice.account_id, Account.name, Account.email, Account.mail.label("wish"),
             Workspace.name.label("workspace"), Notice.number, Proposal.title, Notice.text,
-            Notice.url, Notice.at, Notice.mail_tries.label("tries"),
+            Notice.url, Notice.at, Notice.mail_tries.label("tries"), Notice.event_id,
         )
         .join(Account, Account.id == Notice.account_id)
         .join(Member, member)
@@ -175,7 +181,12 @@ def _wanted(db: Connection, ids: list[int]) -> list[Line]:
         )
         .order_by(Notice.id)
     )  # fmt: skip
-    return [Line(**row) for row in db.execute(query).mappings()]
+    lines = [Line(**row) for row in db.execute(query).mappings()]
+    said = mail_words.words_of(db, [one.event_id for one in lines])
+    return [
+        msgspec.structs.replace(one, said=mail_words.quoted(said.get(one.event_id, "")))
+        for one in lines
+    ]
 
 
 def _bundles(lines: list[Line]) -> list[list[Line]]:
