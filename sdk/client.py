@@ -168,7 +168,10 @@ class Hub:
         return handle
 
     def _settle(self, said: Said, pin: Pin, name: str, default: Default) -> Prompt:
-        """Turn what was said into a prompt or the right error."""
+        """Turn what was said into a prompt or the right error.
+
+        The errors hide what came before them: that a dictionary had no such key helps nobody.
+        """
         if isinstance(said, Fresh):
             return said.prompt
         if (found := self._finding.bundled(pin, name)) is not None:
@@ -178,13 +181,13 @@ class Hub:
             self._upkeep.default(name, pin)
             return made if isinstance(made, Prompt) else from_text(name, made)
         if isinstance(said, Gone):
-            raise PromptNotFound(said.sentence)
+            raise PromptNotFound(said.sentence) from None
         which = f"version {pin}" if isinstance(pin, int) else f"label {pin}"
         why = said.sentence if isinstance(said, Failed) else "the hub's answer could not be used"
         raise PromptUnavailable(
             f"{name} ({which}) is not at hand: {why.rstrip('.')}; {self._finding.looked()}, and "
             "no default was given."
-        )
+        ) from None
 
     # ── living with it ──────────────────────────────────────────────────────────────────────────
 
