@@ -13,7 +13,7 @@ from typing import TextIO
 
 from hub.errors import Unavailable
 
-LONGEST = 2.0
+LONGEST = 20.0
 """Seconds to wait for what a killed hub left behind."""
 
 

@@ -5,9 +5,38 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from functools import wraps
 from typing import Any
 
 import pytest
+
+PATIENCE_MS = 60_000
+"""A loaded machine may need that long for what is there in a moment otherwise."""
+STARTS_MS = 200_000
+"""And that long until this machine's own model has started, and has answered."""
+
+AT_ONCE = (
+    "all", "all_inner_texts", "check", "click", "count", "dblclick", "evaluate", "fill", "focus",
+    "get_attribute", "inner_text", "input_value", "is_checked", "is_visible", "press",
+    "press_sequentially", "select_option", "text_content", "title", "uncheck",
+)  # fmt: skip
+"""What Playwright does to, or reads off, a page that has only begun to come."""
+
+
+def once_loaded(do: Any) -> Any:
+    """The same when all of the page is there and its scripts run, as people see it.
+
+    A click that leads somewhere is over when the first bytes of the next page are there: on a
+    loaded machine a list is counted while half of it is on its way.
+    """
+
+    @wraps(do)
+    def waiting(self: Any, *given: Any, **more: Any) -> Any:
+        (self.page if hasattr(self, "page") else self).wait_for_load_state()
+        return do(self, *given, **more)
+
+    waiting.looks_at_whole_pages = True  # type: ignore[attr-defined]
+    return waiting
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +48,13 @@ def chromium() -> Iterator[Any]:
     if path is None:
         reason = "no Chromium on this machine (Debian: apt-get install chromium)"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
+    for kind in (Locator, Page):
+        for name in {*AT_ONCE} & {*vars(kind)}:
+            if not hasattr(vars(kind)[name], "looks_at_whole_pages"):
+                setattr(kind, name, once_loaded(vars(kind)[name]))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:

@@ -67,4 +67,4 @@ def serving(data: Path, *words: str, **environment: str) -> Iterator[Hub]:
         yield Hub(f"http://127.0.0.1:{port}", data, printed.read_text())
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 from argon2 import PasswordHasher
 
@@ -29,14 +30,31 @@ from tests.cast import (
     make_cast,
     settings_for,
 )
+from tests.patience import be_patient
 from tests.serving import Server, free_port, one_app, serve
 
 pytest_plugins = ["tests.over_doors", "tests.postgres", "tests.browsing", "tests.ordering"]
 passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
+be_patient()
+# The same examples each time: what fails, fails for whoever broke it. `--soak` tries others.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)  # fmt: skip
+hypothesis.settings.register_profile(
+    "soak", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long tests too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--soak"):  # other examples each time
+        hypothesis.settings.load_profile("soak")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -45,7 +45,7 @@ async def engine(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 @pytest_asyncio.fixture(loop_scope="module")
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
     await engine.address()
-    async with engine.client(60) as made:
+    async with engine.client(250) as made:
         yield made
 
 

@@ -86,7 +86,7 @@ class Mother:
         with self._asking:
             self._process.stdin.write(json.dumps(asked | where).encode() + b"\n")
             self._process.stdin.flush()
-            born = self._born.get(timeout=60)
+            born = self._born.get(timeout=200)
         born.args = [program, *words]
         return born
 
@@ -103,8 +103,8 @@ class Mother:
     def _close(self) -> None:
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(20)
-        self._listener.join(5)
+        self._process.wait(60)
+        self._listener.join(60)
         assert self._process.stdout
         self._process.stdout.close()
 

@@ -40,7 +40,7 @@ class Line:
 
     def __init__(self, url: str, key: str, query: str = "", *, last: str = "") -> None:
         place = urlsplit(url)
-        self.socket = socket.create_connection((place.hostname, place.port), timeout=10)
+        self.socket = socket.create_connection((place.hostname, place.port), timeout=60)
         asked = [
             f"GET /api/v1/stream{'?' if query else ''}{query} HTTP/1.1", f"Host: {place.netloc}",
             f"Authorization: Bearer {key}", "Accept: text/event-stream",
@@ -160,7 +160,7 @@ class Team:
     def __init__(self, url: str, key: str) -> None:
         self.url = url
         self.http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60
         )
         self._bases: dict[str, str] = {}
 
@@ -225,7 +225,7 @@ def beside(settings: Settings, slug: str, work: Callable[[Parts, WorkspaceRef], 
 def raw_get(url: str, path: str, key: str, *headers: str) -> tuple[int, dict[str, str], bytes]:
     """An answer as it came, nothing unpacked."""
     place = urlsplit(url)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as sock:
+    with socket.create_connection((place.hostname, place.port), timeout=60) as sock:
         lines = [f"GET {path} HTTP/1.1", f"Host: {place.netloc}", "Connection: close", *headers]
         if key:
             lines.append(f"Authorization: Bearer {key}")

@@ -52,10 +52,10 @@ def in_a_thread(running: Callable[[], AbstractAsyncContextManager[Made]]) -> Ite
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
     thread.start()
-    ready.wait(10)
+    ready.wait(60)
     try:
         yield made[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(60)
         loop.close()

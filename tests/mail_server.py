@@ -36,6 +36,8 @@ class MailServer:
         self.says = ""
         """What to answer to every letter's text; empty: it is taken."""
         self.hangs = False
+        self.held = asyncio.Event()
+        """A letter is in its hands, and it hangs."""
         self.dies_after = -1
         self.connections = 0
         self._server: asyncio.Server | None = None
@@ -64,7 +66,8 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:
         if self.hangs:
-            await asyncio.sleep(60)
+            self.held.set()
+            await asyncio.sleep(3600)
         if 0 <= self.dies_after <= len(self.taken):
             assert server.transport
             server.transport.abort()

@@ -21,6 +21,7 @@ from typing import Any
 import uvicorn.main
 
 from hub.cli import main
+from tests.patience import be_patient
 from tests.serving import one_app
 
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -98,5 +99,6 @@ if __name__ == "__main__":
     one_app()
     importlib.import_module("uvicorn.protocols.http.httptools_impl")
     importlib.import_module("uvloop")
+    be_patient()
     gc.freeze()
     serve()

@@ -27,7 +27,7 @@ def cost(item: pytest.Item) -> int:
     if browses(item):
         return 100
     patience = item.get_closest_marker("timeout")
-    if item.path.stem in LONG or (patience and patience.args[0] > 60):
+    if item.path.stem in LONG or (patience and patience.args[0] > 200):
         return 60
     return 10 if LOADED & set(getattr(item, "fixturenames", ())) else 2
 

@@ -16,7 +16,7 @@ from tests.over_doors import DOORS
 from tests.rest_door import Api
 
 ROUNDS = int(os.environ.get("REVIEW_RACES", "6"))
-LONG = pytest.mark.timeout(60 + ROUNDS * 4)
+LONG = pytest.mark.timeout(300 + ROUNDS * 4)
 _TURNS = ("form", "api", "command")
 
 

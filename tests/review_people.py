@@ -14,13 +14,14 @@ from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.browsing import PATIENCE_MS
 from tests.commands import surroundings
 from tests.serving import Server
 
 PROGRAM = """
 import json, sys, time, sdk
 
-sdk.configure(refresh=0.2, boot_wait=20)
+sdk.configure(refresh=0.2, boot_wait=60)
 seen = None
 while True:
     prompt = sdk.get_prompt(sys.argv[1])
@@ -39,7 +40,7 @@ def at_the_browser(server: Server, chromium: Any, who: str, **more: Any) -> Gene
     context = chromium.new_context(**(given | more))
     server.sign_in(context, who)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else None)
@@ -78,8 +79,8 @@ def program(server: Server, name: str) -> Generator[queue.Queue[tuple[int, str]]
         assert running.poll() is None, "the program ended"
     finally:
         running.terminate()
-        running.wait(10)
-        listener.join(10)
+        running.wait(60)
+        listener.join(60)
 
 
 def press(page: Any, *keys: str) -> None:

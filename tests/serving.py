@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from hub.registry.repository import Repository
 from hub.settings import Settings
 from tests.cast import Cast, make_cast, settings_for
 from tests.forked import Forked, mother, surroundings
+
+FIRST_PORT, SHARE, WORKERS = 10_000, 2_500, 8
 
 
 @dataclass
@@ -55,10 +60,18 @@ def one_app() -> Front:
     return create_app(settings_for(Path("nowhere")))
 
 
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = count(random.SystemRandom().randrange(SHARE))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Of this worker's share, and of those that the system gives to nobody by itself: else a
+    connection that somebody opens could take it before it is listened on."""
+    while True:
+        port = FIRST_PORT + _worker % WORKERS * SHARE + next(_ports) % SHARE
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
@@ -117,21 +130,21 @@ def start(
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def wait_until_ready(
-    url: str, process: Forked | subprocess.Popen[bytes], seconds: float = 60
+    url: str, process: Forked | subprocess.Popen[bytes], seconds: float = 200
 ) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the server ended at once with code {process.returncode}")
         try:
-            if httpx.get(f"{url}/healthz", timeout=2).status_code == 200:
+            if httpx.get(f"{url}/healthz", timeout=60).status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -85,7 +85,7 @@ class StandIn:
                 continue
 
     def hang(self) -> None:
-        self._go_on.wait(30)
+        self._go_on.wait(90)
 
 
 class _Handler(BaseHTTPRequestHandler):

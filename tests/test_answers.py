@@ -84,7 +84,7 @@ async def compare(hub: Front, browser: Browser, **more: Any) -> httpx.Response:
     answer = await browser.post_form(PAGE, form)
     if answer.status_code != 303:
         return answer
-    for _ in range(200):
+    for _ in range(1200):
         page = await browser.get(PAGE)
         if "coming in" not in page.text:
             return page

@@ -113,13 +113,13 @@ async def test_any_number_of_filters_takes_no_more_room_than_many(
     picture = Picture(hub.state.database, cast.workspace.id)
     await picture.refresh(["production"])
     snapshots = Snapshots()
-    since = time.monotonic()
+    since = time.process_time()
     for at in range(500):
         filter, _ = filters.parse(f"name=a/b{at}".encode())
         entry = snapshots.entry(picture, filter)
         assert (await snapshots.body(entry, picture, zipped=False)).data.startswith(b'{"schema":1')
     assert len(snapshots._entries) == 20
-    assert time.monotonic() - since < 30
+    assert time.process_time() - since < 30
 
 
 @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])

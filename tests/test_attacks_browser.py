@@ -24,7 +24,7 @@ PLANTED = (
 
 def save(server: Server, name: str, document: dict[str, Any], base: str | None) -> str:
     made = httpx.post(
-        f"{server.url}/api/v1/versions/{name}", headers=server.headers("write"), timeout=20,
+        f"{server.url}/api/v1/versions/{name}", headers=server.headers("write"), timeout=60,
         json={"document": document, "base": base, "message": EVIL},
     )  # fmt: skip
     assert made.status_code == 201, made.text
@@ -37,7 +37,7 @@ def as_maria(server: Server) -> httpx.Client:
     found = httpx.get(f"{server.url}/account", headers=cookie).headers["set-cookie"]
     token = found.split("__Host-csrf=")[1].split(";")[0]
     headers = {"Cookie": f"{cookie['Cookie']}; __Host-csrf={token}", "X-CSRFToken": token}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=20)
+    return httpx.Client(base_url=server.url, headers=headers, timeout=60)
 
 
 def plant(server: Server) -> None:

@@ -85,7 +85,7 @@ def test_garbage_is_refused_or_read_but_never_crashes(body: bytes | str):
         assert parse(serialise(document)) == document
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(100)
 def test_a_bomb_is_refused_and_goes_off_nowhere():
     rows = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     for before, name in zip("abcdefgh", "bcdefghi", strict=True):

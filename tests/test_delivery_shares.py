@@ -174,7 +174,7 @@ def signed_in(server, who="ben"):
     page = httpx.get(f"{server.url}/clinic/prompts", headers={"Cookie": session})
     token = page.headers["set-cookie"].partition("__Host-csrf=")[2].partition(";")[0]
     headers = {"Cookie": f"{session}; __Host-csrf={token}", "x-csrftoken": token}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=30)
+    return httpx.Client(base_url=server.url, headers=headers, timeout=60)
 
 
 def post(client, path, **form):

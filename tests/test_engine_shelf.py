@@ -64,7 +64,7 @@ async def test_models_that_do_not_fit_together_run_one_after_another(
     shelf = Shelf([place], loop, budget=(128 << 20) + int(size * 2.5))
     first = await leased(shelf, "one")
     second, third = shelf.lease("two"), None
-    for _ in range(200):
+    for _ in range(6000):
         if shelf.progress("two")[1]:
             break
         await asyncio.sleep(0.01)

@@ -35,7 +35,7 @@ def test_a_hostile_text_is_answered_at_once(file: str, text: str):
     began = time.process_time()
     with suppress(Refused):
         known.read(file, text)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize("value", [

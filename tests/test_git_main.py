@@ -41,7 +41,7 @@ def copy(filled: Server, anas: str, tmp_path: Path) -> Iterator[Path]:
     """Ana's clone; nothing half-done is left behind."""
     yield clone(filled, tmp_path, key=anas)
     assert not [*(repository(filled).path / "objects").glob(f"{PREFIX}*")]
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while children(filled) and time.monotonic() < until:
         time.sleep(0.02)
     assert not children(filled)
@@ -53,7 +53,7 @@ def repository(server: Server) -> Repository:
 
 
 def get(server: Server, path: str, status: int = 200) -> Any:
-    answer = httpx.get(f"{server.url}{API}{path}", headers=server.headers(), timeout=30)
+    answer = httpx.get(f"{server.url}{API}{path}", headers=server.headers(), timeout=60)
     assert answer.status_code == status, answer.text
     return answer.json()
 

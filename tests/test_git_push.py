@@ -55,7 +55,7 @@ def repository(server: Server) -> Repository:
 
 def proposal(server: Server, number: int) -> dict[str, Any]:
     answer = httpx.get(
-        f"{server.url}/api/v1/proposals/{number}", headers=server.headers("write"), timeout=30
+        f"{server.url}/api/v1/proposals/{number}", headers=server.headers("write"), timeout=60
     )
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -129,7 +129,7 @@ def test_who_wrote_the_commits_is_an_author_too(filled: Server, copy: Path):
     answer = httpx.post(
         f"{filled.url}/api/v1/proposals/{number}/reviews",
         headers={"Authorization": f"Bearer {own_key(filled, 'ben', name='review')}"},
-        json={"verdict": "approve", "digest": made["digest"]}, timeout=30,
+        json={"verdict": "approve", "digest": made["digest"]}, timeout=60,
     )  # fmt: skip
     assert answer.status_code == 403, answer.text
 

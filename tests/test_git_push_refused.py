@@ -202,7 +202,7 @@ def test_a_small_pack_that_stands_for_a_gigabyte(filled: Server, anas: str):
         filled.url + PUSH, headers=basic(anas), content=command(ID) + body, timeout=120
     )
     assert b"ng refs/for/main" in answer.content
-    assert httpx.get(f"{filled.url}/healthz", timeout=30).status_code == 200
+    assert httpx.get(f"{filled.url}/healthz", timeout=60).status_code == 200
 
 
 def test_a_push_that_is_cut_leaves_nothing(filled: Server, anas: str):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 
 from hub.playground.calls import Call
 from hub.playground.live import LiveGrid, Place
@@ -36,7 +35,6 @@ async def test_hundreds_of_changes_at_once_leave_others_their_turn():
     def draw(row: int, column: int) -> str:
         nonlocal drawn
         drawn += 1
-        time.sleep(0.004)  # as long as a template takes
         return ""
 
     async def read() -> None:
@@ -44,14 +42,14 @@ async def test_hundreds_of_changes_at_once_leave_others_their_turn():
             pass
 
     reading = asyncio.create_task(read())
-    longest, until = 0.0, time.monotonic() + 1.0
-    while time.monotonic() < until:
-        since = time.monotonic()
-        await asyncio.sleep(0)
-        longest = max(longest, time.monotonic() - since)
+    most = 0
+    async with asyncio.timeout(60):
+        while drawn < ROWS:
+            before = drawn
+            await asyncio.sleep(0)
+            most = max(most, drawn - before)
     reading.cancel()
-    assert drawn >= ROWS
-    assert longest < 0.004 * ROWS / 2, "no stretch in which all are drawn"
+    assert most < ROWS / 2, "no stretch in which all are drawn"
 
 
 async def test_text_that_comes_while_stacks_are_drawn_is_told_once():

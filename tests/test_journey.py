@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.browsing import PATIENCE_MS, STARTS_MS
 from tests.commands import Hub, serving, surroundings
 from tests.endpoint import KEY, endpoint_in_a_thread
 
@@ -26,7 +27,7 @@ ADDED = " Always ask for the date of birth."
 PROGRAM = """
 import json, time, sdk
 
-sdk.configure(refresh=0.2, boot_wait=20)
+sdk.configure(refresh=0.2, boot_wait=60)
 seen = None
 while True:
     prompt = sdk.get_prompt("support/triage")
@@ -59,7 +60,7 @@ def newcomer(hub: Hub, chromium: Any) -> Iterator[Any]:
     context = chromium.new_context(base_url=hub.url, viewport={"width": 1280, "height": 900})
     context.add_init_script(COUNT_PIECES)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else None)
@@ -93,8 +94,8 @@ def program(hub: Hub) -> Iterator[queue.Queue[tuple[int, str]]]:
     yield said
     assert running.poll() is None, "the program ended"
     running.terminate()
-    running.wait(10)
-    listener.join(10)
+    running.wait(60)
+    listener.join(60)
 
 
 def press(page: Any, *keys: str) -> None:
@@ -105,7 +106,7 @@ def press(page: Any, *keys: str) -> None:
 def test_from_a_printed_link_to_an_app_that_says_the_new_words(
     hub: Hub, newcomer: Any, program: queue.Queue[tuple[int, str]]
 ):
-    version, text = program.get(timeout=20)
+    version, text = program.get(timeout=60)
     assert (version, ADDED.strip() in text) == (4, False)
 
     open_by_keyboard(newcomer)
@@ -117,7 +118,7 @@ def test_from_a_printed_link_to_an_app_that_says_the_new_words(
     assert program.empty(), "neither a draft nor a save is live"
     put_live(newcomer)
 
-    version, text = program.get(timeout=10)
+    version, text = program.get(timeout=60)
     assert version == 6
     assert ADDED.strip() in text
     assert "I fell." in text
@@ -183,9 +184,9 @@ def try_draft_and_live(page: Any) -> None:
     # A short answer of the built-in model may come whole, between two looks.
     page.wait_for_function(
         "() => document.getElementById('answer-0-0-0').textContent && pieces['answer-0-1-0'] > 2",
-        timeout=60_000,
+        timeout=STARTS_MS,
     )
-    page.locator("#cell-0-0-0[data-state=done]").wait_for()
+    page.locator("#cell-0-0-0[data-state=done]").wait_for(timeout=STARTS_MS)
     assert "local" in page.locator("#cell-0-0-0 .cell-foot").inner_text()
     press(page, "Escape")
     page.locator("#cell-0-1-0[data-state=stopped]").wait_for()
@@ -252,7 +253,7 @@ def test_a_page_of_ten_thousand_words_opens(hub: Hub, newcomer: Any) -> None:
     body = {"document": document, "base": None, "message": "Large"}
     headers = {"Authorization": f"Bearer {hub.key('write')}"}
     made = httpx.post(
-        f"{hub.url}/api/v1/versions/large/text", json=body, headers=headers, timeout=20
+        f"{hub.url}/api/v1/versions/large/text", json=body, headers=headers, timeout=60
     )
     assert made.status_code == 201, made.text
     newcomer.goto("/demo/prompts/large/text")

@@ -71,7 +71,7 @@ class Saver:
         self.process.communicate()
 
 
-@pytest.mark.timeout(CYCLES * 6 + 60)
+@pytest.mark.timeout(CYCLES * 6 + 300)
 async def test_nothing_acknowledged_is_lost(database: Database, settings, tmp_path: Path):
     data = tmp_path / "data"
     shelf = await make_shelf(database, data)

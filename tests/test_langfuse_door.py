@@ -71,7 +71,7 @@ PYTHON = """
 from langfuse import Langfuse
 from langfuse.api import NotFoundError, UnauthorizedError, AccessDeniedError, Error
 hub = Langfuse(base_url=given["url"], public_key=given["public"], secret_key=given["secret"],
-               tracing_enabled=False, timeout=10)
+               tracing_enabled=False, timeout=60)
 def tried(doing):
     try:
         doing()
@@ -256,7 +256,7 @@ say([made.version, made.labels, moved.labels]);
 def test_writes_that_may_not_be_are_refused_with_a_sentence(filled: Server):
     def tried(key: str, method: str, path: str, body: Any) -> tuple[int, str]:
         answer = httpx.request(
-            method, f"{filled.url}{API}{path}", headers=basic(key), json=body, timeout=20
+            method, f"{filled.url}{API}{path}", headers=basic(key), json=body, timeout=60
         )
         return answer.status_code, answer.json()["message"]
 

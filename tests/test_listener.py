@@ -54,15 +54,15 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[int]:
         await running
 
 
-async def said(port: int, *pieces: bytes, pause: float = 0.0) -> bytes:
-    """Everything the server answers until it hangs up, or for two seconds."""
+async def said(port: int, *pieces: bytes, pause: float = 0.0, patience: float = 60) -> bytes:
+    """Everything the server answers until it hangs up, or for so long after the last piece."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     got = b""
     try:
-        async with asyncio.timeout(2):
-            for piece in pieces:
-                writer.write(piece)
-                await asyncio.sleep(pause)
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(pause)
+        async with asyncio.timeout(patience):
             while more := await reader.read(4096):
                 got += more
     except TimeoutError:
@@ -85,20 +85,23 @@ async def test_headers_that_never_end_are_not_waited_for(port: int):
     assert (await said(port)).startswith(b"HTTP/1.1 408 ")
 
 
-async def test_headers_without_end_are_not_kept(port: int):
+async def test_headers_without_end_are_not_kept(port: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(listener, "HEAD_SECONDS", 60)
     pieces = [GET, *[b"x-%d: %s\r\n" % (n, b"y" * 8000) for n in range(20)]]
     assert is_cut_off(await said(port, *pieces, pause=0.01), b"431")
 
 
-async def test_a_body_may_come_slowly_but_not_pause(port: int):
-    slow = await said(port, POST, *[b"0123456789"] * 2, pause=0.25)
+async def test_a_body_may_come_slowly_but_not_pause(port: int, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as slowly:
+        slowly.setattr(listener, "BODY_SECONDS", 2)
+        slow = await said(port, POST + b"x", *[b"0123456", b"789012", b"345678"], pause=0.7)
     assert slow.startswith(b"HTTP/1.1 200 ")
-    assert b"01234567890123456789" in slow
+    assert b"x0123456789012345678" in slow
     assert await said(port, POST, b"0123456789") == b""
 
 
 async def test_a_kept_alive_connection_is_as_before(port: int):
-    whole = await said(port, GET + b"\r\n", GET + b"\r\n", pause=0.6)
+    whole = await said(port, GET + b"\r\n", GET + b"\r\n", pause=0.6, patience=1)
     assert whole.count(b"HTTP/1.1 200 ") == 2
     assert whole.endswith(b"<still open>")
     broken_off = await said(port, GET + b"\r\n", GET, pause=0.1)

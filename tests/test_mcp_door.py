@@ -40,7 +40,7 @@ async def agent(
     server: Server, key: str, era: str = "auto", query: str = "", **more: Any
 ) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(10, read=60)) as http:
+    async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
         transport = streamable_http_client(f"{server.url}/mcp{query}", http_client=http)
         async with Client(transport, mode=era, **more) as client:  # type: ignore[arg-type]
             yield client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,31 @@ def filled(server: Server) -> Server:
 
 async def test_a_change_of_the_list_is_told_in_the_handshakes_era(filled: Server):
     heard: list[str] = []
-    told = asyncio.Event()
+    elsewhere: list[str] = []
+    told, moves = asyncio.Event(), 0
 
     async def hear(message: Any) -> None:
         heard.append(getattr(message, "method", type(message).__name__))
         told.set()
 
+    async def hear_elsewhere(message: Any) -> None:
+        elsewhere.append(getattr(message, "method", type(message).__name__))
+
     async with (
-        agent(filled, filled.cast.rival_key, "legacy", message_handler=hear),
+        agent(filled, filled.cast.rival_key, "legacy", message_handler=hear_elsewhere),
         agent(filled, filled.cast.read_key, "legacy", message_handler=hear) as client,
     ):
         await client.list_prompts()
-        await asyncio.sleep(0.3)  # its own line is opened behind its back
-        await asyncio.to_thread(move, filled, "mail/hello", 1)
-        await asyncio.wait_for(told.wait(), 60)
+        # Its own line is opened behind its back, nobody knows when: what comes earlier is not told.
+        while not told.is_set() or moves % 2 == 0:
+            await asyncio.to_thread(move, filled, "mail/hello", None if moves % 2 else 1)
+            moves += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), 2)
         await asyncio.sleep(0.3)
-        assert heard == ["notifications/prompts/list_changed"]
+        assert set(heard) == {"notifications/prompts/list_changed"}
+        assert len(heard) <= moves, "each change is told once"
+        assert elsewhere == []
         assert [one.name for one in (await client.list_prompts()).prompts] == ["mail/hello"]
     await asyncio.to_thread(move, filled, "mail/hello", None)
 
@@ -133,7 +143,7 @@ def test_it_costs_little_and_ends_with_the_hub(tmp_path: Path, migrated: Path):
 
 async def test_one_key_does_not_take_the_sessions_of_all(filled: Server):
     own = TAKES | filled.headers("check")
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         said = [
             (await http.post(f"{filled.url}/mcp", headers=own, json=HELLO)).status_code
             for _ in range(101)

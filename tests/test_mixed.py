@@ -165,7 +165,7 @@ async def latest(bench: Bench, number: int, revision: int) -> Made:
     return Made(number=number, revision=revision, digest=row.digest)
 
 
-@pytest.mark.timeout(DEEDS + 60)
+@pytest.mark.timeout(DEEDS + 300)
 async def test_nothing_acknowledged_is_lost_by_any_door(database: Database, tmp_path: Path):
     seed = int(os.environ.get("MIXED_SEED", random.randrange(10**6)))
     print(f"MIXED_SEED={seed} MIXED={DEEDS}")

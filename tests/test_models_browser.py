@@ -5,6 +5,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browsing import PATIENCE_MS
 from tests.cast import copy_template
 from tests.serving import free_port, serve
 from tests.vendors import KEY, THOUGHT, vendors_in_a_thread
@@ -32,7 +33,7 @@ def hub(tmp_path_factory, migrated, vendors):
         body = {"document": DOCUMENT, "base": None, "message": "First"}
         made = httpx.post(
             f"{running.url}/api/v1/versions/support/triage",
-            json=body, headers=running.headers("write"), timeout=20,
+            json=body, headers=running.headers("write"), timeout=60,
         )  # fmt: skip
         assert made.status_code in (200, 201), made.text
         yield running
@@ -47,7 +48,7 @@ def open_page(hub, chromium):
         contexts.append(context)
         hub.sign_in(context, who)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         return page
@@ -92,7 +93,7 @@ def test_a_provider_is_connected_and_aliased_without_scripts(hub, vendors, open_
         page.get_by_label("Model").first.select_option("alias:fast")
         page.get_by_role("button", name="Run", exact=False).first.click(force=True)
         page.wait_for_url("**/grid/*")
-        for _ in range(50):
+        for _ in range(300):
             if page.get_by_text("answered by plain at Gemini").count():
                 break
             page.wait_for_timeout(200)
@@ -111,7 +112,7 @@ def test_a_provider_is_connected_and_aliased_without_scripts(hub, vendors, open_
 def test_nobody_is_kept_out(hub, vendors, open_page, width, scheme):
     """What axe finds, in both lights; and no page is wider than the screen."""
     page = open_page(viewport={"width": width, "height": 860}, color_scheme=scheme)
-    if not httpx.get(f"{hub.url}/healthz", timeout=20).is_success:
+    if not httpx.get(f"{hub.url}/healthz", timeout=60).is_success:
         pytest.fail("the hub is gone")
     for path in PAGES:
         answer = page.goto(f"{hub.url}/clinic/{path}")

@@ -145,7 +145,7 @@ class Pusher(Saver):
     module = "tests.pusher"
 
 
-@pytest.mark.timeout(KILLS * 6 + 60)
+@pytest.mark.timeout(KILLS * 6 + 300)
 async def test_nothing_that_was_pushed_is_lost(database: Database, tmp_path: Path):
     data = tmp_path / "data"
     shelf = await make_shelf(database, data)

@@ -64,7 +64,7 @@ def lines(server: Server, name: str) -> list[Line]:
 
 async def test_every_door_says_who_read_which_version(filled: Server):
     bearer = filled.headers()
-    with httpx.Client(base_url=filled.url, timeout=30) as http:
+    with httpx.Client(base_url=filled.url, timeout=60) as http:
         langfuse = "/api/public/v2/prompts/mail%2Fhello"
         for _ in range(3):
             assert http.get(langfuse, headers=basic(filled.cast.read_key)).status_code == 200
@@ -97,7 +97,7 @@ async def test_every_door_says_who_read_which_version(filled: Server):
     assert {one.environment for one in found if one.app == "OpenAI client"} == {"mailer"}
     assert all(one.asks and one.behind is None for one in found)
     page = httpx.get(
-        f"{filled.url}/clinic/use-now/mail/hello", timeout=30,
+        f"{filled.url}/clinic/use-now/mail/hello", timeout=60,
         cookies={"__Host-session": filled.cast.cookies["ana"]},
     ).text  # fmt: skip
     assert "Langfuse client" in page

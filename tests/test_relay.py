@@ -243,7 +243,7 @@ def test_a_call_ends_when_the_program_leaves(filled: Server, endpoint: FakeEndpo
     for stream in (True, False):
         before, hung = len(calls(filled)), len(endpoint.hung_up)
         with suppress(httpx.ReadTimeout), httpx.stream(
-            "POST", f"{filled.url}/v1/responses", headers=headers, timeout=1,
+            "POST", f"{filled.url}/v1/responses", headers=headers, timeout=60 if stream else 3,
             json=body | {"stream": stream},
         ) as answer:  # fmt: skip
             next(line for line in answer.iter_lines() if "delta" in line)
@@ -273,7 +273,7 @@ def test_an_answer_that_is_being_written_does_not_keep_the_hub_from_ending(
         headers = {"Authorization": f"Bearer {new_key(server, 'last')}"}
         body = {"model": "slow", "prompt": {"id": "mail/silent"}, "stream": True}
         with httpx.stream(
-            "POST", f"{server.url}/v1/responses", headers=headers, json=body, timeout=10
+            "POST", f"{server.url}/v1/responses", headers=headers, json=body, timeout=60
         ) as answer:
             lines = answer.iter_lines()
             next(line for line in lines if "delta" in line)

@@ -18,7 +18,7 @@ ASK = {"prompt": {"id": "mail/silent"}, "model": "echo"}
 
 def ask(server: Server, key: str, **more: Any) -> tuple[int, str]:
     answer = httpx.post(
-        f"{server.url}/v1/responses", json=ASK | more, timeout=20,
+        f"{server.url}/v1/responses", json=ASK | more, timeout=60,
         headers={"Authorization": f"Bearer {key}"},
     )  # fmt: skip
     return answer.status_code, (answer.json()["error"] or {}).get("message", "")

@@ -91,7 +91,7 @@ class Team:
             pass  # refused, with a sentence: not acknowledged
 
 
-@pytest.mark.timeout(DEEDS * 5 + 100)
+@pytest.mark.timeout(DEEDS * 5 + 300)
 async def test_nothing_is_lost_on_either_side(database: Database, tmp_path: Path):
     seed = int(os.environ.get("MIXED_SEED", random.randrange(10**6)))
     print(f"MIXED_SEED={seed} MIXED={DEEDS}")

@@ -45,14 +45,14 @@ def shelf(hub: Front, cast: Cast) -> Shelf:
 
 
 async def until(happens: Callable[[], object]) -> None:
-    for _ in range(200):
-        found = happens()
-        if asyncio.iscoroutine(found):
-            found = await found
-        if found:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not happen in ten seconds")
+    async with asyncio.timeout(60):
+        while True:
+            found = happens()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return
+            await asyncio.sleep(0.05)
 
 
 async def test_linked_in_the_browser_it_keeps_itself_in_step(

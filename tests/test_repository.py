@@ -7,7 +7,9 @@ import contextlib
 import os
 import random
 import resource
+import signal
 import subprocess
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -182,15 +184,19 @@ async def test_no_git_is_left_waiting(shelf: Shelf):
 async def test_a_child_of_a_killed_hub_keeps_nobody_out(tmp_path: Path):
     dead = subprocess.Popen(["true"])
     dead.wait()
-    held = subprocess.Popen(["flock", str(tmp_path / "hub.lock"), "sleep", "0.4"])
+    command = ["flock", str(tmp_path / "hub.lock"), "sleep", "600"]
+    held = subprocess.Popen(command, start_new_session=True)
     while subprocess.run(["flock", "-n", str(tmp_path / "hub.lock"), "true"]).returncode == 0:
         await asyncio.sleep(0.01)
     (tmp_path / "hub.lock").write_text(str(os.getpid()))
     with pytest.raises(Unavailable, match="already running"), hold(tmp_path):
         pass
     (tmp_path / "hub.lock").write_text(str(dead.pid))
+    ending = threading.Timer(0.3, os.killpg, (held.pid, signal.SIGKILL))
+    ending.start()
     with hold(tmp_path):
         assert (tmp_path / "hub.lock").read_text() == str(os.getpid())
+    ending.join()
     held.wait()
 
 

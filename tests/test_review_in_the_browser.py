@@ -47,7 +47,7 @@ def test_from_a_draft_to_the_applications_and_back(clinic: Server, chromium: Any
         return at_the_browser(clinic, chromium, who)
 
     with program(clinic, PROMPT) as said, endpoint_in_a_thread() as endpoint:
-        version, text = said.get(timeout=20)
+        version, text = said.get(timeout=60)
         assert (version, NAMES in text) == (1, False)
         with at("maria") as maria:
             connect(maria, endpoint.base_url)
@@ -64,14 +64,14 @@ def test_from_a_draft_to_the_applications_and_back(clinic: Server, chromium: Any
             assert said.empty(), "nothing of it is live before it is released"
             approves(ben)
             releases(ben)
-            version, text = said.get(timeout=10)
+            version, text = said.get(timeout=60)
             assert version == 2
             assert NAMES.strip() in text
             assert BIRTHDAY.strip() in text
             with at("carla") as carla:
                 everybody_sees_who_and_why(carla)
             takes_it_back(ben)
-            assert said.get(timeout=10)[0] == 1
+            assert said.get(timeout=60)[0] == 1
 
 
 def connect(maria: Any, base_url: str) -> None:

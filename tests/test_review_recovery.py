@@ -179,7 +179,7 @@ class Reviewer(Saver):
         )  # fmt: skip
 
 
-@pytest.mark.timeout(KILLS * 8 + 90)
+@pytest.mark.timeout(KILLS * 8 + 300)
 async def test_kill_9_at_any_moment(bench: Bench, database: Database, tmp_path: Path):
     data = tmp_path / "data"
     await bench.rule(*RULES)

@@ -30,7 +30,7 @@ def until(true: Callable[[], bool]) -> None:
 def test_a_document_that_lands_while_somebody_looks_is_looked_at_again(
     fake: FakeHub, monkeypatch: pytest.MonkeyPatch
 ):
-    hub = sdk.Hub(fake.url, KEY, snapshot=None)
+    hub = sdk.Hub(fake.url, KEY, snapshot=None, boot_wait=60)
     shelf, feed, looks = hub.shelf, hub._finding._feed, []
     really = shelf.find
 
@@ -49,7 +49,7 @@ def test_a_document_that_lands_while_somebody_looks_is_looked_at_again(
 
 def test_whoever_sees_that_the_document_is_there_finds_its_rows(fake: FakeHub):
     for _ in range(20):
-        hub = sdk.Hub(fake.url, KEY, snapshot=None)
+        hub = sdk.Hub(fake.url, KEY, snapshot=None, boot_wait=60)
         hub._finding.begin()
         feed = hub._finding._feed
         while not feed.confirmed:

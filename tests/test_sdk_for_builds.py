@@ -100,7 +100,7 @@ def test_the_command_works_without_the_hubs_packages(fake):
 
     def run(*arguments):
         return subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=30,
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=110,
             env={**__import__("os").environ, "PYTHONPATH": str(ROOT)}, check=False,
         )  # fmt: skip
 
@@ -163,7 +163,7 @@ def test_the_module_of_types_reads_prompts(fake, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     import typed_prompts
 
-    sdk.configure(fake.url, KEY, snapshot=None, boot_wait=10)
+    sdk.configure(fake.url, KEY, snapshot=None, boot_wait=60)
     try:
         assert typed_prompts.get_prompt("care/note").version == 2
     finally:

@@ -10,7 +10,7 @@ import pytest
 import sdk
 from tests.stand_in import KEY, NONSENSE, StandIn, until
 
-WAIT = 1.0  # long enough for a loaded machine, short enough to wait for
+WAIT = 1.0  # where it is waited for in vain
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def connect(stand_in):
     made = []
 
     def connect(url=None, **more):
-        more = {"refresh": 0.05, "boot_wait": WAIT} | more
+        more = {"refresh": 0.05, "boot_wait": 60} | more
         made.append(sdk.Hub(url or stand_in.url, KEY, **more))
         return made[-1]
 
@@ -120,7 +120,7 @@ def test_a_default_that_is_a_function_is_called_only_when_needed(connect):
 
 def test_nobody_listens(stand_in, connect):
     stand_in.stop()
-    hub = connect()
+    hub = connect(boot_wait=WAIT)
     with pytest.raises(sdk.PromptUnavailable, match=r"label production.*did not answer") as caught:
         hub.get_prompt("support/triage")
     assert "no default" in str(caught.value)
@@ -131,7 +131,7 @@ def test_nobody_listens(stand_in, connect):
 
 def test_a_hub_that_hangs_holds_nobody_longer_than_boot_wait_in_all(stand_in, connect):
     stand_in.mood = "hang"
-    hub = connect(refresh=30)
+    hub = connect(refresh=30, boot_wait=WAIT)
     began = time.monotonic()
     for number in range(20):
         with pytest.raises(sdk.PromptUnavailable, match=f"within {WAIT:g} s"):
@@ -141,7 +141,7 @@ def test_a_hub_that_hangs_holds_nobody_longer_than_boot_wait_in_all(stand_in, co
 
 def test_when_the_hub_comes_the_prompt_comes_by_itself(stand_in, connect):
     stand_in.stop()
-    hub = connect()
+    hub = connect(boot_wait=WAIT)
     assert hub.get_prompt("support/triage", default="x").source == "default"
     stand_in.start()
     until(lambda: hub.get_prompt("support/triage", default="x").version == 7)
@@ -151,7 +151,7 @@ def test_when_the_hub_comes_the_prompt_comes_by_itself(stand_in, connect):
 def test_nonsense_at_the_first_read_is_no_prompt(stand_in, connect, mood):
     stand_in.mood = mood
     with pytest.raises(sdk.PromptUnavailable, match="is not at hand"):
-        connect().get_prompt("a/b")
+        connect(boot_wait=WAIT).get_prompt("a/b")
 
 
 def test_a_wrong_key_is_said(stand_in, connect):
@@ -190,11 +190,11 @@ def test_a_closed_hub_still_serves_what_it_has(stand_in, connect):
 
 def test_closing_is_bounded_while_the_hub_hangs(stand_in, connect):
     stand_in.mood = "hang"
-    hub = connect()
+    hub = connect(boot_wait=WAIT)
     hub.get_prompt("support/triage", default="x")
     began = time.monotonic()
     hub.close(0.2)
-    assert time.monotonic() - began < 10  # the stand-in hangs for thirty seconds
+    assert time.monotonic() - began < 30  # the stand-in hangs for ninety seconds
 
 
 def test_the_key_is_sent_as_a_header_and_shown_nowhere(stand_in, connect, caplog):

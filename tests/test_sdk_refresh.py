@@ -25,7 +25,7 @@ def stand_in():
 
 @pytest.fixture
 def hub(stand_in):
-    hub = sdk.Hub(stand_in.url, KEY, refresh=0.03, boot_wait=2)
+    hub = sdk.Hub(stand_in.url, KEY, refresh=0.03, boot_wait=60)
     yield hub
     stand_in.stop()
     hub.close(5)
@@ -140,18 +140,18 @@ def test_a_new_prompt_in_a_language_too_new_keeps_the_old_one(stand_in, hub):
 def test_an_outage_is_not_hammered(stand_in):
     for number in range(20):
         stand_in.put(f"p/{number}", 1, "x")
-    hub = sdk.Hub(stand_in.url, KEY, refresh=0.05, boot_wait=2)
+    hub = sdk.Hub(stand_in.url, KEY, refresh=0.05, boot_wait=60)
     try:
         for number in range(20):
             hub.get_prompt(f"p/{number}")
         stand_in.mood = "away"
         until(lambda: hub.get_prompt("p/1").source == "stale")
-        before = stand_in.asked.total()
-        ends = time.monotonic() + 0.5
-        while time.monotonic() < ends:
+        before, began = stand_in.asked.total(), time.monotonic()
+        while time.monotonic() < began + 0.5:
             hub.get_prompt("p/1")
         # 200 requests if nothing held back; a few prompts ask for all, ever more rarely.
-        assert stand_in.asked.total() - before <= 8 * 5
+        took = time.monotonic() - began
+        assert stand_in.asked.total() - before <= 8 * 5 * took / 0.5
         stand_in.mood = "well"
         until(lambda: all(hub.get_prompt(f"p/{n}").source == "cache" for n in range(20)))
     finally:
@@ -170,9 +170,9 @@ def test_retry_after_is_obeyed(stand_in, hub, monkeypatch):
     stand_in.mood = "away"
     asked = stand_in.asked.total()
     until(lambda: stand_in.asked.total() > asked)
-    asked = stand_in.asked.total()
+    asked, began = stand_in.asked.total(), time.monotonic()
     time.sleep(0.25)
-    assert stand_in.asked.total() - asked <= 1
+    assert stand_in.asked.total() - asked <= 1 + (time.monotonic() - began) / 0.4
 
 
 def test_readers_see_whole_prompts_while_releases_rain(stand_in, hub):
@@ -245,19 +245,24 @@ def wait_in_child(true):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_child_is_kept_fresh_and_its_parent_unharmed(stand_in, hub):
+def test_a_forked_child_is_kept_fresh_and_its_parent_unharmed(stand_in, hub, tmp_path):
     hub.get_prompt("a/b")
+    has_read = tmp_path / "has read"
 
     def child():
-        stand_in.port = stand_in.port
         first = hub.get_prompt("a/b").version
+        has_read.touch()
         return [first, wait_in_child(lambda: hub.get_prompt("a/b").version == 2)]
 
-    timer = threading.Timer(0.15, stand_in.put, ("a/b", 2, "Newer"))
-    timer.start()
+    def release():
+        until(has_read.exists)
+        stand_in.put("a/b", 2, "Newer")
+
+    releasing = threading.Thread(target=release)
+    releasing.start()
     with hub.shelf.lock:  # held at the fork, as it may be
         assert in_a_child(child) == [1, True]
-    timer.join()
+    releasing.join()
     until(lambda: hub.get_prompt("a/b").version == 2)
     stand_in.put("a/b", 3, "Newest")
     until(lambda: hub.get_prompt("a/b").version == 3)

@@ -18,7 +18,7 @@ def api(server):
 @pytest.fixture
 def program(server):
     """A program with a key that may read."""
-    hub = sdk.Hub(server.url, server.cast.read_key, refresh=REFRESH, boot_wait=10, snapshot=None)
+    hub = sdk.Hub(server.url, server.cast.read_key, refresh=REFRESH, boot_wait=60, snapshot=None)
     yield hub
     hub.close(5)
 
@@ -65,14 +65,14 @@ def test_what_is_not_there_is_said_by_the_hub(api, program, server):
         assert name.rpartition("/")[2] in str(caught.value) or "9" in str(caught.value)
     assert program.get_prompt("care/draft", label="latest").version == 1
     with pytest.raises(sdk.PromptUnavailable, match="401"):
-        sdk.Hub(server.url, "ph_wrong", boot_wait=10).get_prompt("care/draft")
+        sdk.Hub(server.url, "ph_wrong", boot_wait=60).get_prompt("care/draft")
 
 
 def test_a_deleted_prompt_leaves_and_another_workspace_sees_nothing(api, program, server):
     save(api, "care/gone", "Here")
     release(api, "care/gone", 1)
     assert program.get_prompt("care/gone").text() == "Here"
-    rival = sdk.Hub(server.url, server.cast.rival_key, boot_wait=10, snapshot=None)
+    rival = sdk.Hub(server.url, server.cast.rival_key, boot_wait=60, snapshot=None)
     with pytest.raises(sdk.PromptNotFound):
         rival.get_prompt("care/gone")
     rival.close(5)

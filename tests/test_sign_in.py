@@ -203,7 +203,7 @@ async def test_ana_changes_her_password(client: Browser, browsers, passwords_set
 def test_passwords_are_kept_with_argon2id_at_full_cost():
     """In a process of its own: the tests' own hasher is a cheap one."""
     asked = "from hub.people.passwords import hasher as h; print(h.type.name, h.memory_cost)"
-    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["ID", "65536"]
 
 

@@ -8,7 +8,7 @@ from sdk.errors import PromptHubError
 from sdk.filters import FILTERS, FREE, TESTS
 from sdk.template import Text, compile_text
 
-ENDS = pytest.mark.timeout(30)  # against what would go on for hours; nothing takes a second
+ENDS = pytest.mark.timeout(100)  # against what would go on for hours; nothing takes a second
 BIG = "x" * 1_000_000
 ROWS = list(range(3000))
 INCLUDES = {f"s{n}@1": f'{{% include "s{n + 1}@1" %}}' * 10 for n in range(4)} | {"s4@1": "x" * 900}

@@ -26,7 +26,7 @@ def test_the_corpora_are_large_enough_to_mean_something():
 
 
 @pytest.mark.parametrize("payload", ATTACKS)
-@pytest.mark.timeout(30)  # nothing here takes a tenth of a second
+@pytest.mark.timeout(100)  # nothing here takes a tenth of a second
 def test_an_attack_is_refused_with_a_sentence_or_stays_text(payload):
     try:
         text = compile_text(payload)

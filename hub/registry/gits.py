@@ -22,7 +22,7 @@ from hub.registry.git_terms import GitFailed
 Command = tuple[str, ...]
 _NOTHING = {"fast-import": b"done\n"}
 """What says that there is nothing to do, where the end of the input alone would be an error."""
-_PATIENCE = 2.0
+_PATIENCE = 20.0
 
 
 class Gits:

@@ -23,6 +23,11 @@ from tests.contract.real_hub import Beside, RealHub
 from tests.contract.running import QUICK
 from tests.serving import Server, free_port, serve
 
+PATIENCE = 60
+"""Seconds; how long a first read may wait where that is not what is tested."""
+STEADY = {"silence": PATIENCE, "greeting": PATIENCE}
+"""For a stream that is not to be given up because this machine was busy for a second."""
+
 
 class Refused(Exception):
     """The SDK raised; `kind` is the name of its error."""
@@ -37,6 +42,7 @@ class Client:
 
     def __init__(self, service: httpx.Client, url: str, **given: Any) -> None:
         self._service = service
+        given = {"boot_wait": PATIENCE} | given
         said = service.post("/hubs", json={"url": url, "key": KEY, **given}).json()
         self.made_in_ms, self._number = said["ms"], said["ok"]
         self.ms = 0.0
@@ -85,7 +91,7 @@ def service() -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits) as client:
         yield client
     process.stdin.close()
-    process.wait(10)
+    process.wait(60)
     process.stdout.close()
 
 
@@ -140,7 +146,7 @@ def connect(service: httpx.Client, far: Far) -> Iterator[Any]:
 @pytest.fixture
 def live(connect, wire):
     """A client that is live, its wire between."""
-    client = connect(wire.url)
+    client = connect(wire.url, timing=STEADY)
     assert client.version() == 1
     client.state("live")
     return client
@@ -151,7 +157,7 @@ def make(far):
     made = []
 
     def make(url="", **more):
-        more = {"snapshot": None, "timing": QUICK, "refresh": 0.1, "boot_wait": 5} | more
+        more = {"snapshot": None, "timing": QUICK, "refresh": 0.1, "boot_wait": PATIENCE} | more
         made.append(sdk.Hub(url or far.url, KEY, **more))
         return made[-1]
 
@@ -162,7 +168,7 @@ def make(far):
 
 @pytest.fixture(scope="module")
 def api(server):
-    with httpx.Client(base_url=server.url, headers=server.headers("write"), timeout=30) as client:
+    with httpx.Client(base_url=server.url, headers=server.headers("write"), timeout=60) as client:
         yield client
 
 
@@ -172,7 +178,8 @@ def real(server):
     made = []
 
     def make(url="", **more):
-        more = {"snapshot": None, "timing": REAL_TIMING, "refresh": 0.2, "boot_wait": 20} | more
+        usual = {"snapshot": None, "timing": REAL_TIMING, "refresh": 0.2, "boot_wait": PATIENCE}
+        more = usual | more
         made.append(sdk.Hub(url or server.url, server.cast.read_key, **more))
         return made[-1]
 

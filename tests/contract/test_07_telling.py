@@ -17,7 +17,7 @@ def test_40_every_read_of_eight_threads_is_counted_once(far, make):
     far.release("a/t", "Hello {{ name }}")
     hub = make()
     hub.get_prompt("a/b")
-    hub.wait_ready()
+    hub.wait_ready(60)
 
     def read():
         for _ in range(5000):
@@ -72,7 +72,7 @@ def test_40_a_handle_and_a_default_are_told_of(far, make):
     handle = hub.prompt("a/b")
     assert handle.current.version == 1
     hub.get_prompt("no/such", default="Mine")
-    hub.wait_ready()
+    hub.wait_ready(60)
     found = lambda: {(r["name"], r["source"]) for one in far.reports for r in one["prompts"]}  # noqa: E731
     until(lambda: {("a/b", "stream"), ("no/such", "default")} <= found())
     assert (far.reports[-1]["app"], far.reports[-1]["environment"]) == ("triage-bot", "staging")
@@ -83,7 +83,7 @@ def test_40_what_is_left_is_told_at_the_end(far, make):
     for _ in range(7):
         hub.get_prompt("a/b")
     assert not far.reports
-    hub.close(3)
+    hub.close(60)
     assert sum(one["calls"] for one in far.reports[-1]["prompts"]) == 7
 
 

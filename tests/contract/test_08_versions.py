@@ -29,7 +29,7 @@ def test_44_other_pythons(far, python):
         + (
             "import threading\n"
             "a = hub.get_prompt('a/b')\n"
-            "assert hub.wait_ready()\n"
+            "assert hub.wait_ready(60)\n"
             "with hub.shelf.lock:\n"
             "    hub.get_prompt('a/b')\n"
             "def read():\n"
