@@ -16,6 +16,8 @@ from typing import Any
 
 from hub.db import Database
 from hub.outbound import Outbound
+from hub.people.accounts import OPERATOR
+from hub.people.policy import Actor
 from hub.registry.publish import Publisher
 from hub.settings import Secret
 from hub.sync.remotes import linking
@@ -135,10 +137,12 @@ class Linked:
     shelf: Shelf
     forge: Forge
     room: Room
+    admin: Actor = OPERATOR
+    """Who links it."""
 
     async def link(self, **more: Any) -> Remote:
         given = {"url": self.forge.url, "deploy": "on"} | more
-        return await linking.link(self.room, self.shelf.workspace, Fields(**given), self.shelf.ben)
+        return await linking.link(self.room, self.shelf.workspace, Fields(**given), self.admin)
 
     async def row(self) -> Remote:
         async with self.shelf.database.read() as db:

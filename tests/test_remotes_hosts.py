@@ -51,7 +51,7 @@ async def test_both_ways_over_http_with_a_token_that_expires(shelf: Shelf, tmp_p
             assert "ghp_first" not in row.trouble
         assert row.due_at - now() > timedelta(seconds=20)
         wish = linking.Fields(token="ghp_second", deploy="on")
-        await linking.renew(linked.room, shelf.workspace, wish, shelf.ben)
+        await linking.renew(linked.room, shelf.workspace, wish, linked.admin)
         await linked.in_step()
         await linked.room.outbound.close()
 

@@ -78,7 +78,7 @@ async def by_ssh(shelf: Shelf, tmp_path: Path) -> AsyncIterator[Linked]:
 
 async def confirm(linked: Linked) -> None:
     prints = " ".join(linking.shown((await linked.row()).offered_keys))
-    await linking.confirm_keys(linked.room, linked.shelf.workspace, prints, linked.shelf.ben)
+    await linking.confirm_keys(linked.room, linked.shelf.workspace, prints, linked.admin)
 
 
 async def test_ssh_with_a_key_of_ours_and_a_host_that_was_confirmed(by_ssh: Linked):
@@ -92,7 +92,7 @@ async def test_ssh_with_a_key_of_ours_and_a_host_that_was_confirmed(by_ssh: Link
     assert shown in [print for _, print in view(row).prints]
     with pytest.raises(Conflict):
         await linking.confirm_keys(
-            by_ssh.room, by_ssh.shelf.workspace, "SHA256:other", by_ssh.shelf.ben
+            by_ssh.room, by_ssh.shelf.workspace, "SHA256:other", by_ssh.admin
         )  # fmt: skip
     await by_ssh.shelf.save("support/triage", "Be kind.")
     await confirm(by_ssh)
@@ -115,7 +115,7 @@ async def test_a_host_with_other_keys_gets_nothing(by_ssh: Linked):
     assert "another host key" in row.trouble
     assert row.failures == 1
     assert by_ssh.forge.tip() is None
-    await linking.ask_for_keys(by_ssh.room, by_ssh.shelf.workspace)
+    await linking.ask_for_keys(by_ssh.room, by_ssh.shelf.workspace, by_ssh.admin)
     assert view(await by_ssh.row()).changed
     await confirm(by_ssh)
     await by_ssh.in_step()

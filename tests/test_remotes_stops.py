@@ -50,7 +50,7 @@ async def stopped(linked: Linked, why: str, sentence: str) -> Remote:
 async def choose(linked: Linked, row: Remote, do: str) -> None:
     assert do in {one.do for one in view(row).choices}
     place = (linked.shelf.database, linked.shelf.workspace)
-    await linking.choose(*place, do, view(row).tip, linked.shelf.ben)
+    await linking.choose(*place, do, view(row).tip, linked.admin)
 
 
 async def rewritten(linked: Linked) -> str:
@@ -94,7 +94,7 @@ async def test_a_choice_holds_for_what_was_shown_alone(linked: Linked):
     assert later.stopped["tip"] == linked.forge.tip()
     with pytest.raises(Conflict):
         await linking.choose(
-            linked.shelf.database, linked.shelf.workspace, "ours", view(row).tip, linked.shelf.ben
+            linked.shelf.database, linked.shelf.workspace, "ours", view(row).tip, linked.admin
         )  # fmt: skip
 
 
@@ -212,7 +212,7 @@ async def test_releases_that_were_made_there_count_where_somebody_said_so(linked
     theirs = await rolled_back(linked)
     place = (linked.room, linked.shelf.workspace)
     wish = linking.Fields(deploy="on", takes_releases="on")
-    await linking.renew(*place, wish, linked.shelf.ben)
+    await linking.renew(*place, wish, linked.admin)
     await linked.in_step()
     assert await live(linked) == 1
     assert linked.shelf.repository.tip("refs/heads/deploy") == theirs
@@ -223,7 +223,7 @@ async def test_no_release_passes_a_rule_by_being_made_there(linked: Linked):
     rule = Rule(kind="release", label="production", may_release=("role:reviewer",))
     await set_rules(linked.shelf.database, linked.shelf.workspace.id, rule)
     wish = linking.Fields(deploy="on", takes_releases="on")
-    await linking.renew(linked.room, linked.shelf.workspace, wish, linked.shelf.ben)
+    await linking.renew(linked.room, linked.shelf.workspace, wish, linked.admin)
     row = await linked.sync()
     assert "are not taken in" in row.note
     assert "may move production" in row.note

@@ -1,5 +1,6 @@
 """A workspace's other repository: linked, looked at, decided about, unlinked. The work itself is
-done round by round (`rounds`), by the one who watches them all (`watch`)."""
+done round by round (`rounds`), by the one who watches them all (`watch`). Whoever changes it must
+be an administrator at the moment of writing, not only when they came in."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database, now
 from hub.errors import Conflict, Invalid, NotFound
 from hub.outbound import Outbound
-from hub.people import audit
+from hub.people import audit, guarded
 from hub.people.policy import Actor, WorkspaceRef
 from hub.registry.publish import Publisher
 from hub.sealed import seal, unseal
@@ -181,6 +182,7 @@ def _wish(row: Remote, fields: Fields) -> None:
 
 async def _keep(database: Database, workspace: WorkspaceRef, row: Remote, actor: Actor) -> None:
     async with database.write() as db:
+        await guarded.confirm(db, workspace.id, actor)  # the look at it took its time
         if await find(db, workspace.id) is not None:
             raise Conflict("A repository is linked to this workspace already. Unlink it first.")
         db.add(row)
@@ -196,6 +198,7 @@ async def renew(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Acto
     """
     token, user = _way_in(fields)
     async with room.database.write() as db:
+        await guarded.confirm(db, workspace.id, actor)
         row = await get(db, workspace.id)
         address = addresses.read(row.url)
         if token and address.scheme != "ssh":
@@ -207,7 +210,7 @@ async def renew(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Acto
         audit.record(db, actor, "remote.changed", address.name, workspace.id)
 
 
-async def ask_for_keys(room: Room, workspace: WorkspaceRef) -> None:
+async def ask_for_keys(room: Room, workspace: WorkspaceRef, actor: Actor) -> None:
     """What the SSH host shows now, for a person to compare.
 
     Raises:
@@ -218,6 +221,7 @@ async def ask_for_keys(room: Room, workspace: WorkspaceRef) -> None:
     ips = await addresses.checked(room.outbound, address)
     keys = await ssh.of_host(ips[0], address.port)
     async with room.database.write() as db:
+        await guarded.confirm(db, workspace.id, actor)
         (await get(db, workspace.id)).offered_keys = keys
 
 
@@ -228,6 +232,7 @@ async def confirm_keys(room: Room, workspace: WorkspaceRef, prints: str, actor: 
         Conflict: they are others by now.
     """
     async with room.database.write() as db:
+        await guarded.confirm(db, workspace.id, actor)
         row = await get(db, workspace.id)
         if not row.offered_keys or shown(row.offered_keys) != prints.split():
             raise Conflict("The host shows other keys by now. Look at them, then confirm again.")
@@ -250,6 +255,7 @@ async def choose(
         Conflict: it is not stopped, or about something else by now.
     """
     async with database.write() as db:
+        await guarded.confirm(db, workspace.id, actor)
         row = await get(db, workspace.id)
         stopped = row.stopped
         if not stopped or stopped.get("tip", "") != tip or do not in CHOICES[stopped["why"]]:
@@ -262,6 +268,7 @@ async def choose(
 async def unlink(database: Database, workspace: WorkspaceRef, actor: Actor) -> str:
     """Forget it, and its secret; nothing is taken away on either side. Its name."""
     async with database.write() as db:
+        await guarded.confirm(db, workspace.id, actor)
         row = await get(db, workspace.id)
         name = addresses.read(row.url).name
         await alarms.clear(db, row)

@@ -10,7 +10,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import HubError
+from hub.errors import Forbidden, HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.sync.remotes import linking
 from hub.sync.remotes.linking import Fields, Room, Wrong
@@ -62,10 +62,12 @@ async def change(
 
 
 @post(HOME + "/host", needs=Need.ADMIN, name="settings:git:host")
-async def look_at_host(request: Ask, workspace: NamedDependency[WorkspaceRef]) -> Redirect:
+async def look_at_host(
+    request: Ask, actor: NamedDependency[Actor], workspace: NamedDependency[WorkspaceRef]
+) -> Redirect:
     """Ask the SSH host for its keys anew."""
     try:
-        await linking.ask_for_keys(room_of(request), workspace)
+        await linking.ask_for_keys(room_of(request), workspace, actor)
     except HubError as refusal:
         return _back(workspace, refusal.sentence, kind="error")
     return _back(workspace, "This is what the host shows now.")
@@ -123,6 +125,8 @@ async def _page(
     request: Ask, db: AsyncSession, workspace: WorkspaceRef, *,
     typed: dict[str, str] | None = None, refusal: HubError | None = None,
 ) -> Template:  # fmt: skip
+    if isinstance(refusal, Forbidden):  # they are no administrator any more
+        raise refusal
     row = await linking.find(db, workspace.id)
     field = refusal.field if isinstance(refusal, Wrong) else "url"
     more: dict[str, Any] = {

@@ -82,7 +82,7 @@ async def leave_out(
     Raises:
         Conflict: it does not wait any more.
     """
-    hook = await store.get(db, workspace.id, webhook_id)
+    hook = await store.to_change(db, workspace, webhook_id, actor)
     found = await get(db, hook, delivery_id)
     waits = (Delivery.id == found.id) & (Delivery.state == "waiting")
     done = await db.execute(

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database, now
 from hub.errors import HubError, Invalid, Unknown
-from hub.people import audit
+from hub.people import audit, guarded
 from hub.people.models import Workspace
 from hub.people.policy import Actor, WorkspaceRef
 from hub.sealed import KeyLost, seal, unseal
@@ -237,6 +237,7 @@ async def renew(
     db: AsyncSession, workspace: WorkspaceRef, *, secret: Secret, actor: Actor
 ) -> Secret:
     """A secret for the forges, to be shown once; the one before stays good for `OVERLAP`."""
+    await guarded.confirm(db, workspace.id, actor)
     made = signing.mint()
     sealed = seal(secret, made, purpose=PURPOSE, bound=str(workspace.id))
     inlet = await db.get(Inlet, workspace.id)
@@ -256,6 +257,7 @@ async def renew(
 
 async def close(db: AsyncSession, workspace: WorkspaceRef, *, actor: Actor) -> None:
     """Nothing is heard any more."""
+    await guarded.confirm(db, workspace.id, actor)
     inlet = await db.get(Inlet, workspace.id)
     if inlet is not None:
         await db.delete(inlet)
@@ -264,6 +266,7 @@ async def close(db: AsyncSession, workspace: WorkspaceRef, *, actor: Actor) -> N
 
 async def end_overlap(db: AsyncSession, workspace: WorkspaceRef, *, actor: Actor) -> None:
     """The secret before is good no more."""
+    await guarded.confirm(db, workspace.id, actor)
     inlet = await db.get(Inlet, workspace.id)
     if inlet is not None:
         inlet.sealed_old = inlet.old_until = None

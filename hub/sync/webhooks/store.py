@@ -1,4 +1,5 @@
-"""Webhooks of a workspace: kept, changed, their secrets made anew, paused and taken up again."""
+"""Webhooks of a workspace: kept, changed, their secrets made anew, paused and taken up again; by
+whoever is an administrator at the moment of writing, not only when they came in."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from hub.db import now
 from hub.errors import Conflict, Invalid, NotFound
 from hub.outbound import Outbound
 from hub.outbox import Event
-from hub.people import audit
+from hub.people import audit, guarded
 from hub.people.policy import Actor, WorkspaceRef
 from hub.sealed import seal, unseal
 from hub.settings import Secret
@@ -114,6 +115,7 @@ async def add(
     Raises:
         Conflict: there are too many, or one of that name.
     """
+    await guarded.confirm(db, workspace.id, actor)
     mine = Webhook.workspace_id == workspace.id
     if (await db.scalar(select(func.count()).where(mine)) or 0) >= MOST:
         raise Conflict(f"A workspace has at most {MOST} webhooks. Remove one first.")
@@ -139,7 +141,7 @@ async def change(
     secret: Secret, actor: Actor,
 ) -> Webhook:  # fmt: skip
     """Another name, address, token or choice of events; what waits goes to the new address."""
-    hook = await get(db, workspace.id, webhook_id)
+    hook = await to_change(db, workspace, webhook_id, actor)
     moved = bool(checked.address) and hook.address != _shown(checked)
     _fill(hook, checked, secret)
     hook.events, hook.next_at = checked.events, None
@@ -169,7 +171,7 @@ async def remove(
     db: AsyncSession, workspace: WorkspaceRef, webhook_id: int, *, actor: Actor
 ) -> str:
     """Forget it, what waits for it and its log; returns its name."""
-    hook = await get(db, workspace.id, webhook_id)
+    hook = await to_change(db, workspace, webhook_id, actor)
     await db.execute(delete(Delivery).where(Delivery.webhook_id == hook.id))
     await db.delete(hook)
     audit.record(db, actor, "webhook.removed", hook.name, workspace.id)
@@ -184,7 +186,7 @@ async def renew(
     Raises:
         Conflict: this form is not signed.
     """
-    hook = await get(db, workspace.id, webhook_id)
+    hook = await to_change(db, workspace, webhook_id, actor)
     if hook.form != STANDARD:
         raise Conflict("Messages of this form are not signed. Enter another token or address.")
     made = signing.mint()
@@ -198,7 +200,7 @@ async def end_overlap(
     db: AsyncSession, workspace: WorkspaceRef, webhook_id: int, *, actor: Actor
 ) -> None:
     """The secret before is good no more."""
-    hook = await get(db, workspace.id, webhook_id)
+    hook = await to_change(db, workspace, webhook_id, actor)
     hook.sealed_old = hook.old_until = None
     audit.record(db, actor, "webhook.secret-ended", hook.name, workspace.id)
 
@@ -207,7 +209,7 @@ async def pause(
     db: AsyncSession, workspace: WorkspaceRef, webhook_id: int, *, actor: Actor
 ) -> Webhook:
     """No message goes out until it is taken up again; what happens meanwhile is kept."""
-    hook = await get(db, workspace.id, webhook_id)
+    hook = await to_change(db, workspace, webhook_id, actor)
     if hook.state != "paused":
         hook.state, hook.said = "paused", f"{actor.name} paused it."
         audit.record(db, actor, "webhook.paused", hook.name, workspace.id)
@@ -218,7 +220,7 @@ async def resume(
     db: AsyncSession, workspace: WorkspaceRef, webhook_id: int, *, actor: Actor
 ) -> Webhook:
     """What waits goes out, in order and at once."""
-    hook = await get(db, workspace.id, webhook_id)
+    hook = await to_change(db, workspace, webhook_id, actor)
     if hook.state == "paused":
         audit.record(db, actor, "webhook.resumed", hook.name, workspace.id)
         hook.said = ""
@@ -232,6 +234,18 @@ async def get(db: AsyncSession, workspace_id: int, webhook_id: int) -> Webhook:
     if found is None or found.workspace_id != workspace_id:
         raise NotFound("There is no such webhook; somebody may have removed it.")
     return found
+
+
+async def to_change(
+    db: AsyncSession, workspace: WorkspaceRef, webhook_id: int, actor: Actor
+) -> Webhook:
+    """The same, for whoever may change it now.
+
+    Raises:
+        Forbidden: they are no administrator any more.
+    """
+    await guarded.confirm(db, workspace.id, actor)
+    return await get(db, workspace.id, webhook_id)
 
 
 def target_of(hook: Webhook, secret: Secret) -> Target:
