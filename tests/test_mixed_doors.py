@@ -13,7 +13,7 @@ import os
 import random
 import subprocess
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +68,7 @@ class Somebody:
         self.scratch = Scratch(self.bench.repository.path, folder / f"{who}.git")
         self.far = Scratch(linked.forge.bare, folder / f"{who}-there.git")
 
-    async def work(self, deeds: list[Callable[[], Awaitable[bool]]]) -> None:
+    async def work(self, deeds: Sequence[Callable[[], Awaitable[bool]]]) -> None:
         while self.model.begun < DEEDS:
             self.model.begun += 1
             await self.do(self.dice.choice(deeds))

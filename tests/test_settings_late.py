@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ async def set_role(hub: Front, cast: Cast, role: str) -> None:
 
 
 @asynccontextmanager
-async def slow_line(port: int) -> AsyncIterator[tuple[int, asyncio.Event, asyncio.Event]]:
+async def slow_line(port: int) -> AsyncGenerator[tuple[int, asyncio.Event, asyncio.Event]]:
     """A port that leads to another once somebody says so: its number, whether somebody has come,
     and what lets them through."""
     came, go = asyncio.Event(), asyncio.Event()

@@ -39,13 +39,13 @@ from hub.registry.taking import Arrived, TakeLine
 async def arrive(
     publisher: Publisher, workspace: WorkspaceRef, line: Line, *, actor: Actor,
     bring: Callable[[], None] | None = None, answers: bool = True, strict: bool = True,
-    at: datetime | None = None,
+    at: datetime | None = None, others: tuple[tuple[str, str], ...] = (),
 ) -> Arrived:  # fmt: skip
     """Put `line` on main, or on deploy, as it is; durable, and in the index, when it returns.
 
     `bring` has the objects put into the repository, once nothing speaks against it; it blocks.
     `answers`: `actor` stands for the commits, and counts as the author of what they say, in place
-    of whoever they name. `strict` as in `read_line`.
+    of whoever they name; `others` (name and address) count beside them. `strict` as in `read_line`.
 
     Raises:
         Overtaken: the branch has moved on since the line was read.
@@ -55,12 +55,13 @@ async def arrive(
         Invalid, Conflict: a file cannot be taken; the sentence names it.
     """
     given: dict[str, Any] = {"actor": actor, "message": "", "at": at, "bring": bring}
+    given |= {"line": line, "answers": answers, "others": others}
     if line.ref == DEPLOY:
         require(actor, Need.RELEASE, workspace.id)
-        ask = PushedRelease(line=line, answers=answers, **given)
+        ask = PushedRelease(**given)
     else:
         require(actor, Need.SAVE, workspace.id)
-        ask = Arrival(line=line, answers=answers, strict=strict, **given)
+        ask = Arrival(strict=strict, **given)
     return msgspec.convert(await publisher.publish(workspace, ask), Arrived)
 
 

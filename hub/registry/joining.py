@@ -54,6 +54,9 @@ class Told(msgspec.Struct, frozen=True):
     subjects: tuple[str, ...]
     authors: tuple[tuple[str, str], ...]
     """Name and address of whoever wrote or committed them, each once; the first wrote the last."""
+    linked: tuple[tuple[str, str], ...] = ()
+    """Of those who linked the place that it comes from: whom its commits name is a claim, and they
+    could make some, so they count as authors, too."""
     members: frozenset[str] = frozenset()
     """Addresses (`folded`) of people here, who could approve it: all of them are named."""
 
@@ -78,11 +81,13 @@ class Told(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, authors=tuple(known))
 
     def co_authors(self, but: str = "") -> str:
-        """A line for each, but for whoever has that address."""
+        """A line for each, but for whoever has that address; and for those who linked."""
         others = [one for one in self.authors if one[1].lower() != but.lower()]
         ours = [one for one in others if folded(one[1]) in self.members]
         more = [one for one in others if one not in ours][: max(0, _COAUTHORS - len(ours))]
-        return "\n".join(f"Co-authored-by: {name} <{mail}>" for name, mail in (*ours, *more))
+        lines = [f"Co-authored-by: {name} <{mail}>" for name, mail in (*ours, *more)]
+        lines += [f"Linked-by: {clean_name(name)} <{clean_email(m)}>" for name, m in self.linked]
+        return "\n".join(lines)
 
 
 @dataclass(kw_only=True)

@@ -109,7 +109,8 @@ class Version(Base):
 
 class PushedCommit(Base):
     """Who brought a commit. Git's author and committer are claims of whoever made it; this is whom
-    the hub knew. With an address, they answer for it in place of whoever it names."""
+    the hub knew. With an address, they answer for it in place of whoever it names; `others` do so
+    beside them."""
 
     __tablename__ = "pushed_commits"
 
@@ -117,6 +118,8 @@ class PushedCommit(Base):
     commit: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(120))
     email: Mapped[str] = mapped_column(String(254))
+    others: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Addresses."""
     at: Mapped[datetime]
     """By the hub's clock."""
 

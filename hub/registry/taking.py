@@ -32,6 +32,8 @@ class TakeLine(Ask):
     line: Line
     answers: bool = True
     """Whoever asks counts as the author, in place of whoever the commits name."""
+    others: tuple[tuple[str, str], ...] = ()
+    """Name and address of who answers for them beside whoever they name."""
     labelled: bool = True
     action: str = "history.pushed"
 
@@ -68,7 +70,7 @@ class TakeLine(Ask):
         """With the note of who brought them."""
         ids = [step.commit.id for step in self.line.steps]
         email = address_of(self.actor) if self.answers else ""
-        said = brought.notes(ids, self.actor.name, email)
+        said = brought.notes(ids, self.actor.name, email, self.others)
         plans.append(self.plan(PUSHED, f"Pushed to {self.subjects()[0]}", said))
         return Settled(plans, lambda: _answer(ledger, self.line, plans))
 

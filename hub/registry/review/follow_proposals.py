@@ -28,7 +28,7 @@ LONGEST_TITLE = 200
 BROKE_GLASS = "Broke-Glass"
 _REF = re.compile(re.escape(PROPOSALS) + r"([1-9][0-9]{0,8})/([1-9][0-9]{0,8})", re.ASCII)
 _PERSON = re.compile(r"(.*) <([^<>]*)>")
-_COAUTHOR = re.compile(r"^\s*co-authored-by:.*?<([^<>\s]+)>\s*$", re.I | re.M)
+_COAUTHOR = re.compile(r"^\s*(?:co-authored|linked)-by:.*?<([^<>\s]+)>\s*$", re.I | re.M)
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +152,8 @@ def person(said: str) -> tuple[str, str] | None:
 
 
 def co_authors(*texts: str) -> frozenset[str]:
-    """Addresses that a text names as co-authors, in small letters."""
+    """Addresses that a text names as co-authors, or as who linked the place that it came from; in
+    small letters."""
     return frozenset(found.lower() for text in texts for found in _COAUTHOR.findall(text))
 
 

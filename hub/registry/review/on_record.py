@@ -106,7 +106,8 @@ def of_texts(
 def _writers(db: Connection, workspace_id: int, found: dict[Text, OnRecord]) -> None:
     """Of what was pushed, whoever pushed it: the author that a commit names is a claim."""
     query = select(
-        Version.prompt_id, Version.hash, Version.author_email, Version.message, PushedCommit.email
+        Version.prompt_id, Version.hash, Version.author_email, Version.message, PushedCommit.email,
+        PushedCommit.others,
     ).outerjoin(PushedCommit, _brought(Version)).where(
         Version.workspace_id == workspace_id,
         Version.prompt_id.in_({id for id, _ in found}), Version.hash.in_({h for _, h in found}),
@@ -114,7 +115,7 @@ def _writers(db: Connection, workspace_id: int, found: dict[Text, OnRecord]) -> 
     for row in db.execute(query):
         if one := found.get((row.prompt_id, row.hash)):
             said = set[str]() if row.email else co_authors(row.message)
-            one.emails |= {(row.email or row.author_email).lower()} | said
+            one.emails |= {(row.email or row.author_email).lower()} | said | {*(row.others or ())}
 
 
 def _merges(

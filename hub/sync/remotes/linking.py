@@ -168,7 +168,8 @@ def _fresh(workspace: WorkspaceRef, address: Address, user: str, actor: Actor) -
         host_keys="", offered_keys="", main="main", deploy="deploy", takes_releases=False,
         mirror=False, one_way=False, told="", agreed={}, waiting=None, stopped=None, chosen=None,
         trouble="", note="", failures=0, ahead=0, behind=0, seen="", synced_at=None, tried_at=None,
-        due_at=now(), created_by=actor.said[:120], created_at=now(),
+        answers=[actor.account_id] if actor.account_id else [], due_at=now(),
+        created_by=actor.said[:120], created_at=now(),
     )  # fmt: skip
 
 
@@ -204,6 +205,7 @@ async def renew(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Acto
         if token and address.scheme != "ssh":
             bound = _bound(workspace.id, address)
             row.sealed = seal(room.secret, token, purpose=PURPOSE, bound=bound)
+            row.answers = sorted({*row.answers, actor.account_id or 0} - {0})
         row.user = user
         _wish(row, fields)
         row.due_at, row.failures = now(), 0

@@ -49,6 +49,9 @@ class Remote(Base):
     """What one should know though all is well."""
     one_way: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether another hub is there: what is new there comes in, and nothing can be sent."""
+    answers: Mapped[list[int]] = mapped_column(JSON, default=list, server_default="[]")
+    """Accounts of those who linked it or entered a token: they have a way in there, so they count
+    among the authors of what comes from there."""
     told: Mapped[str] = mapped_column(String(40), default="", server_default="")
     """What administrators have been told needs them; empty: nothing does."""
     failures: Mapped[int]

@@ -47,11 +47,19 @@ async def offer(place: Place, arrived: Arrived, told: Told, tip: str) -> list[in
 
 
 async def known_here(sides: Sides, told: Told) -> Told:
-    """With the addresses of those who could approve it here."""
+    """With the addresses of those who could approve it here, and with those who linked."""
     query = select(Account.email).join(Member, Member.account_id == Account.id)
     async with sides.publisher.database.read() as db:
         found = await db.scalars(query.where(Member.workspace_id == sides.workspace.id))
-        return msgspec.structs.replace(told, members=frozenset(map(folded, found)))
+        members = frozenset(map(folded, found))
+    return msgspec.structs.replace(told, members=members, linked=await linked_by(sides))
+
+
+async def linked_by(sides: Sides) -> tuple[tuple[str, str], ...]:
+    """Name and address of the people who gave the hub a way in there, as they are called now."""
+    query = select(Account.name, Account.email).where(Account.id.in_(sides.state.answers))
+    async with sides.publisher.database.read() as db:
+        return tuple((row.name, row.email) for row in await db.execute(query.order_by(Account.id)))
 
 
 async def _one(place: Place, pieces: list[Piece], told: Told, key: str) -> int:

@@ -24,7 +24,7 @@ from hub.registry.repository import Repository
 from hub.registry.review.guard import NeedsReview
 from hub.registry.review.models import Proposal
 from hub.sync.remotes import merged
-from hub.sync.remotes.offers import Place, known_here, offer
+from hub.sync.remotes.offers import Place, known_here, linked_by, offer
 from hub.sync.remotes.reading import base_of, check_whole, milestones, told_by
 from hub.sync.remotes.sending import count, mirror, send
 from hub.sync.remotes.sides import Again, Sides, Stop
@@ -189,7 +189,7 @@ class Round(Sides):
             line = await asyncio.to_thread(read_line, judged, MAIN, ours, tip, strict=False)
             await arrive(
                 self.publisher, self.workspace, line, actor=self.actor, bring=quarantine.keep,
-                answers=False, strict=False,
+                answers=False, strict=False, others=await linked_by(self),
             )  # fmt: skip
         except Overtaken:
             if self.ours != ours:
@@ -248,7 +248,7 @@ class Round(Sides):
                 line = await asyncio.to_thread(read_line, judged, DEPLOY, ours, tip, strict=False)
                 await arrive(
                     self.publisher, self.workspace, line, actor=self.actor,
-                    bring=quarantine.keep, answers=False,
+                    bring=quarantine.keep, answers=False, others=await linked_by(self),
                 )  # fmt: skip
             except HubError as refused:
                 self.state.held = True

@@ -25,6 +25,8 @@ class State(msgspec.Struct):
     waiting: dict[str, Any] | None
     stopped: dict[str, Any] | None
     chosen: dict[str, Any] | None
+    answers: list[int] = []
+    """Accounts of those who linked it."""
     note: str = ""
     one_way: bool = False
     held: bool = False
