@@ -44,7 +44,19 @@ function partOf(range, stretch) {
   return { ...stretch, from, to: from + size, text };
 }
 
-/** What is selected, as a remark names it; null where no text of the proposal is. */
+const WORDS = new Intl.Segmenter(undefined, { granularity: "word" });
+
+/** Where the word begins or ends that `at` lies within: whoever draws over words seldom meets their ends. */
+function edgeOfWord(stretch, at, atEnd) {
+  const { text } = read(stretch.element);
+  const unit = [...text].slice(0, at - stretch.at).join("").length;
+  const word = WORDS.segment(text).containing(unit);
+  if (!word?.isWordLike || word.index === unit) return at;
+  const edge = word.index + (atEnd ? word.segment.length : 0);
+  return stretch.at + [...text.slice(0, edge)].length;
+}
+
+/** What is selected, in whole words, as a remark names it; null where no text of the proposal is. */
 export function chosen() {
   const selection = getSelection();
   if (!selection.rangeCount || selection.isCollapsed) return null;
@@ -57,9 +69,13 @@ export function chosen() {
   const lead = parts.find(({ place }) => !place.startsWith("old/")) ?? parts[0];
   if (!lead) return null;
   const same = parts.filter(({ prompt, place }) => prompt === lead.prompt && place === lead.place);
-  const quote = same.map(({ text }) => text).join("");
-  if (!quote.trim()) return null;
-  return { prompt: lead.prompt, place: lead.place, start: same[0].from, length: same.at(-1).to - same[0].from, quote };
+  if (!same.some(({ text }) => text.trim())) return null;
+  const [first, last] = [same[0], same.at(-1)];
+  first.from = edgeOfWord(first, first.from, false);
+  last.to = edgeOfWord(last, last.to, true);
+  const words = ({ element, at, from, to }) => [...read(element).text].slice(from - at, to - at).join("");
+  const quote = same.map(words).join("");
+  return { prompt: lead.prompt, place: lead.place, start: first.from, length: last.to - first.from, quote };
 }
 
 function boundary(stretch, offset, atEnd) {
