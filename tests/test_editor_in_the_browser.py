@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from hub.web import ROOT, SECURITY_HEADERS, engine
-from tests.browsing import PATIENCE_MS
 
 URL = "http://localhost/styleguide"
 MIME = {
@@ -101,7 +100,6 @@ class Desk:
 @pytest.fixture
 def desk(chromium: Any) -> Iterator[Desk]:
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
-    context.set_default_timeout(PATIENCE_MS)
     desk = Desk(context.new_page())
     yield desk
     # Whatever a test did: the policy was never broken, and no script failed.

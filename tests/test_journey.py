@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browsing import PATIENCE_MS, STARTS_MS
+from tests.browsing import STARTS_MS
 from tests.commands import Hub, serving, surroundings
 from tests.endpoint import KEY, endpoint_in_a_thread
 
@@ -60,7 +60,6 @@ def newcomer(hub: Hub, chromium: Any) -> Iterator[Any]:
     context = chromium.new_context(base_url=hub.url, viewport={"width": 1280, "height": 900})
     context.add_init_script(COUNT_PIECES)
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else None)

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browsing import PATIENCE_MS, STARTS_MS
+from tests.browsing import STARTS_MS
 from tests.cast import copy_template
 from tests.endpoint import KEY, FakeEndpoint, running_endpoint
 from tests.serving import free_port, serve
@@ -74,7 +74,6 @@ def open_page(hub, chromium):
         contexts.append(context)
         hub.sign_in(context, who)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         return page

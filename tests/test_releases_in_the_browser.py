@@ -13,7 +13,6 @@ import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browsing import PATIENCE_MS
 from tests.serving import Server
 
 pytestmark = pytest.mark.browser
@@ -46,7 +45,6 @@ def page(request: pytest.FixtureRequest, server: Server, chromium: Any) -> Itera
     )  # fmt: skip
     context.on("weberror", lambda error: faults.append(str(error.error)))
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
     page.scripts = request.param
     faults: list[str] = []
     page.on(
