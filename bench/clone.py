@@ -223,7 +223,7 @@ def main() -> None:
 
 def tell(size: dict[str, int], cloned: dict[str, Any], pushed: dict[str, Any]) -> None:
     got = {f"clone, {kind}: times stock git": one["ratio"] for kind, one in cloned.items()}
-    for what in ("index shows it ms", "app has it ms"):
+    for what in ("index shows it ms", "app has it ms", "app after the answer ms"):
         got[f"{what} p50"] = pushed[f"{what} p50"]
     result = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"), "cores": os.cpu_count(),
