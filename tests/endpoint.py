@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from sdk.pictures import told
 from tests.loopback import in_a_thread, listening
 
 KEY = "sk-of-the-endpoint"
@@ -70,7 +71,7 @@ async def _serve(fake: FakeEndpoint, reader: Any, writer: Any) -> None:
 
 
 async def _answer(fake: FakeEndpoint, model: str, asked: Any, reader: Any, writer: Any) -> None:
-    said = asked["messages"][-1]["content"]
+    said = told(asked["messages"][-1]["content"])
     if model == "long":  # goes on for as long as it was allowed to
         model = "slow" if asked.get("max_tokens", 0) > 1 else "echo"
     match model:
@@ -80,6 +81,8 @@ async def _answer(fake: FakeEndpoint, model: str, asked: Any, reader: Any, write
         case "tells":
             error = {"error": {"message": f"Incorrect API key provided: {KEY}"}}
             await _plain(writer, 401, json.dumps(error))
+        case "storm":
+            await _plain(writer, 429, "{}", "Retry-After: 1\r\n")
         case "e429" if fake.tries[model] == 1:
             await _plain(writer, 429, "{}", "Retry-After: 0.05\r\n")
         case "fussy" if "temperature" in asked:

@@ -52,7 +52,7 @@ def test_only_a_key_made_for_it_may(filled: Server):
 def test_a_key_that_has_used_its_tokens_is_refused_and_not_tried_again(
     filled: Server, endpoint: FakeEndpoint
 ):
-    set_up(filled, tokens="60")
+    set_up(filled, tokens="190")
     script = """
 ask = lambda: tried(lambda: hub.responses.create(
     model="echo", max_output_tokens=20, prompt={"id": "mail/silent"}))
@@ -60,10 +60,10 @@ say([ask(), ask(), ask(), ask()])
 """
     before = len(endpoint.asked)
     found = run(filled, "tokens", script)
-    assert found[:3] == [None] * 3  # 11 tokens each; 32 were set aside
+    assert found[:3] == [None] * 3  # 11 tokens each; 166 were set aside
     assert found[3][:3] == ["RateLimitError", 429, "insufficient_quota"]
-    assert found[3][3].startswith("This key may use 60 tokens a day and has used 33;")
-    assert "about 32, up to 20 of them its answer" in found[3][3]
+    assert found[3][3].startswith("This key may use 190 tokens a day and has used 33;")
+    assert "about 166, up to 20 of them its answer" in found[3][3]
     assert len(endpoint.asked) - before == 3
     # Another key has its own; without a limit of its own a call is given one, and told.
     other = new_key(filled, "tokens too")
@@ -92,7 +92,7 @@ def test_a_key_that_has_spent_its_dollars_is_refused(filled: Server):
     assert ask(filled, key, model="many")[0] == 200  # 1,500 in, 3,000 out: $0.0075
     status, said = ask(filled, key, model="many")
     assert status == 429
-    assert "may spend $0.01 a day and has spent $0.01; this call could come to $0.0082" in said
+    assert "may spend $0.01 a day and has spent $0.01; this call could come to $0.0083" in said
     # Without a price nothing can be counted in dollars.
     status, said = ask(filled, new_key(filled, "unpriced"), model="whole")
     assert status == 400

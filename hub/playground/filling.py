@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from hub.db import Database
 from hub.errors import Invalid
-from hub.playground import examples
+from hub.playground import examples, pictures
+from hub.playground.pictures import IN_WHOLE
 from hub.playground.render import Renderer
 from hub.playground.values import Field, fields_of, read, show
+from hub.registry.aside import aside
 from hub.registry.record import VersionView
 
 Json = dict[str, Any]
 MOST_SUGGESTED = 100
 _EITHER = ("yes", "no")
-PICTURE = "The picture itself, as data:image/png;base64,…"
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ class Filling:
         return [
             Argument(
                 name=one.name, required=one.required,
-                help=f"{one.help} {PICTURE}".strip() if one.control == "image" else one.help,
+                help=f"{one.help} {IN_WHOLE}".strip() if one.control == "image" else one.help,
             )
             for one in fields_of(view.tree)
         ]  # fmt: skip
@@ -53,17 +54,17 @@ class Filling:
         """
         fields = fields_of(view.tree)
         _no_others(fields, typed)
-        images = [one.name for one in fields if one.control == "image" and typed.get(one.name)]
-        for name in images:
-            if not typed[name].startswith("data:"):
-                raise Invalid(f"{name}: {PICTURE} Nothing is fetched from an address here.")
         values, wrong = read([one for one in fields if one.control != "image"], typed)
         for name, sentence in wrong.items():
             raise Invalid(f"{name}: {sentence}")
-        return await self.request(view, values | {name: typed[name] for name in images})
+        return await self._with_pictures(view, fields, typed, values)
 
-    async def given(self, view: VersionView, given: Mapping[str, Any]) -> Json:
+    async def given(
+        self, view: VersionView, given: Mapping[str, Any], meant: Iterable[str] = ()
+    ) -> Json:
         """The same with values as JSON; a text stands for a number or a list where one is due.
+
+        `meant`: the names of those that are certainly pictures.
 
         Raises:
             Invalid: as above.
@@ -74,7 +75,27 @@ class Filling:
         values, wrong = read([one for one in fields if one.control not in ("text", "image")], texts)
         for name, sentence in wrong.items():
             raise Invalid(f"{name}: {sentence}")
-        return await self.request(view, {**given, **values})
+        images = {one.name for one in fields if one.control == "image"}
+        for name in set(meant) - images:
+            raise Invalid(f"{name} is not a picture in this prompt, and one was given.")
+        return await self._with_pictures(view, fields, given, {**given, **values})
+
+    async def _with_pictures(
+        self, view: VersionView, fields: list[Field], given: Mapping[str, Any], values: Json
+    ) -> Json:
+        """Filled in while the pictures' megabytes stand aside."""
+        sizes = {
+            one.name: len(str(given[one.name]))
+            for one in fields
+            if one.control == "image" and given.get(one.name)
+        }
+
+        def look() -> tuple[Json, dict[str, str]]:
+            checked = {name: pictures.data_address(name, given[name]) for name in sizes}
+            return pictures.aside(checked)
+
+        addresses, whole = await aside(sum(sizes.values()), look)
+        return pictures.with_bytes(await self.request(view, values | addresses), whole)
 
     async def request(self, view: VersionView, values: Json) -> Json:
         """The request of a chat: `messages`, and the prompt's own model and settings."""

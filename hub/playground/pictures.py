@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -21,13 +21,15 @@ from hub.errors import Invalid, NotFound
 from hub.people.policy import Actor
 from hub.playground.models import Picture
 from hub.playground.values import dicts, picture_in
-from sdk.pictures import LARGEST_PICTURE, WANTED, kind_of
+from sdk.errors import InvalidVariable
+from sdk.pictures import LARGEST_PICTURE, WANTED, address_of, kind_of
 
 Json = dict[str, Any]
 MOST_BYTES = 500 * 1000 * 1000
 """Of all pictures of a workspace together."""
 _KEPT = "https://picture.invalid/"
 _ADDRESS = re.compile(re.escape(_KEPT) + "([0-9a-f]{64})")
+IN_WHOLE = "The picture itself, as data:image/png;base64,…"
 GONE = "A picture of this example is not here any more. Choose it again."
 
 
@@ -92,8 +94,40 @@ async def put_in(database: Database, workspace_id: int, request: Json) -> Json:
             found = await get(db, workspace_id, digest)
             data = b64encode(found.data).decode()
             whole[_KEPT + digest] = f"data:{found.kind};base64,{data}"
+    return with_bytes(request, whole)
+
+
+def aside(addresses: Mapping[str, str]) -> tuple[Json, dict[str, str]]:
+    """Pictures in whole, by name, each by an address that leads nowhere; and by that, in whole.
+    Pure."""
+    found = {
+        name: _KEPT + hashlib.sha256(whole.encode()).hexdigest()
+        for name, whole in addresses.items()
+    }
+    return dict(found), {found[name]: whole for name, whole in addresses.items()}
+
+
+def with_bytes(request: Json, whole: Mapping[str, str]) -> Json:
+    """The request with each picture in the place of its address. Pure."""
     messages = [_filled(one, whole) for one in dicts(request.get("messages"))]
     return request | {"messages": messages}
+
+
+def data_address(name: str, said: object) -> str:
+    """A picture that came as a `data:` address, checked by its first bytes. Pure.
+
+    Raises:
+        Invalid: it is none that models take, too large, or stands elsewhere: nothing is fetched.
+    """
+    head, _, coded = said.partition(";base64,") if isinstance(said, str) else ("", "", "")
+    if not head.startswith("data:image/") or not coded:
+        raise Invalid(f"{name}: {IN_WHOLE} Nothing is fetched from an address here.")
+    try:
+        return address_of(name, b64decode(coded, validate=True))
+    except InvalidVariable as error:
+        raise Invalid(str(error)) from error
+    except ValueError as error:
+        raise Invalid(f"{name}: the picture's base64 cannot be read.") from error
 
 
 def _filled(message: Json, whole: Mapping[str, str]) -> Json:

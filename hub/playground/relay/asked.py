@@ -28,6 +28,7 @@ _OF_RESPONSES = frozenset(
     "model prompt input instructions stream tools tool_choice text reasoning max_output_tokens "
     "temperature top_p parallel_tool_calls".split()
 )
+_PICTURES = ("input_image", "image_url")
 _ONE = "Only one answer is given to a call; leave `n` out."
 _KEPT = "Nothing of an earlier answer is kept here; send the turns themselves as `input`."
 
@@ -40,6 +41,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     version: int | None = None
     label: str | None = None
     variables: Json = {}
+    pictures: frozenset[str] = frozenset()
+    """The variables that were given as OpenAI's clients give pictures."""
     model: str = ""
     """Empty: the prompt's own."""
     before: list[Json] = []
@@ -134,7 +137,9 @@ def _prompt(body: Json) -> Json:
     if not isinstance(variables, dict):
         raise Invalid("`prompt.variables` must be an object with a value for each name.")
     found = {key: _value(key, one) for key, one in cast("Json", variables).items()}
-    return {"name": given["id"], "variables": found, **_pointer(given.get("version"))}
+    pictures = frozenset(key for key, one in variables.items() if _typed(one) in _PICTURES)
+    where = _pointer(given.get("version"))
+    return {"name": given["id"], "variables": found, "pictures": pictures, **where}
 
 
 def _pointer(said: Any) -> Json:
@@ -151,13 +156,37 @@ def _pointer(said: Any) -> Json:
 
 
 def _value(name: str, said: Any) -> Any:
-    """OpenAI's `{"type": "input_text", "text": …}` is its text; anything else is what it is."""
-    if isinstance(said, dict) and str(cast("Json", said).get("type")).startswith("input_"):
-        one = cast("Json", said)
-        if one["type"] != "input_text" or not isinstance(one.get("text"), str):
-            raise Invalid(f"`{name[:60]}` must be text: pictures and files cannot be filled in.")
-        return one["text"]
-    return said
+    """OpenAI's `{"type": "input_text", "text": …}` is its text, a picture its address; anything
+    else is what it is."""
+    kind, one = _typed(said), tree(said)
+    if kind in _PICTURES:
+        url = one.get("image_url")
+        held = tree(url)
+        if one.get("detail", held.get("detail")) not in (None, "auto"):
+            raise Invalid(f"`{name[:60]}` is handed on as it is; leave `detail` out.")
+        url = held.get("url") if held else url
+        if not isinstance(url, str):
+            raise Invalid(f"`{name[:60]}` must hold the picture itself, as `image_url`.")
+        return url
+    if not kind.startswith("input_"):
+        return said
+    if kind != "input_text" or not isinstance(one.get("text"), str):
+        raise Invalid(f"`{name[:60]}` must be text or a picture: files cannot be filled in.")
+    return one["text"]
+
+
+def _typed(said: Any) -> str:
+    return str(tree(said).get("type") or "")
+
+
+def shown(one: Asked) -> Json:
+    """The variables as an answer repeats them: of a picture, that it was one."""
+    return {
+        key: {"type": "input_image", "detail": "auto"}
+        if key in one.pictures or (isinstance(said, str) and said.startswith("data:image/"))
+        else said
+        for key, said in one.variables.items()
+    }
 
 
 def _turns(said: Any) -> list[Json]:

@@ -25,7 +25,7 @@ from hub.playground.room import Playground
 from hub.playground.runs import perform
 from hub.playground.wire.events import Called, Delta, Event, Finish
 from hub.registry import catalog
-from hub.registry.aside import aside
+from hub.registry.aside import LONG, aside
 from hub.registry.record import VersionView
 from hub.registry.tokens import estimate
 
@@ -106,7 +106,7 @@ class Relaying:
             limits = await budget.settings(db, workspace.id)
             budget.must_be_open(limits)
             view = await _view(db, workspace.id, asked)
-        made = await self._filling.given(view, asked.variables)
+        made = await self._filling.given(view, asked.variables, asked.pictures)
         request = {**made, **asked.settings}
         if "max_tokens" in asked.settings or "max_completion_tokens" in asked.settings:
             for name in {"max_tokens", "max_completion_tokens"} - set(asked.settings):
@@ -116,7 +116,7 @@ class Relaying:
         model = asked.model or request.get("model") or ""
         async with self._playground.database.read() as db:
             target = await self._target(db, workspace.id, model)
-        size = sum(len(str(one.get("content") or "")) for one in request["messages"])
+        size = sum(_size(one.get("content")) for one in request["messages"])
         return Prepared(
             view, request, target, await aside(size, lambda: fits(target, request, limits)),
             sorted(asked.variables),
@@ -204,6 +204,11 @@ class Relaying:
                     await budget.forget_old(db, workspace_id)
         except Exception:
             log.exception("a relayed call could not be written down")
+
+
+def _size(content: Any) -> int:
+    """About how much there is to look at; parts may be pictures."""
+    return len(content) if isinstance(content, str) else LONG if content else 0
 
 
 async def _view(db: AsyncSession, workspace_id: int, asked: Asked) -> VersionView:

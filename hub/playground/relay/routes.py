@@ -35,25 +35,35 @@ from hub.web import Ask
 
 PATIENCE = 10.0
 """Seconds until an answer begins though nothing has come: proxies wait no longer."""
+LARGEST = 8 * 1024 * 1024
+"""Bytes of a call: a picture of 5 MB, written in base64, and words around it."""
 _KINDS = {
     400: "invalid_request_error", 401: "authentication_error", 403: "permission_error",
     404: "invalid_request_error", 429: "rate_limit_error",
 }  # fmt: skip
 
 
-@post("/responses", needs=Need.RUN, name="relay:responses", status_code=200)
+@post(
+    "/responses", needs=Need.RUN, name="relay:responses", status_code=200,
+    request_max_body_size=LARGEST,
+)  # fmt: skip
 async def responses(request: Ask, body: RawBody, actor: Who, workspace: Place) -> Response[Any]:
     """The newer language."""
     asked = await aside(len(body), lambda: read.responses(json_object(body)))
 
+    variables = read.shown(asked)
+
     def writer(one: Prepared) -> Writer:
         prompt = {"id": one.view.name, "version": str(one.view.number)}
-        return Responses(_model(one), prompt | {"variables": asked.variables})
+        return Responses(_model(one), prompt | {"variables": variables})
 
     return await _answer(request, asked, writer, actor, workspace)
 
 
-@post("/chat/completions", needs=Need.RUN, name="relay:chat", status_code=200)
+@post(
+    "/chat/completions", needs=Need.RUN, name="relay:chat", status_code=200,
+    request_max_body_size=LARGEST,
+)  # fmt: skip
 async def chat(request: Ask, body: RawBody, actor: Who, workspace: Place) -> Response[Any]:
     """The older language, with `prompt` as in the newer one."""
     asked = await aside(len(body), lambda: read.chat(json_object(body)))

@@ -19,11 +19,16 @@ from hub.registry.tokens import estimate
 ANSWER = 4_096
 """Tokens of an answer whose call and prompt name no limit; the model is told."""
 LONGEST = 1_000_000
-PICTURE = 1_600
-TURN = 8
-"""Tokens around the text of a message."""
+PICTURE = 16_384
+"""The most tokens that the usual families of models take for one; most take a tenth of it."""
+TURN = 16
+"""Tokens around the text of a message, at the most."""
+START = 128
+"""Before all messages: some templates begin with a text of their own."""
+TOOLS = 640
+"""Around tools: some providers explain to the model how to call them."""
 DOUBT = 1.25
-"""Tokenizers differ by a fifth among themselves."""
+"""Tokenizers differ by a fifth among themselves; of answers that do not listen to their limit."""
 OVER = 64
 """Tokens beyond its limit, and a quarter of it, after which an answer is cut: some servers do not
 listen to limits, and pieces are counted by estimate."""
@@ -73,12 +78,15 @@ def fits(target: Endpoint | Route, request: Json, limits: Relay) -> Fits:
 
 
 def read_by_model(request: Json) -> int:
-    """Tokens that a model reads, rather too many than too few; pictures by a rule of thumb."""
-    total = sum(_turn(one) for one in trees(request.get("messages")))
+    """Tokens that a model reads at the most: no tokenizer makes more of a text than its bytes.
+
+    Templates write tools as JSON with line breaks; so they are counted.
+    """
+    total = START + sum(_turn(one) for one in trees(request.get("messages")))
     for key in ("tools", "response_format"):
         if request.get(key):
-            total += estimate(json.dumps(request[key]))
-    return math.ceil(total * DOUBT)
+            total += TOOLS + _bytes(json.dumps(request[key], indent=4))
+    return total
 
 
 def used(call: Call, one: Fits) -> tuple[int, float]:
@@ -108,13 +116,17 @@ def _longest(request: Json) -> int:
 
 def _turn(one: Json) -> int:
     content = one.get("content")
-    total = TURN + estimate(words(content)) + PICTURE * len(images(content))
+    total = TURN + _bytes(words(content)) + PICTURE * len(images(content))
     for part in trees(content):
         if "text" not in part and "image_url" not in part:  # a recording, a file
-            total += len(json.dumps(part)) // 4
+            total += _bytes(json.dumps(part))
     for called in trees(one.get("tool_calls")):
-        total += TURN + estimate(json.dumps(tree(called.get("function"))))
+        total += TURN + _bytes(json.dumps(tree(called.get("function")), indent=4))
     return total
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _usd(one: Endpoint, came: int, went: int, limits: Relay) -> float:
