@@ -12,10 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.playground import examples, sources
+from hub.playground import examples, sources, tables
 from hub.playground.pages import uploads
-from hub.playground.pages.common import Fields, form_of, may_run, preview, typed_values
+from hub.playground.pages.common import (
+    Fields,
+    form_of,
+    may_run,
+    plural,
+    preview,
+    typed_values,
+)
 from hub.playground.values import Field, fields_of, read, show
+from hub.registry.aside import aside
 from hub.registry.pages.common import Heading, heading, named, prompt_page
 from hub.web import Ask, go
 
@@ -78,6 +86,8 @@ async def examples_form(
             return go(
                 address, f"{made} examples came in." if made else "All of them are here already."
             )
+        case "table":
+            return await _bring_table(request, sheet, form, actor, workspace, db)
         case _ if request.query_params.get("do") == "put-back":
             number = _id({"id": request.query_params.get("id", "")})
             back = await examples.put_back(db, workspace.id, sheet.about.id, number)
@@ -124,6 +134,32 @@ async def _save(
     return go(f"/{workspace.slug}/examples/{sheet.about.name}", f"“{kept.name}” is kept.")
 
 
+async def _bring_table(
+    request: Ask, sheet: Sheet, form: dict[str, str], actor: Actor, workspace: WorkspaceRef,
+    db: AsyncSession,
+) -> Template | Redirect:  # fmt: skip
+    """All rows of a table, or none of them."""
+    try:
+        text = await uploads.text(request, "file") or form.get("table", "")
+        table = await aside(len(text), lambda: tables.read_table(text, sheet.fields))
+        async with db.begin_nested():
+            where = workspace.id, sheet.about.id
+            made = await examples.bring_in(db, *where, table.rows, actor=actor)
+    except HubError as refusal:
+        return _page(
+            request, sheet, typed={"@table": form.get("table", "")}, table_error=refusal.sentence,
+            status=refusal.status,
+        )  # fmt: skip
+    return go(f"/{workspace.slug}/examples/{sheet.about.name}", _came_in(made, table))
+
+
+def _came_in(made: int, table: tables.Table) -> str:
+    said = f"{plural(made, 'example')} came in." if made else "All of them are here already."
+    if here := len(table.rows) - made if made else 0:
+        said += f" {here:,} had come before."
+    return f"{said} Left out: {', '.join(table.left_out)}." if table.left_out else said
+
+
 async def _sheet(db: AsyncSession, workspace: WorkspaceRef, actor: Actor, name: str) -> Sheet:
     about = await heading(db, workspace, actor, name)
     offer = await sources.offer(db, workspace.id, about.id, actor.account_id)
@@ -136,7 +172,7 @@ async def _sheet(db: AsyncSession, workspace: WorkspaceRef, actor: Actor, name: 
 
 def _page(
     request: Ask, sheet: Sheet, *, typed: dict[str, str], wrong: dict[str, str] | None = None,
-    edit: int | None = None, error: str = "", status: int = 200,
+    edit: int | None = None, error: str = "", table_error: str = "", status: int = 200,
 ) -> Template:  # fmt: skip
     workspace, actor = request.state.workspace, request.state.actor
     waiting = len(examples.new_in(sheet.document.get("testData"), sheet.examples))
@@ -148,7 +184,7 @@ def _page(
             for one in sheet.examples
         ],
         fields=sheet.fields, typed=typed, wrong=wrong or {}, edit=edit, error=error,
-        may_edit=may_run(actor, workspace), in_file=waiting,
+        table_error=table_error, may_edit=may_run(actor, workspace), in_file=waiting,
     )  # fmt: skip
     shown.status_code = status
     return shown

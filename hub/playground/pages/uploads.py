@@ -1,4 +1,4 @@
-"""Pictures as a browser sends them, and as it is shown them."""
+"""Pictures and tables as a browser sends them, and pictures as it is shown them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.playground import pictures
+from hub.playground import pictures, tables
 from hub.web import Ask
 from sdk.pictures import LARGEST_PICTURE
 
@@ -43,6 +43,18 @@ async def taken(
         elif key.startswith("x."):
             found.setdefault(key[2:], "")
     return found
+
+
+async def text(request: Ask, key: str) -> str:
+    """The text of a file that a form brings; empty: it brings none.
+
+    Raises:
+        Invalid: it is too large.
+    """
+    one = (await request.form()).get(key)
+    if not isinstance(one, UploadFile) or not one.filename:
+        return ""
+    return tables.text_of(await one.read(tables.LARGEST + 1))
 
 
 @get("/{slug:str}/pictures/{digest:str}", needs=Need.READ, name="picture")
