@@ -1,8 +1,8 @@
 """How fast the local engine is: `python -m bench.engine [--quick]`.
 
-The same prompts, greedy, all at once, three ways in one run, in turn and several times over: by
-`generate` one after another, by transformers' continuous batching, and by our loop. Writes
-`bench/results/engine.json` and, as one table, `bench/results/engine.md`.
+The same prompts, greedy, all at once, three ways in one run, in turn and several times over (the
+median counts): by `generate` one after another, by transformers' continuous batching, and by our
+loop. Writes `bench/results/engine.json` and, as one table, `bench/results/engine.md`.
 
 On a CPU, speed is tokens per second of processor time, so that a busy machine does not count; the
 time to the first token likewise. On a GPU both are wall time, the models have the shapes of Qwen2.5
@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import Any
 
 import torch
@@ -75,7 +76,7 @@ class Measured:
 
 @dataclass
 class Line:
-    """One row of the table; the best round counts."""
+    """One row of the table: the median of the rounds."""
 
     model: str
     dtype: str
@@ -201,16 +202,24 @@ def by_transformers(model: Any) -> Callable[[Prompts], Measured]:
 
 
 class Recorder(Batch):
-    """Our loop, remembering what it chose."""
+    """Our loop, remembering what it chose, and when it chose the first.
+
+    Not when text came of it: random weights write bytes that are no characters for a while, and
+    transformers' batching, beside which this stands, tells tokens too.
+    """
 
     def __init__(self, forward: Any) -> None:
         tokenizer = Tokenizer.from_file(str(BUILTIN / "tokenizer.json"))
         super().__init__(forward, tokenizer, frozenset())
         self.chosen: dict[int, list[int]] = {}
+        self.first: list[float] = []
 
     def _take(self, row: Any, choice: Any) -> str | None:
+        end = super()._take(row, choice)
+        if id(row.request) not in self.chosen:
+            self.first.append(clock())
         self.chosen.setdefault(id(row.request), []).append(choice.token)
-        return super()._take(row, choice)
+        return end
 
 
 def by_us(model: Any) -> Callable[[Prompts], Measured]:
@@ -220,32 +229,24 @@ def by_us(model: Any) -> Callable[[Prompts], Measured]:
     def run(asked: Prompts) -> Measured:
         # Nothing may be known from the round before.
         forward._kept.clear()
-        batch, first = Recorder(forward), {}
-        began = clock()
-
-        def listener(index: int) -> Callable[[Event], None]:
-            def hear(event: Event) -> None:
-                if event.kind == "delta":
-                    first.setdefault(index, clock() - began)
-
-            return hear
-
-        requests = [
-            Request(ids, listener(index), TOKENS, Sampling(temperature=0))
-            for index, ids in enumerate(asked)
-        ]
+        batch, began = Recorder(forward), clock()
+        requests = [Request(ids, _unheard, TOKENS, Sampling(temperature=0)) for ids in asked]
         for one in requests:
             batch.add(one)
         while batch.busy:
             batch.tick()
         took = clock() - began
-        waits = list(first.values())
+        waits = [moment - began for moment in batch.first]
         return Measured(
             len(asked) * TOKENS / took, sum(waits) / len(waits), max(waits),
             [batch.chosen[id(one)] for one in requests],
         )  # fmt: skip
 
     return run
+
+
+def _unheard(event: Event) -> None:
+    """Nobody listens."""
 
 
 def bandwidth() -> float:
@@ -285,13 +286,13 @@ def compare(shape: Shape, rounds: int, copied: float) -> list[Line]:
         most = ceiling(models[0], streams, copied)
         for way, rows in zip(WAYS, seen, strict=True):
             rows = rows[1:]  # the first round warms up
-            speed = max(row.speed for row in rows)
+            speed = median(row.speed for row in rows)
             same = sum(a == b for a, b in zip(rows[-1].tokens, right, strict=False))
             lines.append(
                 Line(
                     shape.name, str(shape.dtype).removeprefix("torch."), streams, way,
-                    round(speed, 1), round(min(row.first_mean for row in rows) * 1000, 1),
-                    round(min(row.first_last for row in rows) * 1000, 1),
+                    round(speed, 1), round(median(row.first_mean for row in rows) * 1000, 1),
+                    round(median(row.first_last for row in rows) * 1000, 1),
                     f"{same} of {len(right)}", f"{speed / most:.0%}",
                 )
             )  # fmt: skip
@@ -309,6 +310,7 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "time": "wall" if GPU else "processor time of one thread",
+        "load": round(os.getloadavg()[0], 1),
         "tokens": TOKENS,
         "prompt_tokens": PROMPT,
     }
@@ -336,7 +338,7 @@ def main() -> None:
     with torch.inference_mode():
         copied = bandwidth()
         for shape in shapes():
-            lines += compare(shape, 1 if quick else 4, copied)
+            lines += compare(shape, 1 if quick else 5, copied)
     facts = {**machine(), "copied_gb_per_s": round(copied / 1e9, 1)}
     text = table(facts, lines)
     print(text)
