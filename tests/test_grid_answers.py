@@ -96,6 +96,7 @@ async def test_it_is_taken_along_as_table_report_and_tree(ana, acme, triage):
     assert "Which one?" in await over(ana, address)
     table = await ana.get(f"{address}/as/csv")
     assert table.headers["content-disposition"].startswith("attachment")
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
     head, first, second = list(csv.reader(io.StringIO(table.text)))
     assert first[head.index("complaint")] == "'=1+1", "no formula in somebody's spreadsheet"
     assert first[head.index("output")] == "'=1+1"

@@ -39,7 +39,7 @@ async def export(
     text = await asyncio.to_thread(write, *found)  # hundreds of long answers take seconds
     name = f"grid-{grid_id}.{kind}"
     return Response(
-        text.encode("utf-8", "replace"), media_type=f"{media}; charset=utf-8",
+        text.encode("utf-8", "replace"), media_type=media,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ def growing_page(
     """The form of `kept` with its test above it, while it goes on."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     parts = _parts(request, workspace, kept, news)
-    return Stream(parts, media_type="text/html; charset=utf-8", headers=headers)
+    return Stream(parts, media_type="text/html", headers=headers)
 
 
 async def _parts(
