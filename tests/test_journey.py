@@ -192,23 +192,24 @@ def try_draft_and_live(page: Any) -> None:
 
 
 def save(page: Any) -> None:
-    """Ctrl+S, why, and two steps to the button."""
+    """Ctrl+S, why, Ctrl+Enter."""
     page.goto("/demo/prompts/support/triage")
     page.locator(".cm-content").first.focus()
     press(page, "Control+s")
     page.keyboard.type("The desk needs it to find the record")
-    press(page, "Tab", "Tab", "Enter")
+    press(page, "Control+Enter")
     page.get_by_text("Saved version 6.").wait_for()
 
 
 def put_live(page: Any) -> None:
-    """The sheet names what it replaces; the button is red and says what it does."""
+    """The sheet names what it replaces; the button is red, says what it does and wants a press."""
     page.get_by_role("link", name="Put live…").focus()
     press(page, "Enter")
     sheet = page.get_by_role("dialog")
     sheet.get_by_text("It replaces").wait_for()
     assert "Live v4" in sheet.inner_text()
     page.keyboard.type("Agreed with the desk")
+    press(page, "Control+Enter")
     for _ in range(12):
         press(page, "Tab")
         if page.evaluate("document.activeElement.innerText").startswith("Put v6 into production"):

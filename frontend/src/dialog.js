@@ -53,6 +53,16 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// As in a remark. What stops or replaces something is red, and only pressed on purpose.
+document.addEventListener("keydown", (event) => {
+  const field = event.target.closest?.("dialog:modal :is(input, textarea)");
+  if (!field || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  const deed = field.closest("dialog").querySelector(".dialog-foot .button-primary");
+  if (!deed) return;
+  event.preventDefault();
+  deed.click();
+});
+
 // A dialog that the server sent open over a page (a form came back with an error) becomes modal;
 // one inside the content is the page itself and stays where it is.
 for (const dialog of document.querySelectorAll("dialog[open]")) {
