@@ -14,8 +14,8 @@ from hub.sync.remotes.wire import Way
 
 ONE_WAY = (
     "This is a workspace of another Prompt Hub: what is new there comes in here, and nothing goes "
-    "there, since no hub takes commits in the name of another. To work both ways, link both to one "
-    "repository at a forge or a git server."
+    "there, since no hub takes commits in the name of another. To work both ways, have this "
+    "workspace linked over there, too; or link both to one repository at a forge or a git server."
 )
 _ENOUGH = 1 << 16
 _PATIENCE = 15.0
