@@ -89,7 +89,8 @@ class Upkeep:
             self._report_at = now + self._timing.report * (0.8 + 0.4 * chance())
             self._reported_at = now
             body = self._usage.report(self._status())
-            if self._reaches():
+            # That a program is out of step is worth telling: some other way there may be open.
+            if self._reaches() or (self._feed.confirmed and self._feed.state == "stale"):
                 self._feed.call(lambda transport: self._send(transport, body))
         return self._report_at
 

@@ -78,6 +78,24 @@ def test_a_release_is_seen_arriving(team, ana):
     page_says(ana, "care/plan", "All 2 programs that run serve it.")
 
 
+def test_the_head_of_an_open_page_follows_a_release(team, ana):
+    name = "care/open"
+    team.save(name, "Ask {{ old }}", variables=[{"name": "old"}])
+    team.release(name, 1)
+    page = ana.get(f"/clinic/use/{name}").text
+    asks = re.search(r'hx-get="(/clinic/use-now/care/open\?at=[^"]+)"', page)[1]
+    assert 'id="stands"' not in ana.get(asks).text
+    team.save(name, "Ask {{ new }}", variables=[{"name": "new"}])
+    assert "render(old=" in ana.get(f"/clinic/use/{name}").text  # what is live, not what is latest
+    team.release(name, 2)
+    moved = ana.get(asks).text
+    assert 'id="stands" hx-swap-oob="true"' in moved
+    assert "Live v2" in seen(ana.get(asks))
+    assert "Roll back to v1" not in moved  # Ana edits and does not release
+    again = re.search(r'hx-get="([^"]+)"', moved)[1]
+    assert 'id="stands"' not in ana.get(again).text
+
+
 def test_one_that_is_out_of_step_says_for_how_long_and_from_where(team, ana):
     team.put_live("care/stale", "Old: {{ text }}")
     report(team, "care/stale", {1: 3}, instance="s", state="stale", age=7200, source="snapshot")
@@ -87,9 +105,11 @@ def test_one_that_is_out_of_step_says_for_how_long_and_from_where(team, ana):
 
 def test_a_program_may_be_a_rename_or_a_version_number_behind(team, ana, server):
     team.put_live("care/pinned", "Text")
-    report(team, "care/pinned", {1: 60}, label="", instance="p")
+    report(team, "care/pinned", {1: 60}, label="", instance="p", source="cache")
     page_says(ana, "care/pinned", "1 process")
-    assert "v1" in seen(ana.get("/clinic/use-now/care/pinned"))
+    page = seen(ana.get("/clinic/use-now/care/pinned"))
+    assert "v1" in page
+    assert "from cache" not in page  # it never changes: kept is as good as fetched
     report(team, "no/such", {1: 60}, instance="q")  # said to nobody, and no harm done
 
 

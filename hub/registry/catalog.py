@@ -62,6 +62,11 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None
     labels: list[LabelAt]
 
+    @property
+    def place(self) -> str:
+        """Another one when a label has moved, for pages that are open."""
+        return "_".join(f"{one.label}.{one.version}.{one.moved_at:%s}" for one in self.labels)
+
     def live(self, label: str = "production") -> LabelAt | None:
         """Where `label` is, if it is set."""
         return next((one for one in self.labels if one.label == label), None)

@@ -23,6 +23,10 @@ IN_STEP = timedelta(seconds=90)
 """Programs in step say so every minute, give or take."""
 
 
+FROM_THE_HUB = {"stream", "poll", "hub", "cache", ""}
+"""Sources of a version; of the others people are told. One asked for by its number is kept."""
+
+
 class Serving(msgspec.Struct):
     """A version that programs of a line serve."""
 
@@ -168,7 +172,7 @@ def _line(
     line.servings = sorted(servings.values(), key=lambda one: -one.version)
     line.asks = all(caller.state == ASKS for _, caller in told)
     line.behind = max((_behind(caller, at) for _, caller in alive), default=None) or None
-    line.sources = sorted({use.source for use, _ in told} - {"stream", "poll", "hub", ""})
+    line.sources = sorted({use.source for use, _ in told} - FROM_THE_HUB)
     return line
 
 

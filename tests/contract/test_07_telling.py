@@ -9,7 +9,7 @@ import pytest
 
 import sdk
 from tests.contract.fake_hub import KEY
-from tests.contract.faults import hang
+from tests.contract.faults import answer, hang
 from tests.contract.running import QUICK, run, until
 
 
@@ -76,6 +76,19 @@ def test_40_a_handle_and_a_default_are_told_of(far, make):
     found = lambda: {(r["name"], r["source"]) for one in far.reports for r in one["prompts"]}  # noqa: E731
     until(lambda: {("a/b", "stream"), ("no/such", "default")} <= found())
     assert (far.reports[-1]["app"], far.reports[-1]["environment"]) == ("triage-bot", "staging")
+
+
+def test_40_one_that_is_out_of_step_says_so_while_it_can(far, make):
+    hub = make()
+    hub.get_prompt("a/b")
+    hub.wait_ready()
+    far.faults["snapshot"] = far.faults["stream"] = answer(500)
+    far.cut()
+    until(lambda: far.reports and far.reports[-1]["state"] == "stale")
+    first = far.reports[-1]["age"]
+    until(lambda: far.reports[-1]["age"] > first > 0)
+    far.faults.clear()
+    until(lambda: far.reports[-1]["state"] == "live")
 
 
 def test_40_what_is_left_is_told_at_the_end(far, make):

@@ -6,14 +6,14 @@ from typing import Any
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import catalog, used_by
 from hub.registry.pages.common import heading, named, prompt_page
-from hub.web import Ask, page
+from hub.web import Ask
 
 
 @get("/{slug:str}/use/{name:path}", needs=Need.READ, name="use")
@@ -26,18 +26,18 @@ async def use_page(
 ) -> Template:
     """The programs, and six lines of code with this prompt's name filled in."""
     about = await heading(db, workspace, actor, named(name))
-    label = about.labels[0].label if about.labels else "latest"
+    label = about.labels[0].label if about.labels else None
     names: list[str] = []
     if about.head and not about.deleted:
-        view = await catalog.version(db, workspace.id, about.name)
+        view = await catalog.version(db, workspace.id, about.name, label=label)
         names = [variable.name for variable in view.document.variables]
     url: str = request.app.state.settings.url
     found = await used_by.used_by(db, workspace.id, about.id)
     return prompt_page(
         request, "registry/use.html", about, tab="use", **used_by.context(found),
-        code=_python(url, about.name, label, names),
+        code=_python(url, about.name, label or "latest", names),
         curl=f'curl -H "Authorization: Bearer $PROMPTHUB_KEY" \\\n'
-        f'  "{url}/api/v1/prompts/{about.name}?label={label}"',
+        f'  "{url}/api/v1/prompts/{about.name}?label={label or "latest"}"',
     )  # fmt: skip
 
 
@@ -45,13 +45,19 @@ async def use_page(
 async def use_now(
     request: Ask,
     name: FromPath[str],
+    actor: NamedDependency[Actor],
     workspace: NamedDependency[WorkspaceRef],
     db: NamedDependency[AsyncSession],
+    at: FromQuery[str] = "",
 ) -> Template:
-    """The programs alone, for a page that is open."""
-    about = await catalog.get(db, workspace.id, named(name), deleted=True)
+    """The programs alone, for a page that is open; and the head too when a label moved since."""
+    about = await heading(db, workspace, actor, named(name))
     found = await used_by.used_by(db, workspace.id, about.id)
-    return page(request, "registry/_used_by.html", about=about, **used_by.context(found))
+    moved = at not in ("", about.place)
+    return prompt_page(
+        request, "registry/_used_by.html", about, tab="use", moved=moved,
+        **used_by.context(found),
+    )  # fmt: skip
 
 
 def _python(url: str, name: str, label: str, names: list[str]) -> str:
