@@ -150,10 +150,15 @@ def dismiss(hub: Hub, number: int, who: str, reason: str) -> None:
 @click.option("--reason", default="", help="Why it is released now.")
 @click.option("--break-glass", default="", metavar="REASON",
               help="Set the rules aside: administrators alone, shown in red for ever.")  # fmt: skip
+@click.option("--despite-programs", "despite", default="", metavar="REASON",
+              help="Go on although programs that run now could not fill it in.")  # fmt: skip
 @to_hub
-def merge(hub: Hub, number: int, digest: str, release: bool, reason: str, break_glass: str) -> None:
+def merge(
+    hub: Hub, number: int, digest: str, release: bool, reason: str, break_glass: str, despite: str
+) -> None:
     """Merge a proposal that the rules allow, and release it."""
-    body = {"digest": digest, "release": release, "reason": reason, "break_glass": break_glass}
+    body = {"digest": digest, "release": release, "reason": reason, "break_glass": break_glass,
+            "despite_programs": despite}  # fmt: skip
     one = hub.ask("POST", f"proposals/{number}/merge", body)
     click.echo(f"Proposal {number} is {one['state']}: {one['sentence']}")
 
@@ -164,19 +169,23 @@ def merge(hub: Hub, number: int, digest: str, release: bool, reason: str, break_
 @click.option("--reason", required=True, help="What others will read in a year.")
 @click.option("--break-glass", default="", metavar="REASON",
               help="Set the rules aside: administrators alone, shown in red for ever.")  # fmt: skip
+@click.option("--despite-programs", "despite", default="", metavar="REASON",
+              help="Go on although programs that run now could not fill it in.")  # fmt: skip
 @click.option("--at", "due", default="", metavar="TIME",
               help="Later, such as 2030-01-31T06:00+01:00; UTC if it names no zone.")  # fmt: skip
 @to_hub
 def release_(
-    hub: Hub, label: str, what: tuple[str, ...], reason: str, break_glass: str, due: str
-) -> None:
+    hub: Hub, label: str, what: tuple[str, ...], reason: str, break_glass: str, despite: str,
+    due: str,
+) -> None:  # fmt: skip
     """Point LABEL at versions of one prompt or several, all in one step or none."""
     body: Json = {"moves": [_move(label, one) for one in what], "reason": reason}
     if due:
         hub.ask("POST", "scheduled", body | {"due": due})
         click.echo(f"{label} of {', '.join(what)} moves at {due}, if the rules allow it then.")
     else:
-        for one in hub.ask("PUT", "releases", body | {"break_glass": break_glass})["items"]:
+        body |= {"break_glass": break_glass, "despite_programs": despite}
+        for one in hub.ask("PUT", "releases", body)["items"]:
             click.echo(f"{label} of {one['name']} is at version {one['version']}.")
 
 

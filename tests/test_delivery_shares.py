@@ -223,3 +223,6 @@ def test_programs_that_serve_either_version_are_in_step(team, server):
         page = ben.get(f"/clinic/use-now/{name}")
         assert "v2 to 20 %, v1 to the others. The one program that runs serves it." in seen(page)
         assert "production is elsewhere now" not in page.text
+        assert "yes 10 0" in seen(page)  # calls of both
+        assert "Live v1" in seen(page)
+        assert "Live v2" in seen(page)

@@ -11,6 +11,7 @@ import gzip
 import logging
 import zlib
 from collections import deque
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -175,10 +176,11 @@ def _write(
         grant, last = several[-1]
         callers.append(_caller(workspace_id, grant, last, known.get(instance)))
         for _, report in several:
+            at = now()  # one for all of a report: what it holds is what the process serves
             for use in report.prompts:
                 if id := ids.get(use.name):
                     key = (instance, id, use.label, use.version)
-                    uses[key] = _use(workspace_id, key, report, use, uses.get(key))
+                    uses[key] = _use(workspace_id, key, report, use, uses.get(key), at)
     new = _remember_variables(db, workspace_id, uses)
     _leave_out(db, workspace_id, uses, new)
     _upsert(db, Caller, callers)
@@ -225,13 +227,13 @@ def _caller(workspace_id: int, grant: KeyGrant, report: Report, since: Any) -> d
 
 def _use(
     workspace_id: int, key: tuple[str, str, str, int], report: Report, use: Use,
-    before: dict[str, Any] | None,
+    before: dict[str, Any] | None, at: datetime,
 ) -> dict[str, Any]:  # fmt: skip
     instance, id, label, version = key
     made: dict[str, Any] = {
         "workspace_id": workspace_id, "instance": instance, "prompt_id": id, "label": label,
         "version": version, "source": use.source, "calls": use.calls, "errors": use.errors,
-        "seconds": report.seconds, "variables": use.variables, "seen_at": now(),
+        "seconds": report.seconds, "variables": use.variables, "seen_at": at,
     }  # fmt: skip
     if before is not None:  # two reports in one second: one longer one
         for count in ("calls", "errors", "seconds"):
