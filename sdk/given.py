@@ -52,7 +52,8 @@ def caller(
     """
     followed = _sorted(labels, "labels", MOST_LABELS, _LABEL)
     wanted = None if names is None else _sorted(names, "names", MOST_NAMES, _NAME)
-    app = app or os.path.basename(sys.argv[0] if sys.argv else "") or "python"
+    program = os.path.basename(sys.argv[0] if sys.argv else "")
+    app = app or ("python" if program in ("", "-c", "-m") else program)
     return Who(url, followed, wanted, app, environment, os.urandom(8).hex())
 
 

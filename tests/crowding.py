@@ -35,6 +35,7 @@ OVER = {"done", "failed", "stopped"}
 _CELL = re.compile(
     r'class="cell" data-state="(\w+)" id="cell-\d+-(\d+)-\d+"(.*?)(?=class="cell" |\Z)', re.S
 )
+_ANSWERS = rb'data-state="(?:writing|done|failed)" id="cell-0-%d-'
 _ERROR = re.compile(r'<p class="cell-error">(.*?)</p>', re.S)
 
 
@@ -107,7 +108,8 @@ class Cell:
 
 @dataclass
 class Seen:
-    """Whether somebody has seen the first column write, and the last."""
+    """Whether somebody has seen the first column answer, and the last. A short answer is there
+    at once: nobody need have seen it being written."""
 
     engine: asyncio.Event = field(default_factory=asyncio.Event)
     cable: asyncio.Event = field(default_factory=asyncio.Event)
@@ -146,12 +148,14 @@ class Person:
         answer = await self.client.post(self.page, data=form, headers=origin)
         assert answer.status_code == 303, (answer.status_code, answer.text[:500])
         address = answer.headers["location"].split("#")[0]
-        last = f'data-state="writing" id="cell-0-{len(columns) - 1}-'.encode()
+        first, last = (re.compile(_ANSWERS % at) for at in (0, len(columns) - 1))
+        heard = b""
         async with self.client.stream("GET", f"{address}/events") as events:
             async for chunk in events.aiter_raw():
-                if b'data-state="writing" id="cell-0-0-' in chunk:
+                heard = heard[-80:] + chunk  # a chunk may end within a word
+                if first.search(heard):
                     seen.engine.set()
-                if last in chunk:
+                if last.search(heard):
                     seen.cable.set()
         return cells((await self.client.get(address)).text)
 
@@ -197,7 +201,7 @@ def engine_of(pid: int) -> int | None:
 
 
 async def harm(pid: int, to: Endpoints, seen: Seen) -> None:
-    """Kill the engine when it writes, and pull the cable when that streams."""
+    """Kill the engine when it answers, and pull the cable when that streams."""
 
     async def kill() -> None:
         await seen.engine.wait()

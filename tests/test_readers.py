@@ -119,7 +119,7 @@ async def test_an_agent_gets_pictures_as_pictures(filled: Server):
         assert got[2].content.text == " What is this? It hurts."
         for odd, why in (
             ("https://example.org/x.png", "Nothing is fetched from an address here"),
-            ("data:text/html;base64,PGI+", "must be a picture"),
+            ("data:text/html;base64,PGI+", "The picture itself"),
             ("data:image/png;base64,AAAA", "no picture that models take"),
             ("", "no value yet: photo"),
         ):

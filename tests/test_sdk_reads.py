@@ -2,12 +2,14 @@
 
 import logging
 import threading
+import sys
 import time
 import traceback
 
 import pytest
 
 import sdk
+from sdk import given
 from tests.stand_in import KEY, NONSENSE, StandIn, until
 
 WAIT = 1.0  # where it is waited for in vain
@@ -220,3 +222,15 @@ def test_an_address_that_cannot_be_meant(address):
     with pytest.raises(sdk.PromptHubError) as caught:
         sdk.Hub(address)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("started_as", "called"),
+    [("/srv/app/worker.py", "worker.py"), ("-c", "python"), ("-m", "python"), ("", "python")],
+)
+def test_a_program_without_a_name_is_called_after_its_file(
+    monkeypatch: pytest.MonkeyPatch, started_as: str, called: str
+):
+    monkeypatch.setattr(sys, "argv", [started_as])
+    assert given.caller("http://127.0.0.1", ("production",), None, "", "").app == called
+    assert given.caller("http://127.0.0.1", ("production",), None, "desk", "").app == "desk"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,17 @@ async def once(one: Person, columns: list[str]) -> list[Cell]:
 
 async def all_at_once(server: Server, cookies: list[str], columns: list[str], to: Endpoints) -> Any:
     """The level before, all cells, how long other pages took, and what one more run says."""
+    async with AsyncExitStack() as open_clients:
+        everybody = [Person(server.url, cookie, "/clinic/try/support/mood") for cookie in cookies]
+        for one in everybody:
+            await open_clients.enter_async_context(one.client)
+        return await _all_at_once(server, everybody, columns, to)
+
+
+async def _all_at_once(
+    server: Server, everybody: list[Person], columns: list[str], to: Endpoints
+) -> Any:
     pid, url = server.process.pid, server.url
-    everybody = [Person(url, cookie, "/clinic/try/support/mood") for cookie in cookies]
     await asyncio.gather(*(one.open() for one in everybody))
     # Each has run everything once: what the hub makes only when it is needed is there.
     await asyncio.gather(*(once(one, columns[:-1]) for one in everybody))
@@ -81,8 +91,6 @@ async def all_at_once(server: Server, cookies: list[str], columns: list[str], to
     after = await settled(pid, before)
     again = await once(everybody[0], columns[:2])
     assert engine_of(pid) not in (None, first_engine)
-    for one in everybody:
-        await one.client.aclose()
     return before, found, took, after, again
 
 
