@@ -1,8 +1,8 @@
 """A program reads prompts: first reads, warm reads, wrong names, a hub that is not there."""
 
 import logging
-import threading
 import sys
+import threading
 import time
 import traceback
 
