@@ -106,6 +106,25 @@ async def test_whom_the_rules_do_not_count_is_not_in_the_way(bench: Api):
     await bench.merge(made, by="dora")
 
 
+@over("form", "api", "command")
+async def test_where_no_rule_asks_whoever_could_merge_it_is_in_the_way(bench: Api):
+    made = await bench.propose(create("clinical/a", "One"))
+    await bench.review(made, "carla", verdict="changes", body="Shorter")
+    carla, here = bench.house.browsers["carla"], f"/{bench.workspace.slug}/proposals/{made.number}"
+    assert "your word does not count here" in (await carla.get(here)).text
+    assert "it can be merged all the same" in (await carla.get(f"{here}/ask")).text
+    assert "nothing is merged" in (await bench.house.browsers["ben"].get(f"{here}/ask")).text
+    await bench.review(made, "ben", verdict="changes", body="Say please")
+    await refused(bench.merge(made, by="dora"), ASKED)
+    made = await bench.revise(made.number, create("clinical/a", "One, please"))
+    await refused(bench.merge(made, by="ana"), ASKED)
+    await demote(bench, 0)
+    await refused(bench.merge(made, by="ana"), ASKED)
+    await dismiss(bench, made.number)
+    await bench.merge(made, by="ana")
+    assert await bench.state(made.number) == "merged"
+
+
 @over("form", "api")
 async def test_whose_word_counts_no_more_takes_it_back(bench: Api):
     made = await asked(bench)

@@ -161,9 +161,7 @@ def _approvers(case: Case, words: list[Approval]) -> list[Person]:
 
 
 def _against(case: Case, words: list[Approval]) -> list[Person]:
-    """Whose request for a change is in the way, where some rule asks for approvals at all."""
-    if not _asking(case):
-        return []
+    """Whose request for a change is in the way; there are none of what is done directly."""
     return [
         one.person for one in words
         if one.verdict == "changes" and (one.stands or counts(case, one.person))
@@ -171,9 +169,13 @@ def _against(case: Case, words: list[Approval]) -> list[Person]:
 
 
 def counts(case: Case, person: Person) -> bool:
-    """Whether some rule that applies counts this person's word, as they are now."""
-    asking = _asking(case)
-    return _has_a_say(case, person) and any(person.is_one_of(rule.who) for rule in asking)
+    """Whether this person's word counts, as they are now: a rule that applies asks for it or, where
+    none asks for anybody's, they could merge it themselves."""
+    if not _has_a_say(case, person):
+        return False
+    if asking := _asking(case):
+        return any(person.is_one_of(rule.who) for rule in asking)
+    return Need.SAVE in MAY.get(person.role, frozenset())
 
 
 def _asking(case: Case) -> list[Rule]:

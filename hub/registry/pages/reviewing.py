@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import HubError, Invalid
-from hub.people import workspaces
+from hub.people import rules_store, workspaces
 from hub.people.policy import Actor, Need, WorkspaceRef
+from hub.people.rules import counts
 from hub.registry.form import whole
 from hub.registry.pages.offer_sheets import OfferSheet, offer_sheet
 from hub.registry.pages.proposals import changes
@@ -52,7 +53,7 @@ async def review(
         )  # fmt: skip
         await _read_it(database, workspace, number, actor)
     except HubError as refused:
-        return await _word_again(request, database, workspace, number, data, refused)
+        return await _word_again(request, database, workspace, number, data, actor, refused)
     return go(_here(workspace, number), SAID[verdict])
 
 
@@ -74,38 +75,47 @@ async def _read_it(
 
 async def _word_again(
     request: Ask, database: Database, workspace: WorkspaceRef, number: int, data: Form,
-    refused: HubError,
+    actor: Actor, refused: HubError,
 ) -> Template:  # fmt: skip
     """An approval comes back to the page, words to the sheet where they were typed."""
     async with database.read() as db:
         view = await record.get(db, workspace.id, number)
         if data.get("verdict") == "changes":
-            sheet = _ask(workspace, view)
+            sheet = await _ask(db, workspace, view, actor)
             return await offer_sheet(
                 request, db, view, sheet, refused=refused, typed=data, digest=view.digest
             )
         return await changes(request, db, view, status=refused.status, trouble=refused.sentence)
 
 
-def _ask(workspace: WorkspaceRef, view: View) -> OfferSheet:
-    here = _here(workspace, view.number)
+async def _ask(
+    db: AsyncSession, workspace: WorkspaceRef, view: View, actor: Actor
+) -> OfferSheet:  # fmt: skip
+    """It says whether the word will be in the way, before it is given."""
+    here, me = _here(workspace, view.number), actor.account_id or 0
+    who = (await rules_store.people(db, workspace.id, {me})).get(me)
+    blocks = who is not None and counts(view.case, who)
+    text = (
+        "Until you take it back or approve a newer revision, nothing is merged."
+        if blocks
+        else "Your word does not count here, so it can be merged all the same."
+    )
     return OfferSheet(
         kind="changes", title="Ask for a change", button="Ask for a change",
-        action=f"{here}/review", back=here,
-        text=f"{view.author} will read it. Until you take it back or approve a newer revision, "
-        "it stands in the way of merging, if the rules count you.",
+        action=f"{here}/review", back=here, text=f"{view.author} will read it. {text}",
     )  # fmt: skip
 
 
 @get("/{slug:str}/proposals/{number:int}/ask", needs=Need.REVIEW, name="proposal:ask")
 async def ask_sheet(
     request: Ask, number: FromPath[int], workspace: NamedDependency[WorkspaceRef],
-    db: NamedDependency[AsyncSession], digest: FromQuery[str] = "",
+    db: NamedDependency[AsyncSession], actor: NamedDependency[Actor], digest: FromQuery[str] = "",
 ) -> Template:  # fmt: skip
     """What should change? `digest` is what was on the screen."""
     view = await record.get(db, workspace.id, number)
     digest = digest or view.digest
-    return await offer_sheet(request, db, view, _ask(workspace, view), digest=digest)
+    sheet = await _ask(db, workspace, view, actor)
+    return await offer_sheet(request, db, view, sheet, digest=digest)
 
 
 def _decline(workspace: WorkspaceRef, view: View) -> OfferSheet:
