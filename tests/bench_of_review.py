@@ -73,7 +73,7 @@ class Bench(Shelf):
     async def review(self, made: Made, *who: str, verdict: Any = "approve", **more: Any) -> None:
         for one in who:
             await proposals.review(
-                self.database, self.workspace, made.number, actor=self.people[one],
+                self.publisher, self.workspace, made.number, actor=self.people[one],
                 digest=made.digest, verdict=verdict, **more,
             )  # fmt: skip
 

@@ -89,6 +89,6 @@ class Story:
 
     async def approved(self, digest: str, *, number: int = 1, who: str = "ben") -> None:
         await proposals.review(
-            self.database, self.cast.workspace, number, actor=await self.actor(who),
+            self.publisher, self.cast.workspace, number, actor=await self.actor(who),
             digest=digest, verdict="approve",
         )  # fmt: skip

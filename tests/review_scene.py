@@ -91,7 +91,7 @@ async def tell(story: Story) -> None:
             change("support/hours", brief(f"{title}, please.")), title=title, target="staging"
         )
         actor = await story.actor("ana")
-        place = (story.database, story.cast.workspace, number)
+        place = (story.publisher, story.cast.workspace, number)
         if number == 8:
             await reviewing.decline(*place, actor=actor, reason="Patients would laugh.")
         else:

@@ -85,7 +85,7 @@ async def test_who_wrote_it_there_does_not_approve_it_here(linked: Linked):
     given = {"actor": shelf.ben, "digest": made.digest}
     with pytest.raises(Forbidden, match="somebody else"):
         await proposals.review(
-            shelf.database, shelf.workspace, made.number, verdict="approve", **given
+            shelf.publisher, shelf.workspace, made.number, verdict="approve", **given
         )
     with pytest.raises(proposals.NeedsReview):
         await proposals.merge(
@@ -201,7 +201,7 @@ async def test_a_link_in_the_place_of_a_prompt_is_its_deletion(linked: Linked, n
     await safe(linked)
     assert row.waiting is not None
     shelf = linked.shelf
-    await proposals.decline(shelf.database, shelf.workspace, 1, actor=shelf.ben, reason="No.")
+    await proposals.decline(shelf.publisher, shelf.workspace, 1, actor=shelf.ben, reason="No.")
     await linked.in_step()
     await safe(linked)
     assert "Be kind." in linked.forge.file(FILE)
@@ -258,7 +258,7 @@ async def not_by_ben(linked: Linked) -> None:
     assert "ben@example.org" in {folded(one) for one in revision.co_authors}
     with pytest.raises(Forbidden, match="somebody else"):
         await proposals.review(
-            shelf.database, shelf.workspace, 1, actor=shelf.ben, digest=revision.digest,
+            shelf.publisher, shelf.workspace, 1, actor=shelf.ben, digest=revision.digest,
             verdict="approve",
         )  # fmt: skip
 

@@ -56,13 +56,15 @@ async def refused(linked: Linked, number: int, digest: str) -> None:
     shelf = linked.shelf
     given: dict[str, Any] = {"digest": digest, "verdict": "approve"}
     with suppress(Forbidden):
-        await proposals.review(shelf.database, shelf.workspace, number, actor=linked.admin, **given)
+        await proposals.review(
+            shelf.publisher, shelf.workspace, number, actor=linked.admin, **given
+        )
     with pytest.raises(proposals.NeedsReview):
         await proposals.merge(
             shelf.publisher, shelf.database, shelf.workspace, number, actor=linked.admin,
             digest=digest,
         )  # fmt: skip
-    await proposals.review(shelf.database, shelf.workspace, number, actor=shelf.ben, **given)
+    await proposals.review(shelf.publisher, shelf.workspace, number, actor=shelf.ben, **given)
     await proposals.merge(
         shelf.publisher, shelf.database, shelf.workspace, number, actor=shelf.ben, digest=digest
     )

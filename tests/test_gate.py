@@ -147,7 +147,7 @@ async def _object(bench: Bench, made: proposals.Made) -> None:
 
 async def _decline(bench: Bench, _: proposals.Made) -> None:
     await proposals.decline(
-        bench.database, bench.workspace, 1, actor=bench.people["maria"], reason="No"
+        bench.publisher, bench.workspace, 1, actor=bench.people["maria"], reason="No"
     )
 
 

@@ -48,7 +48,7 @@ async def test_the_same_request_merges_once_and_is_answered_alike(bench: Bench):
 async def test_declined_and_withdrawn_cannot_be_merged_until_reopened(bench: Bench):
     saved = await bench.save("a", "One")
     made = await bench.propose(change("a", "Two", saved.hash))
-    given = (bench.database, bench.workspace, 1)
+    given = (bench.publisher, bench.workspace, 1)
     with pytest.raises(Invalid, match="why"):
         await proposals.decline(*given, actor=bench.ben, reason=" ")
     with pytest.raises(Forbidden):

@@ -171,7 +171,7 @@ class Somebody:
             except HubError:  # it fits no more
                 pass
             await proposals.decline(
-                self.bench.database, self.bench.workspace, number, actor=self.bench.ben,
+                self.bench.publisher, self.bench.workspace, number, actor=self.bench.ben,
                 reason="Ours stays.",
             )  # fmt: skip
         return bool(open_)

@@ -42,7 +42,7 @@ async def offer(client: Browser, key: dict[str, str], **more: Any) -> dict[str, 
 
 async def word(hub: Front, cast: Cast, who: str, made: dict[str, Any], verdict: Any) -> None:
     await proposals.review(
-        hub.state.database, cast.workspace, made["number"], actor=person(cast, who),
+        hub.state.publisher, cast.workspace, made["number"], actor=person(cast, who),
         digest=made["digest"], verdict=verdict, body="Read it twice.",
     )  # fmt: skip
 

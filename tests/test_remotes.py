@@ -192,7 +192,7 @@ async def test_open_proposals_stand_there_as_branches(linked: Linked):
     assert linked.forge.tip("proposals/1") not in (None, first)
     linked.forge.pull("proposals/1")
     theirs = linked.forge.commit({FILE: prompt("Mine.")}, "Mine", branch="proposals/1")
-    await proposals.withdraw(shelf.database, shelf.workspace, made.number, actor=shelf.ana)
+    await proposals.withdraw(shelf.publisher, shelf.workspace, made.number, actor=shelf.ana)
     await linked.in_step()
     assert linked.forge.tip("proposals/1") == theirs  # somebody's own work is left alone
 

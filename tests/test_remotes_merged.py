@@ -202,7 +202,7 @@ async def approved(linked: Linked) -> str:
     async with shelf.database.read() as db:
         digest = (await record.get(db, shelf.workspace.id, 1)).digest
     await proposals.review(
-        shelf.database, shelf.workspace, 1, actor=shelf.ben, digest=digest, verdict="approve"
+        shelf.publisher, shelf.workspace, 1, actor=shelf.ben, digest=digest, verdict="approve"
     )  # fmt: skip
     return digest
 

@@ -73,7 +73,7 @@ class Team:
             open_ = list(await db.scalars(select(Proposal.number).where(Proposal.state == "open")))
         for number in open_:
             await proposals.decline(
-                shelf.database, shelf.workspace, number, actor=shelf.ben, reason="Ours stays."
+                shelf.publisher, shelf.workspace, number, actor=shelf.ben, reason="Ours stays."
             )  # fmt: skip
 
     async def sync(self, turn: int) -> None:

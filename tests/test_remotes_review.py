@@ -47,7 +47,7 @@ async def merged(linked: Linked, number: int) -> None:
     shelf = linked.shelf
     digest = (await latest(linked, number)).digest
     await proposals.review(
-        shelf.database, shelf.workspace, number, actor=shelf.ben, digest=digest, verdict="approve"
+        shelf.publisher, shelf.workspace, number, actor=shelf.ben, digest=digest, verdict="approve"
     )  # fmt: skip
     await proposals.merge(
         shelf.publisher, shelf.database, shelf.workspace, number, actor=shelf.ben, digest=digest
@@ -90,7 +90,7 @@ async def test_what_people_decline_goes_back_over_there_as_a_change(linked: Link
     assert row.waiting == {"tip": tip, "proposals": [1]}  # one after the other
     shelf = linked.shelf
     await proposals.decline(
-        shelf.database, shelf.workspace, 1, actor=shelf.ben, reason="It is rude."
+        shelf.publisher, shelf.workspace, 1, actor=shelf.ben, reason="It is rude."
     )  # fmt: skip
     row = await linked.sync()
     assert row.waiting == {"tip": later, "proposals": [2]}
@@ -124,7 +124,7 @@ async def test_the_same_words_become_a_proposal_with_both_texts(linked: Linked):
     await linked.sync()
     assert linked.forge.tip() == tip
     await proposals.decline(
-        shelf.database, shelf.workspace, 1, actor=shelf.ben, reason="Quick it is."
+        shelf.publisher, shelf.workspace, 1, actor=shelf.ben, reason="Quick it is."
     )  # fmt: skip
     await linked.in_step()
     assert "very quick" in linked.forge.file(FILE)

@@ -95,6 +95,11 @@ async def bump(db: AsyncSession, workspace_id: int) -> None:
     await db.execute(_raise(workspace_id), execution_options={"synchronize_session": False})
 
 
+def bump_now(db: Connection, workspace_id: int) -> None:
+    """As `bump`, for who has a plain connection."""
+    db.execute(_raise(workspace_id))
+
+
 async def read(db: AsyncSession, workspace_id: int) -> Loaded:
     """As `load`, for a page."""
     return await db.run_sync(lambda session: load(session.connection(), workspace_id))

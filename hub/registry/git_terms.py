@@ -13,6 +13,8 @@ MAIN = "refs/heads/main"
 DEPLOY = "refs/heads/deploy"
 PUSHED = "refs/notes/pushed"
 """A note on each commit that somebody pushed, saying who: git's own `author` is a claim."""
+REVIEWS = "refs/notes/reviews"
+"""A note on each revision of a proposal: what people decided of it (`review/notebook.py`)."""
 REFS = (MAIN, DEPLOY, PUSHED)
 """Those that are followed from where the index stands."""
 PROPOSALS = "refs/proposals/"

@@ -36,7 +36,7 @@ from hub.registry.models import (
     Version,
 )
 from hub.registry.repository import Repository
-from hub.registry.review import heal
+from hub.registry.review import heal, heal_words
 from hub.registry.review import rows as review_rows
 from hub.registry.review.follow_proposals import follow_merge, follow_revision, landed
 from hub.registry.review.models import Merge
@@ -180,6 +180,7 @@ async def reindex(database: Database, repository: Repository, workspace_id: int)
     """Forget the index of the workspace and build it from git, in one transaction."""
     at = repository.tips()
     await heal.follow_refs(database, repository, workspace_id)
+    await heal_words.follow_words(database, repository, workspace_id)
 
     def build(db: Connection) -> None:
         search.clear(db, workspace_id)

@@ -80,6 +80,11 @@ class Publisher:
             writer = self._writers[workspace.id] = _Writer(self, workspace)
         return await writer.take(ask)
 
+    def keep_packed(self, workspace: WorkspaceRef, repository: Repository) -> None:
+        """Called by whoever leaves packs there without an ask; one rolls up at a time."""
+        if writer := self._writers.get(workspace.id):
+            writer.keep_packed(repository)
+
     async def close(self) -> None:
         """Let what has begun come to its end."""
         for writer in self._writers.values():
@@ -168,7 +173,7 @@ class _Writer:
                 await asyncio.to_thread(repository.clear_locks, older_than=10.0)
                 continue
             made.answer_all()
-            self._keep_packed(repository)
+            self.keep_packed(repository)
             return
         raise Unavailable(
             "The branch is held by something else, so this was not saved. Try again in a moment; "
@@ -240,7 +245,7 @@ class _Writer:
             except Exception:
                 log.warning("index still behind git in workspace %s", self._workspace.slug)
 
-    def _keep_packed(self, repository: Repository) -> None:
+    def keep_packed(self, repository: Repository) -> None:
         """Each batch leaves a pack; now and then they are rolled up, beside the work."""
         idle = self._packing is None or self._packing.done()
         if idle and repository.packs() > MANY_PACKS:

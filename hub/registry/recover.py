@@ -20,7 +20,7 @@ from hub.registry import batch, index
 from hub.registry.git_terms import PROPOSALS, RefMove
 from hub.registry.models import Intent
 from hub.registry.repository import Repository
-from hub.registry.review import heal
+from hub.registry.review import heal, heal_words
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ async def at_start(database: Database, repositories: Path) -> list[str]:
                 await asyncio.to_thread(sweep, repository, known)
                 await heal.put_back_refs(database, repository, id)
                 await heal.follow_refs(database, repository, id)
+                await heal_words.follow_words(database, repository, id)
                 await settle(database, repository, id, patience=0.1)
                 await index.catch_up(database, repository, id)
         except HubError as refused:

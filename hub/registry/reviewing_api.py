@@ -33,13 +33,13 @@ Number = FromPath[int]
     operation_class=described(given.ProposalOut, body=given.ReviewBody, errors=WRITES),
 )  # fmt: skip
 async def review(
-    body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
+    request: Ask, body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
 ) -> Response[bytes]:
     """Names the digest that was read: 409 if the proposal has moved on since."""
     asked = decode(body, given.ReviewBody)
     await proposals.review(
-        database, workspace, number, actor=actor, digest=asked.digest, verdict=asked.verdict,
-        body=asked.body, saw_hidden=asked.saw_hidden,
+        publisher_of(request), workspace, number, actor=actor, digest=asked.digest,
+        verdict=asked.verdict, body=asked.body, saw_hidden=asked.saw_hidden,
     )  # fmt: skip
     return await answer(database, workspace.id, number)
 
@@ -51,12 +51,18 @@ async def review(
     operation_class=described(given.ProposalOut, body=given.CloseBody, errors=WRITES),
 )  # fmt: skip
 async def dismiss(
-    body: RawBody, actor: Who, workspace: Place, database: Data, number: Number, review: Number
+    request: Ask,
+    body: RawBody,
+    actor: Who,
+    workspace: Place,
+    database: Data,
+    number: Number,
+    review: Number,
 ) -> Response[bytes]:
     """Takes a reason, which stands on the proposal for good; not by its authors. A word's `id` says
     which."""
-    why = decode(body, given.CloseBody).reason
-    await dismissing.dismiss(database, workspace, number, review, actor=actor, reason=why)
+    why, publisher = decode(body, given.CloseBody).reason, publisher_of(request)
+    await dismissing.dismiss(publisher, workspace, number, review, actor=actor, reason=why)
     return await answer(database, workspace.id, number)
 
 
@@ -93,31 +99,33 @@ def _closing(deed: str, summary: str) -> dict[str, Any]:
 
 @post(**_closing("decline", "Decline a proposal"))
 async def decline(
-    body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
+    request: Ask, body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
 ) -> Response[bytes]:
     """Takes a reason; it can be reopened."""
     reason = decode(body, given.CloseBody).reason
-    await proposals.decline(database, workspace, number, actor=actor, reason=reason)
+    publisher = publisher_of(request)
+    await proposals.decline(publisher, workspace, number, actor=actor, reason=reason)
     return await answer(database, workspace.id, number)
 
 
 @post(**_closing("withdraw", "Withdraw a proposal"))
 async def withdraw(
-    body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
+    request: Ask, body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
 ) -> Response[bytes]:
     """For its authors; it can be reopened."""
     reason = decode(body, given.CloseBody).reason
-    await proposals.withdraw(database, workspace, number, actor=actor, reason=reason)
+    publisher = publisher_of(request)
+    await proposals.withdraw(publisher, workspace, number, actor=actor, reason=reason)
     return await answer(database, workspace.id, number)
 
 
 @post(**_closing("reopen", "Reopen a proposal"))
 async def reopen(
-    body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
+    request: Ask, body: RawBody, actor: Who, workspace: Place, database: Data, number: Number
 ) -> Response[bytes]:
     """With its reviews as they were; not of a merged one."""
     decode(body, given.CloseBody)
-    await proposals.reopen(database, workspace, number, actor=actor)
+    await proposals.reopen(publisher_of(request), workspace, number, actor=actor)
     return await answer(database, workspace.id, number)
 
 

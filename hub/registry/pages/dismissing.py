@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
+from hub.registry.api_parts import publisher_of
 from hub.registry.pages.offer_sheets import OfferSheet, offer_sheet
 from hub.registry.review import dismissing, record
 from hub.registry.review.views import View
@@ -55,8 +56,9 @@ async def dismiss(
 ) -> Template | Redirect:  # fmt: skip
     """With a name and a reason; whoever asked is told."""
     reason = data.get("reason", "")
+    publisher = publisher_of(request)
     try:
-        await dismissing.dismiss(database, workspace, number, review, actor=actor, reason=reason)
+        await dismissing.dismiss(publisher, workspace, number, review, actor=actor, reason=reason)
     except HubError as refused:
         async with database.read() as db:
             view = await record.get(db, workspace.id, number)

@@ -16,6 +16,7 @@ from hub.errors import HubError, Invalid
 from hub.people import rules_store, workspaces
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.people.rules import counts
+from hub.registry.api_parts import publisher_of
 from hub.registry.form import whole
 from hub.registry.pages.offer_sheets import OfferSheet, offer_sheet
 from hub.registry.pages.proposals import changes
@@ -44,11 +45,12 @@ async def review(
 ) -> Template | Redirect:  # fmt: skip
     """A word on exactly what was on the screen; refused if it is not the latest any more."""
     verdict = data.get("verdict", "")
+    publisher = publisher_of(request)
     try:
         if verdict == "changes" and not data.get("body", "").strip():
             raise Invalid("Say what should change, so that the author knows what to do.")
         await reviewing.review(
-            database, workspace, number, actor=actor, digest=data.get("digest", ""),
+            publisher, workspace, number, actor=actor, digest=data.get("digest", ""),
             verdict=_verdict(verdict), body=data.get("body", ""), saw_hidden="saw_hidden" in data,
         )  # fmt: skip
         await _read_it(database, workspace, number, actor)
@@ -147,7 +149,9 @@ async def decline(
     """Say no, and why; undo opens it again."""
     reason = data.get("reason", "")
     try:
-        await reviewing.decline(database, workspace, number, actor=actor, reason=reason)
+        await reviewing.decline(
+            publisher_of(request), workspace, number, actor=actor, reason=reason
+        )
     except HubError as refused:
         async with database.read() as db:
             view = await record.get(db, workspace.id, number)
@@ -210,10 +214,10 @@ def _plain(path: str, name: str, needs: Need, deed: Deed, said: str, undo: str =
 
     @post(f"/{{slug:str}}/proposals/{{number:int}}/{path}", needs=needs, name=name)
     async def press(
-        number: FromPath[int], actor: NamedDependency[Actor],
-        workspace: NamedDependency[WorkspaceRef], database: NamedDependency[Database],
+        request: Ask, number: FromPath[int], actor: NamedDependency[Actor],
+        workspace: NamedDependency[WorkspaceRef],
     ) -> Redirect:  # fmt: skip
-        await deed(database, workspace, number, actor=actor)
+        await deed(publisher_of(request), workspace, number, actor=actor)
         back = _here(workspace, number, undo) if undo else None
         return go(_here(workspace, number), said.format(number=number), undo=back)
 
@@ -264,7 +268,7 @@ async def rebase(
     workspace: NamedDependency[WorkspaceRef], database: NamedDependency[Database],
 ) -> Redirect:  # fmt: skip
     """Bring in what others saved meanwhile; where words clash, a person chooses."""
-    publisher = request.app.state.publisher
+    publisher = publisher_of(request)
     try:
         made = await proposals.rebase(publisher, database, workspace, number, actor=actor)
     except proposals.NeedsResolving:

@@ -6,22 +6,24 @@ same. It is put aside by a deed with a name and a reason, which the proposal sho
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.db import Database, now
+from hub.db import now
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.people import guarded
 from hub.people.policy import Actor, Need, WorkspaceRef, require
 from hub.people.rules import folded
-from hub.registry.review.deed import changing, checked_body, here, note, watch
+from hub.registry.publish import Publisher
+from hub.registry.review.deed import checked_body, here, note, watch
 from hub.registry.review.follow_proposals import HeldProposal
+from hub.registry.review.keeping import deciding
 from hub.registry.review.models import Review
 from hub.registry.review.propose import Closed
 
 
 async def dismiss(
-    database: Database, workspace: WorkspaceRef, number: int, review_id: int, *, actor: Actor,
+    publisher: Publisher, workspace: WorkspaceRef, number: int, review_id: int, *, actor: Actor,
     reason: str,
 ) -> None:  # fmt: skip
     """Put somebody's request for a change aside.
@@ -34,7 +36,7 @@ async def dismiss(
     require(actor, Need.ADMIN, workspace.id)
     if not (reason := checked_body(reason)):
         raise Invalid("Say why you dismiss it; it stands here for good.")
-    async with changing(database, workspace, number, actor) as (db, held):
+    async with deciding(publisher, workspace, number, actor) as (db, held):
         await guarded.confirm(db, workspace.id, actor)
         if held.state != "open":
             raise Closed(number, held.state)
@@ -49,7 +51,7 @@ async def dismiss(
 
 
 def _check_may_dismiss(held: HeldProposal, said: Review, actor: Actor) -> None:
-    if said.account_id == actor.account_id:
+    if said.account_id == actor.account_id is not None:
         raise Invalid("You asked for this change yourself: take your word back instead.")
     if actor.account_id in held.writers or folded(actor.email) in map(folded, held.writer_emails):
         raise Forbidden(
@@ -64,9 +66,10 @@ async def _request(
     said = await db.get(Review, review_id, populate_existing=True)
     if said is None or (said.workspace_id, said.number) != (workspace.id, number):
         raise NotFound("There is no such request for a change on this proposal.")
-    latest = select(Review.id).where(
-        *here(Review, workspace, number), Review.account_id == said.account_id
-    )
+    theirs = Review.account_id == said.account_id
+    if said.account_id is None:
+        theirs = func.lower(Review.email) == said.email.lower()
+    latest = select(Review.id).where(*here(Review, workspace, number), theirs)
     newest = await db.scalar(latest.order_by(Review.id.desc()).limit(1))
     if said.verdict != "changes" or newest != said.id:
         raise Conflict(f"{said.name} has said something else since. Look again, please.")

@@ -18,7 +18,7 @@ from hub.people.policy import Actor
 from hub.people.rules import Approval, Case, Person
 from hub.registry.review import writers
 from hub.registry.review.models import Check, Comment, Item, Proposal, Review, Revision, Watcher
-from hub.registry.review.rows import accounts_of
+from hub.registry.review.rows import WHOSE, accounts_of
 from hub.registry.review.views import Word
 
 NOBODY = Actor(kind="operator", name="The rules", email="")
@@ -172,17 +172,18 @@ class _Read:
 
     def reviews(self) -> dict[int, list[ReviewRow]]:
         """Of each person the last word."""
-        found: defaultdict[int, dict[int, ReviewRow]] = defaultdict(dict)
+        found: defaultdict[int, dict[int | str, ReviewRow]] = defaultdict(dict)
         query = select(
-            Review.number, Review.account_id, Review.name, Review.email, Review.revision,
+            Review.number, WHOSE.label("account_id"), Review.name, Review.email, Review.revision,
             Review.digest, Review.verdict, Review.body, Review.at, Review.id, Review.stands,
             Review.dismissed_at.is_not(None).label("dismissed"),
         ).where(self._of(Review))  # fmt: skip
         for one in self.db.execute(query.order_by(Review.id)).mappings():
             word = msgspec.convert(one, ReviewRow)
             of_one = found[one["number"]]
-            of_one.pop(word.account_id, None)  # the latest word stands last
-            of_one[word.account_id] = word
+            whose = word.account_id if word.account_id > 0 else word.email.lower()
+            of_one.pop(whose, None)  # the latest word stands last
+            of_one[whose] = word
         return defaultdict(list, {number: [*rows.values()] for number, rows in found.items()})
 
     def requested(self) -> dict[int, list[int]]:

@@ -1,7 +1,8 @@
 """Tables of review.
 
 Index (rebuilt from git by `prompthub reindex`): Merge. Rebuilt from `refs/proposals/*` where it is
-missing: Proposal, Revision, Item. People's work in progress (in SQL alone): all the others.
+missing: Proposal, Revision, Item; from `refs/notes/reviews`: Review, and whether a proposal was
+closed. People's work in progress (in SQL alone): all the others.
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ class Review(Base):
     number: Mapped[int]
     revision: Mapped[int]
     digest: Mapped[str] = mapped_column(String(64))
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    """None: it came back from git, and nobody here has that address (yet)."""
     name: Mapped[str] = mapped_column(String(120))
     email: Mapped[str] = mapped_column(String(254))
     verdict: Mapped[str] = mapped_column(String(8))

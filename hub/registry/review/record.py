@@ -202,8 +202,8 @@ def _revisions(db: Connection, workspace_id: int, number: int) -> list[RevisionL
     )
     for one in db.execute(said.order_by(Review.id)):
         word = Word(
-            account_id=one.account_id, name=one.name, email=one.email, verdict=one.verdict,
-            body=one.body, revision=one.revision, at=one.at, current=True,
+            account_id=one.account_id or -one.id, name=one.name, email=one.email,
+            verdict=one.verdict, body=one.body, revision=one.revision, at=one.at, current=True,
             dismissed=one.dismissed_at is not None,
         )  # fmt: skip
         there = words.get(one.revision, [])

@@ -1,8 +1,8 @@
 """What people say of a proposal: approve, ask for a change, withdraw, decline, reopen, watch.
 
-All of it is in SQL alone. A judgement may rest on it, so each raises the workspace's epoch first:
-a merge that was judged before and has not moved git yet is judged again, and one that is moving git
-just now is waited for.
+A judgement may rest on it, so each raises the workspace's epoch first: a merge that was judged
+before and has not moved git yet is judged again, and one that is moving git just now is waited for.
+What was decided goes into git as well (`keeping`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from hub.people.rules import counts, folded
 from hub.registry.document import parse
 from hub.registry.hidden import find_hidden
 from hub.registry.ledger import Ledger
+from hub.registry.publish import Publisher
 from hub.registry.review.deed import changing, checked_body, here, note, set_, watch, wrote
 from hub.registry.review.facts import gather
 from hub.registry.review.follow_proposals import HeldProposal
+from hub.registry.review.keeping import deciding
 from hub.registry.review.merging import StaleReview
 from hub.registry.review.models import Proposal, Review, Watcher
 from hub.registry.review.propose import Closed, NoSuchProposal
@@ -42,7 +44,7 @@ class HiddenCharacters(Invalid):
 
 
 async def review(
-    database: Database, workspace: WorkspaceRef, number: int, *, actor: Actor, digest: str,
+    publisher: Publisher, workspace: WorkspaceRef, number: int, *, actor: Actor, digest: str,
     verdict: Literal["approve", "changes", "none"], body: str = "", saw_hidden: bool = False,
 ) -> None:  # fmt: skip
     """Approve what `digest` names, ask for a change of it, or take one's word back.
@@ -56,7 +58,7 @@ async def review(
     body = checked_body(body)
     if verdict not in ("approve", "changes", "none"):
         raise Invalid("A review approves, asks for a change, or takes your word back.")
-    async with changing(database, workspace, number, actor) as (db, held):
+    async with deciding(publisher, workspace, number, actor) as (db, held):
         if digest != held.digest:
             raise StaleReview(held)
         if held.state != "open":
@@ -120,11 +122,11 @@ def _hidden(db: Connection, workspace_id: int, held: HeldProposal) -> int:
 
 
 async def withdraw(
-    database: Database, workspace: WorkspaceRef, number: int, *, actor: Actor, reason: str = ""
+    publisher: Publisher, workspace: WorkspaceRef, number: int, *, actor: Actor, reason: str = ""
 ) -> None:
     """The author takes it back; it can be reopened."""
     require(actor, Need.PROPOSE, workspace.id)
-    async with changing(database, workspace, number, actor) as (db, held):
+    async with deciding(publisher, workspace, number, actor) as (db, held):
         if not (wrote(held, actor) or allows(actor, Need.ADMIN, workspace.id)):
             raise Forbidden(
                 f"Proposal {number} is {held.author}'s to withdraw. You can decline it, saying why."
@@ -133,13 +135,13 @@ async def withdraw(
 
 
 async def decline(
-    database: Database, workspace: WorkspaceRef, number: int, *, actor: Actor, reason: str
+    publisher: Publisher, workspace: WorkspaceRef, number: int, *, actor: Actor, reason: str
 ) -> None:
     """Say no, and why; it can be reopened."""
     require(actor, Need.SAVE, workspace.id)
     if not (reason := checked_body(reason)):
         raise Invalid("Say why you decline it; the author will read it.")
-    async with changing(database, workspace, number, actor) as (db, held):
+    async with deciding(publisher, workspace, number, actor) as (db, held):
         await _close(db, workspace, held, actor, "declined", reason)
 
 
@@ -157,11 +159,11 @@ async def _close(
 
 
 async def reopen(
-    database: Database, workspace: WorkspaceRef, number: int, *, actor: Actor
+    publisher: Publisher, workspace: WorkspaceRef, number: int, *, actor: Actor
 ) -> None:  # fmt: skip
     """Put a declined or withdrawn proposal up again, with its reviews as they were."""
     require(actor, Need.PROPOSE, workspace.id)
-    async with changing(database, workspace, number, actor) as (db, held):
+    async with deciding(publisher, workspace, number, actor) as (db, held):
         if not (wrote(held, actor) or allows(actor, Need.SAVE, workspace.id)):
             raise Forbidden(f"Proposal {number} is {held.author}'s to reopen.")
         if held.state == "merged":

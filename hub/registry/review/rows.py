@@ -84,6 +84,8 @@ def _hold(db: Connection, ledger: Ledger, rows: list[Any]) -> None:
     )  # fmt: skip
 
 
+WHOSE = func.coalesce(Review.account_id, -Review.id)
+"""Who said it; whoever has no account here is nobody else, and known by their address alone."""
 VERDICT = case((Review.dismissed_at.is_not(None), "none"), else_=Review.verdict)
 """What counts of a word: nothing, of one that was dismissed."""
 
@@ -92,7 +94,7 @@ def load_evidence(db: Connection, ledger: Ledger, held: HeldProposal) -> None:
     """What people said of the proposal, each person's latest word, and its checks."""
     mine = (Review.workspace_id == ledger.workspace_id, Review.number == held.number)
     query = select(
-        Review.account_id,
+        WHOSE.label("whose"),
         Review.name,
         Review.email,
         Review.digest,
@@ -100,7 +102,7 @@ def load_evidence(db: Connection, ledger: Ledger, held: HeldProposal) -> None:
         Review.at,
         Review.stands,
     ).where(*mine)
-    latest = {row.account_id: row for row in db.execute(query.order_by(Review.id))}
+    latest = {row.whose: row for row in db.execute(query.order_by(Review.id))}
     checks = select(Check.name, Check.state).where(
         Check.workspace_id == ledger.workspace_id, Check.number == held.number,
         Check.digest == held.digest,

@@ -121,7 +121,8 @@ class _Circle:
 
     def reviewers(self) -> set[int]:
         """Who has given a word."""
-        return {one.account_id for one in self.facts.reviews} if self.facts else set()
+        given = self.facts.reviews if self.facts else []
+        return {one.account_id for one in given if one.account_id > 0}
 
     def counting(self) -> set[int]:
         """Whose approval the rules ask for."""
