@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ import torch
 
 from hub.playground.engine.ask import Sampling
 from hub.playground.engine.batch import Pace
-from hub.playground.engine.graphs import Graphs, Recorded
 from hub.playground.engine.slots import Slots
 from hub.playground.engine.solo import Solo, best
 from tests.streams import (
@@ -95,46 +93,6 @@ def test_who_begins_like_another_does_not_read_it_again() -> None:
     assert again.events[-1].cached_tokens == len(shared) + 1
     for one in (first, second, again):
         assert batch.chosen[id(one)] == own("llama", list(one.ids), 10)
-
-
-class Rehearsed(Graphs):
-    """Recordings without a GPU: a replay computes the step again, from the same tensors."""
-
-    def capture(self, made: Recorded, width: int, flash: Any) -> None:
-        assert flash is None
-        made.graph = SimpleNamespace(
-            replay=lambda: setattr(made, "logits", self.forward(made, width, flash))
-        )
-
-
-@pytest.mark.parametrize("kind", ["llama", "gemma3"])
-def test_what_a_gpu_replays_is_right_for_every_slot_with_a_stream_and_harms_no_other(
-    kind: str,
-) -> None:
-    """All but the recording itself, which needs a GPU."""
-    slots = best(model(kind), 4)
-    assert isinstance(slots, Slots)
-    slots.graphs = Rehearsed(slots)
-    batch = Recorder(slots)
-    requests = [request(ids, 16) for ids in prompts(6)]
-    run(batch, requests, late=3)
-    for one in requests:
-        assert batch.chosen[id(one)] == own(kind, list(one.ids), 16)
-    assert slots.graphs.usable
-    assert {size for size, _ in slots.graphs.sizes} <= {1, 2, 4}
-    assert slots.rows == 5
-
-
-def test_a_model_that_cannot_be_recorded_runs_as_before() -> None:
-    slots = best(model("llama"), 4)
-    assert isinstance(slots, Slots)
-    slots.graphs = Graphs(slots)  # without a GPU, recording fails
-    batch = Recorder(slots)
-    requests = [request(ids, 8) for ids in prompts(3)]
-    run(batch, requests)
-    for one in requests:
-        assert batch.chosen[id(one)] == own("llama", list(one.ids), 8)
-    assert not slots.graphs.usable
 
 
 # ── sampling ────────────────────────────────────────────────────────────────────────────────────

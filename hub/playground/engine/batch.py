@@ -182,6 +182,10 @@ class Batch:
         began = time.perf_counter()
         try:
             logits = self.forward.step(work)
+            if logits.is_cuda:
+                # Until then it is only asked for: how long it took is not known, nor whether it
+                # went wrong.
+                torch.cuda.current_stream(logits.device).synchronize()
         except Exception as error:  # give up the newest stream, keep the others
             self._give_up(planned[-1][0], error)
             return

@@ -3,11 +3,15 @@
 At small batches a GPU waits for Python most of the time; a recorded step needs one call. A
 recording holds for a number of slots and a width, both rounded up, and for the storage it was made
 with: when that moves, `forget`. A model that cannot be recorded runs as before.
+
+A recording knows addresses, not tensors: whatever it reads that was made outside it has to be kept
+for as long as it is replayed.
 """
 
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 NARROWEST = 256
+ONE_AT_A_TIME = threading.Lock()
+"""CUDA records one graph at a time in a process; a model may be tried out while another writes."""
 Flash = Callable[[Tensor, Tensor, Tensor, float | None, int | None], Tensor]
 
 
@@ -34,6 +40,8 @@ class Recorded:
     places: Tensor
     logits: Tensor
     graph: Any = None
+    flash: Any = None
+    """Holds what the kernel reads besides: where queries and keys of each slot begin."""
 
 
 class Graphs:
@@ -52,7 +60,9 @@ class Graphs:
         return list(self._made)
 
     def forget(self) -> None:
+        """The memory of all recordings goes with the last of them, so the next begin anew."""
         self._made.clear()
+        self._pool = None
 
     def run(self, singles: Sequence[Work]) -> Tensor | None:
         """Logits by slot in the order given; None where this step cannot be replayed."""
@@ -64,8 +74,9 @@ class Graphs:
         width = min(slots.tokens, max(NARROWEST, 1 << (need - 1).bit_length()))
         try:
             made = self._made.get((size, width)) or self._record(size, width)
-        except (RuntimeError, TypeError, ValueError, NotImplementedError):
+        except Exception:
             # What a model does that a recording may not: read a number back, choose a path by it.
+            # A fault of the device comes up again in the step that is computed instead.
             self.usable = False
             self.forget()
             return None
@@ -86,15 +97,16 @@ class Graphs:
             held.copy_(new, non_blocking=True)
 
     def _record(self, size: int, width: int) -> Recorded:
-        made = self._made[size, width] = self.blank(size)
-        flash = _flash(self._slots, size, width) if self._flash else None
+        made = self.blank(size)
+        made.flash = _flash(self._slots, size, width) if self._flash else None
         try:
-            self.capture(made, width, flash)
+            self.capture(made, width)
         except (RuntimeError, TypeError, ValueError):
-            if flash is None:
+            if made.flash is None:
                 raise
-            self._flash = False
-            self.capture(made, width, None)
+            self._flash, made.flash = False, None
+            self.capture(made, width)
+        self._made[size, width] = made
         return made
 
     def blank(self, size: int) -> Recorded:
@@ -104,28 +116,30 @@ class Graphs:
         places = torch.full_like(zeros, (slots.rows - 1) * slots.tokens)
         return Recorded(zeros, zeros.clone(), places, torch.empty(0))
 
-    def forward(self, made: Recorded, width: int, flash: Any) -> Tensor:
+    def forward(self, made: Recorded, width: int) -> Tensor:
         slots = self._slots
         slots.places = made.places
-        used = None if flash is None else flash(made.at)
+        used = None if made.flash is None else made.flash(made.at)
         step = Step(0, made.at, None, len(made.at), width, (), flash=used)
         return slots.model(
             input_ids=made.ids[None], position_ids=made.at[None], past_key_values=slots.cache,
             attention_mask=NO_MASK, use_cache=True, step=step,
         ).logits[0]  # fmt: skip
 
-    def capture(self, made: Recorded, width: int, flash: Any) -> None:
+    def capture(self, made: Recorded, width: int) -> None:
         device = self._slots.device
-        aside = torch.cuda.Stream(device)
-        aside.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(aside):
-            for _ in range(2):
-                self.forward(made, width, flash)
-        torch.cuda.current_stream(device).wait_stream(aside)
+        here, aside = torch.cuda.current_stream(device), torch.cuda.Stream(device)
         graph = torch.cuda.CUDAGraph()
-        # Another model may be loading meanwhile, on a thread of its own.
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            made.logits = self.forward(made, width, flash)
+        # A recording that breaks leaves its own stream the current one.
+        with ONE_AT_A_TIME, torch.cuda.stream(here):
+            aside.wait_stream(here)
+            with torch.cuda.stream(aside):
+                for _ in range(2):
+                    self.forward(made, width)
+            here.wait_stream(aside)
+            # Another model may be loading meanwhile, on a thread of its own.
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+                made.logits = self.forward(made, width)
         self._pool = self._pool or graph.pool()
         made.graph = graph
 

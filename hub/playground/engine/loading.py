@@ -92,7 +92,8 @@ def free(device: str) -> int:
 
 
 def taken() -> int:
-    return torch.cuda.memory_allocated() if torch.cuda.is_available() else resident()
+    """Bytes, by which progress is told: weights for a GPU are read into memory first."""
+    return resident() + (torch.cuda.memory_allocated() if torch.cuda.is_available() else 0)
 
 
 def forget() -> None:

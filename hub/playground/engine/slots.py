@@ -56,11 +56,10 @@ class _Layer(DynamicLayer):
             kept.flatten(0, 1).index_copy_(0, owner.places, new[0].transpose(0, 1))
         return self.keys, self.values
 
-    def resize(self, rows: int, tokens: int) -> None:
+    def resized(self, rows: int, tokens: int) -> tuple[Tensor, Tensor] | None:
         if self.keys is None or self.values is None:
-            return
-        self.keys = _larger(self.keys, rows, tokens)
-        self.values = _larger(self.values, rows, tokens)
+            return None
+        return _larger(self.keys, rows, tokens), _larger(self.values, rows, tokens)
 
     def get_seq_length(self) -> int:
         return 0
@@ -222,10 +221,13 @@ class Slots:
         rows, tokens = self._planned(rows, tokens)
         if (rows, tokens) == (self.rows, self.tokens):
             return
+        # All layers or none: memory may end in the middle, and places are counted for all alike.
+        larger = [layer.resized(rows, tokens) for layer in self._layers]
         if self.graphs is not None:
             self.graphs.forget()
-        for layer in self._layers:
-            layer.resize(rows, tokens)
+        for layer, made in zip(self._layers, larger, strict=True):
+            if made is not None:
+                layer.keys, layer.values = made
         self.rows, self.tokens = rows, tokens
 
     def _free(self, wanted: int | None = None) -> int:
