@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from litestar import get, post
@@ -14,7 +15,7 @@ from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry.api_parts import publisher_of
-from hub.registry.pages.offer_sheets import OfferSheet, offer_sheet
+from hub.registry.pages.offer_sheets import OfferSheet, again, offer_sheet
 from hub.registry.review import dismissing, record
 from hub.registry.review.views import View
 from hub.web import Ask, Form, go
@@ -60,10 +61,8 @@ async def dismiss(
     try:
         await dismissing.dismiss(publisher, workspace, number, review, actor=actor, reason=reason)
     except HubError as refused:
-        async with database.read() as db:
-            view = await record.get(db, workspace.id, number)
-            sheet = _sheet(workspace, view, review)
-            return await offer_sheet(request, db, view, sheet, refused=refused, typed=data)
+        sheet = partial(_sheet, workspace, review=review)
+        return await again(request, database, number, sheet, refused=refused, typed=data)
     return go(f"/{workspace.slug}/proposals/{number}", "Dismissed; your reason stands here.")
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import WorkspaceRef
+from hub.registry.review import record
 from hub.registry.review.views import View
 from hub.web import Ask, is_part, page
 
@@ -53,3 +56,13 @@ async def offer_sheet(
         typed=typed or {},
         **more,
     )  # fmt: skip
+
+
+async def again(
+    request: Ask, database: Database, number: int, sheet: Callable[[View], OfferSheet], *,
+    refused: HubError, typed: dict[str, str],
+) -> Template:  # fmt: skip
+    """The sheet of a deed that was refused, about the proposal as it is by now."""
+    async with database.read() as db:
+        view = await record.get(db, request.state.workspace.id, number)
+        return await offer_sheet(request, db, view, sheet(view), refused=refused, typed=typed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Literal
 
 from litestar import get, post
@@ -18,7 +19,7 @@ from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.people.rules import counts
 from hub.registry.api_parts import publisher_of
 from hub.registry.form import whole
-from hub.registry.pages.offer_sheets import OfferSheet, offer_sheet
+from hub.registry.pages.offer_sheets import OfferSheet, again, offer_sheet
 from hub.registry.pages.proposals import changes
 from hub.registry.review import proposals, record, reviewing, seen
 from hub.registry.review.views import View
@@ -153,10 +154,8 @@ async def decline(
             publisher_of(request), workspace, number, actor=actor, reason=reason
         )
     except HubError as refused:
-        async with database.read() as db:
-            view = await record.get(db, workspace.id, number)
-            sheet = _decline(workspace, view)
-            return await offer_sheet(request, db, view, sheet, refused=refused, typed=data)
+        sheet = partial(_decline, workspace)
+        return await again(request, database, number, sheet, refused=refused, typed=data)
     undo = _here(workspace, number, "reopen")
     return go(_here(workspace, number), f"Proposal {number} was declined.", undo=undo)
 
