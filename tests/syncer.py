@@ -31,6 +31,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "fetch": (Wire, "fetch"),
     "keep": (Quarantine, "keep"),
     "write": (Repository, "write"),
+    "sync": (Repository, "sync_written"),
     "move": (Repository, "move"),
     "publish": (Publisher, "publish"),
     "offer": (rounds, "offer"),

@@ -96,7 +96,7 @@ async def test_in_every_step_of_bringing_both_together(
         assert {tip, saved.commit} <= set(both), step
         merges = linked.forge.git("rev-list", "--merges", "main").split()
         assert len(merges) == turn + 1, step  # each was brought together once
-    assert len(steps) == 14
+    assert len(steps) == 16
 
 
 @pytest.mark.timeout(400)

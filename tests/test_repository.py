@@ -206,5 +206,6 @@ async def test_packs_are_rolled_up_beside_the_work(shelf: Shelf, monkeypatch: py
         await shelf.save(f"p{n}", f"Text {n}")
     await shelf.publisher.close()
     assert shelf.repository.packs() <= 8
+    assert not list(shelf.repository.path.glob("objects/pack/*.keep"))
     assert shelf.repository.check() == []
     await shelf.assert_rebuilds()

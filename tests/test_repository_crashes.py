@@ -48,7 +48,8 @@ async def test_git_killed_with_the_lock_in_its_hand(shelf: Shelf, false_git):
     first = await shelf.save("a", "One")
     false_git(
         'if [ "$2" = update-ref ]; then touch $once; '
-        "sed -n 's/^update [^ ]* \\([^ ]*\\).*/\\1/p' > ${1#--git-dir=}/refs/heads/main.lock; "
+        "sed -un 's/^update [^ ]* \\([^ ]*\\).*/\\1/p;/^commit/q' "
+        "> ${1#--git-dir=}/refs/heads/main.lock; "
         "kill -9 $$; fi"
     )
     assert (await shelf.save("a", "Two", base=first.hash)).version == 2
@@ -57,7 +58,10 @@ async def test_git_killed_with_the_lock_in_its_hand(shelf: Shelf, false_git):
 
 
 async def test_git_killed_after_the_deed(shelf: Shelf, false_git):
-    false_git('if [ "$2" = update-ref ]; then touch $once; $real "$@"; kill -9 $$; fi')
+    false_git(
+        'if [ "$2" = update-ref ]; then touch $once; '
+        "sed -u '/^commit/q' | $real \"$@\" >/dev/null; kill -9 $$; fi"
+    )
     assert (await shelf.save("a", "One")).version == 1
     assert len(shelf.log("--format=%H")) == 1
 
@@ -104,6 +108,9 @@ async def test_what_a_crash_left_is_swept_at_start(shelf: Shelf, tmp_path: Path)
     left = ["refs/heads/main.lock", "packed-refs.lock", "HEAD.lock", "objects/pack/tmp_pack_x"]
     for name in left:
         (path / name).write_text("")
+    (path / "objects/pack/pack-x.keep").write_text("fast-import")
+    (path / "objects/pack/pack-y.keep").write_text("the operator's own")
+    left.append("objects/pack/pack-x.keep")
     (path / MAIN).write_text("")
     with pytest.raises(Unavailable):
         await shelf.save("b", "x")
@@ -114,6 +121,7 @@ async def test_what_a_crash_left_is_swept_at_start(shelf: Shelf, tmp_path: Path)
         with pytest.raises(Unavailable, match="already running"), hold(tmp_path):
             pass
     assert not any((path / name).exists() for name in left)
+    assert (path / "objects/pack/pack-y.keep").exists()
     assert shelf.repository.tips() == {MAIN: saved.commit}
     assert (await shelf.save("b", "x")).version == 1
     assert await doctor.examine(shelf.database, tmp_path / "repositories") == []

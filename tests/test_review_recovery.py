@@ -48,6 +48,8 @@ class Killed(Exception):
 STEPS: list[tuple[Any, str, bool]] = [
     (Repository, "write", False),
     (Repository, "write", True),
+    (Repository, "sync_written", False),
+    (Repository, "sync_written", True),
     (batch, "write_intents", False),
     (batch, "write_intents", True),
     (Repository, "move", False),

@@ -127,7 +127,6 @@ def stream(batch: str, plans: Iterable[Plan]) -> bytes:
     parts.extend(b"get-mark :%d\n" % mark for mark in range(1, len(plans) + 1))
     # Without this, git would leave a ref behind for each: a synced file to write and to delete.
     parts.extend(b"reset %s\n\n" % ref.encode() for ref in last.values())
-    parts.append(b"done\n")
     return b"".join(parts)
 
 

@@ -1,12 +1,11 @@
 """Git as a child process; nothing else starts one.
 
-It inherits nothing, and may be started ahead: it loads while its input is being worked out.
+It inherits nothing. One that is kept loads while its input is being worked out, and stays for more.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import subprocess
@@ -20,8 +19,8 @@ from git.exc import GitCommandNotFound
 from hub.registry.git_terms import GitFailed
 
 Command = tuple[str, ...]
-_NOTHING = {"fast-import": b"done\n"}
-"""What says that there is nothing to do, where the end of the input alone would be an error."""
+_LAST_WORD = {"fast-import": b"done\n"}
+"""What says that there is no more to do, where the end of the input alone would be an error."""
 _PATIENCE = 20.0
 
 
@@ -32,14 +31,14 @@ class Gits:
         self._git = Git()
         self._path = path
         self._given = given or {}
-        self._waiting: dict[Command, Any] = {}
+        self._kept: dict[Command, Kept] = {}
 
     def run(self, command: Command, stdin: bytes, *, aside: bool = False) -> tuple[int, bytes, str]:
-        """Exit code, output, and what it said besides; by one that waits for it, if there is.
+        """Exit code, output, and what it said besides.
 
         `aside`: it takes a processor only when nobody else wants it.
         """
-        child = self._waiting.pop(command, None) or self._start(command, aside=aside)
+        child = self._start(command, aside=aside)
         process = child.proc  # Popen, inside GitPython's wrapper
         try:
             out, said = process.communicate(stdin)
@@ -48,26 +47,35 @@ class Gits:
             raise
         return process.returncode, out, said.decode("utf-8", "replace")
 
-    def start_ahead(self, *commands: Command) -> None:
-        """Have them loaded and waiting for their input; what cannot start, `run` will report."""
-        for command in commands:
-            if command not in self._waiting:
-                with contextlib.suppress(GitFailed):
-                    self._waiting[command] = self._start(command)
+    def check(self, command: Command, stdin: bytes, *, aside: bool = False) -> bytes:
+        """What it printed.
 
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
+        Raises:
+            GitFailed: it did not end well.
+        """
+        code, out, said = self.run(command, stdin, aside=aside)
+        if code:
+            raise GitFailed(command[0], code, said.strip()[-2000:])
+        return out
+
+    def keep(self, command: Command) -> Kept:
+        """One that waits to be told, again and again; started if there is none."""
+        if command not in self._kept:
+            self._kept[command] = Kept(command, self._start(command))
+        return self._kept[command]
+
+    def kept(self, command: Command) -> Kept | None:
+        return self._kept.get(command)
+
+    def forget(self, command: Command) -> None:
+        """It is gone, or shall be: end it without a last word."""
+        if kept := self._kept.pop(command, None):
+            kept.kill()
 
     def dismiss(self) -> None:
-        """End those that nothing was given to. Killed, fast-import would leave its empty pack."""
-        while self._waiting:
-            command, child = self._waiting.popitem()
-            try:
-                child.proc.communicate(_NOTHING.get(command[0], b""), timeout=_PATIENCE)
-            except (OSError, subprocess.TimeoutExpired):
-                child.proc.kill()
-                child.proc.communicate()
+        """End those that are kept; what they were told has been done."""
+        while self._kept:
+            self._kept.popitem()[1].end()
 
     def _start(self, command: Command, *, aside: bool = False) -> Any:
         whole = [*_clean_git(self._given), f"--git-dir={self._path}", *command]
@@ -78,6 +86,58 @@ class Gits:
             return self._git.execute(whole, istream=cast("Any", subprocess.PIPE), as_process=True)
         except (GitCommandNotFound, OSError) as error:
             raise GitFailed(command[0], -1, str(error)) from error
+
+
+class Kept:
+    """A git that is told one thing after another and says in lines what came of it.
+
+    Starting one costs as much as what it does for a few saves.
+    """
+
+    def __init__(self, command: Command, child: Any) -> None:
+        self._command, self._child = command, child
+
+    def tell(self, script: bytes, lines: int) -> list[str]:
+        """Hand it the script, and return so many lines of what it prints; blocks.
+
+        Raises:
+            GitFailed: it ended instead, for the reason given.
+        """
+        process = self._child.proc
+        try:
+            process.stdin.write(script)
+            process.stdin.flush()
+            said = [process.stdout.readline() for _ in range(lines)]
+        except BrokenPipeError:
+            said = [b""]
+        except BaseException:
+            self.kill()
+            raise
+        if not all(line.endswith(b"\n") for line in said):
+            raise self._failed()
+        return [line[:-1].decode("ascii", "replace") for line in said]
+
+    def _failed(self) -> GitFailed:
+        process = self._child.proc
+        try:
+            _, said = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, said = process.communicate()
+        said = said.decode("utf-8", "replace").strip()[-2000:]
+        return GitFailed(self._command[0], process.returncode, said)
+
+    def end(self) -> None:
+        """Let it go. Killed, fast-import would leave its empty pack."""
+        try:
+            last = _LAST_WORD.get(self._command[0], b"")
+            self._child.proc.communicate(last, timeout=_PATIENCE)
+        except (OSError, subprocess.TimeoutExpired):
+            self.kill()
+
+    def kill(self) -> None:
+        self._child.proc.kill()
+        self._child.proc.communicate()
 
 
 async def stream(

@@ -2,7 +2,7 @@
 
 One writer per workspace takes all asks that wait and settles each against the index; then
 
-    objects synced --> intents committed --> refs swapped, all or none --> index committed
+    objects written --> synced, and intents committed --> refs swapped --> index committed
 
 The rows of the index are written while the refs are being swapped, and committed after. A crash
 between any two leaves a state that `hub.registry.recover` settles by asking git. The swap compares:
@@ -28,7 +28,7 @@ from hub.people.policy import WorkspaceRef
 from hub.registry import batch, deploy_file, index, recover
 from hub.registry.asks import Ask
 from hub.registry.commits import Plan, stream
-from hub.registry.git_terms import DEPLOY, MANY_PACKS, GitFailed, RefMoved
+from hub.registry.git_terms import DEPLOY, MANY_PACKS, GitFailed, RefMove, RefMoved
 from hub.registry.repository import Repository
 
 log = logging.getLogger(__name__)
@@ -102,9 +102,7 @@ class _Writer:
         self._packing: asyncio.Task[None] | None = None
         self._repository: Repository | None = None
         self._loading: asyncio.Task[None] | None = None
-        """The gits of a batch: they load while it is settled or, in a rush, before it comes."""
-        self._rush = False
-        """One batch follows upon the other."""
+        """The gits of a batch: they load while it is settled, and stay while others follow."""
         self._unsettled = False
         """A batch ended badly after its intents were written: ask git before the next one."""
 
@@ -131,12 +129,11 @@ class _Writer:
             # Whoever was answered may ask again at once: let them join the next batch.
             for _ in range(3):
                 await asyncio.sleep(0)
-            self._rush = bool(self._line)
-            if not self._rush:
+            if not self._line:
                 await self._leave()
 
     def _load(self, repository: Repository) -> asyncio.Task[None]:
-        if self._loading is None:
+        if self._loading is None or self._loading.done():
             self._loading = asyncio.create_task(asyncio.to_thread(repository.make_ready))
         return self._loading
 
@@ -148,7 +145,7 @@ class _Writer:
             if loading:
                 await loading
         finally:
-            if repository and repository.has_waiting:
+            if repository:
                 await asyncio.to_thread(repository.dismiss)
 
     async def _publish(self, taken: list[Waiting]) -> None:
@@ -164,7 +161,6 @@ class _Writer:
                 made.answer_all()
                 return
             await loading
-            self._loading = None
             try:
                 await self._write(repository, made)
             except RefMoved:
@@ -173,7 +169,9 @@ class _Writer:
                 await asyncio.to_thread(repository.clear_locks, older_than=10.0)
                 continue
             made.answer_all()
-            self.keep_packed(repository)
+            if self._crowded(repository):
+                await asyncio.to_thread(repository.dismiss)  # its packs would be left as they are
+                self.keep_packed(repository)
             return
         raise Unavailable(
             "The branch is held by something else, so this was not saved. Try again in a moment; "
@@ -204,11 +202,11 @@ class _Writer:
         for bring in (ask.bring for ask in made.asks if ask.bring):
             await asyncio.to_thread(bring)
         for plans in _in_turn([plan for plan in made.plans if not plan.there]):
-            ids = await _twice_if_killed(repository, stream(made.id, plans), len(plans))
+            ids = await asyncio.to_thread(repository.write, stream(made.id, plans), len(plans))
             for plan, id in zip(plans, ids, strict=True):
                 plan.commit.id = id
         moves = made.moves()
-        await batch.write_intents(self._database, self._workspace.id, made, moves)
+        await self._intend(repository, made, moves)
         moving = _MOVES.submit(repository.move, moves)
         noting = asyncio.create_task(
             batch.write_down(self._database, self._workspace.id, made, moves, moving)
@@ -219,8 +217,6 @@ class _Writer:
             self._unsettled = True
             await asyncio.gather(noting, return_exceptions=True)
             raise
-        if self._rush:
-            self._load(repository)
         try:
             await noting
         except Exception:
@@ -229,6 +225,27 @@ class _Writer:
             self._unsettled = True
             await self._mend_index(repository)
         self._tell()
+
+    async def _intend(
+        self, repository: Repository, made: batch.Batch, moves: list[RefMove]
+    ) -> None:
+        """Objects synced and intents committed, side by side; no ref moves before both are."""
+        syncing = asyncio.create_task(asyncio.to_thread(repository.sync_written))
+        try:
+            await batch.write_intents(self._database, self._workspace.id, made, moves)
+        except BaseException:
+            await asyncio.gather(syncing, return_exceptions=True)
+            raise
+        try:
+            await syncing
+        except GitFailed as failed:
+            self._unsettled = True
+            if failed.code < 0:  # it was killed: all over again
+                raise RefMoved(failed.said) from failed
+            raise
+        except BaseException:
+            self._unsettled = True
+            raise
 
     def _tell(self) -> None:
         try:
@@ -247,9 +264,12 @@ class _Writer:
 
     def keep_packed(self, repository: Repository) -> None:
         """Each batch leaves a pack; now and then they are rolled up, beside the work."""
-        idle = self._packing is None or self._packing.done()
-        if idle and repository.packs() > MANY_PACKS:
+        if self._crowded(repository):
             self._packing = asyncio.create_task(_pack(repository))
+
+    def _crowded(self, repository: Repository) -> bool:
+        idle = self._packing is None or self._packing.done()
+        return idle and repository.packs() > MANY_PACKS
 
 
 def _in_turn(plans: list[Plan]) -> Iterator[list[Plan]]:
@@ -263,17 +283,6 @@ def _in_turn(plans: list[Plan]) -> Iterator[list[Plan]]:
         if change.awaits and change.data:
             change.data = deploy_file.with_commit(change.data, change.awaits.id)
     yield [plan for plan in plans if plan.ref == DEPLOY]
-
-
-async def _twice_if_killed(repository: Repository, script: bytes, count: int) -> list[str]:
-    """Objects that nobody points at can be written again without harm."""
-    try:
-        return await asyncio.to_thread(repository.write, script, count)
-    except GitFailed as failed:
-        if failed.code >= 0:
-            raise
-        log.warning("git was killed (%s); writing the batch once more", failed.code)
-        return await asyncio.to_thread(repository.write, script, count)
 
 
 async def _pack(repository: Repository) -> None:

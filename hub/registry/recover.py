@@ -65,9 +65,9 @@ def sweep(repository: Repository, known: dict[str, str]) -> list[str]:
         for path in repository.path.glob(pattern):
             swept.append(str(path))
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for pack in _cut_off(repository.path):
-        swept.append(str(pack))
-        pack.unlink(missing_ok=True)
+    for path in (*_cut_off(repository.path), *_marked(repository.path)):
+        swept.append(str(path))
+        path.unlink(missing_ok=True)
     for ref, tip in known.items():
         if _is_broken(repository.path / ref):
             log.error("%s of %s was broken; put back to %s", ref, repository.path.name, tip)
@@ -92,6 +92,12 @@ def _cut_off(repository: Path) -> list[Path]:
             if not pack.with_suffix(".idx").exists() and pack.stat().st_mtime < before:
                 found.append(pack)
     return found
+
+
+def _marked(repository: Path) -> list[Path]:
+    """Marks on packs of a fast-import that was killed: they would never be rolled up."""
+    marks = repository.glob("objects/pack/*.keep")
+    return [mark for mark in marks if mark.read_bytes() == b"fast-import"]
 
 
 _MOMENT = 0.15

@@ -14,23 +14,19 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hub.registry.commits import ZERO, Change, Commit, parse_commit, parse_log
+from hub.registry.commits import Change, Commit, parse_commit, parse_log
 from hub.registry.git_terms import (
-    FULL,
     ID,
     REFS,
     GitFailed,
     RefMove,
-    RefMoved,
-    RepositoryFull,
     config_text,
     mode_and_blob,
     objects_in,
 )
+from hub.registry.git_writes import Writes, full_or, sync
 from hub.registry.gits import Gits
 
-_WRITE = ("fast-import", "--quiet", "--done", "--date-format=raw")
-_MOVE = ("update-ref", "--stdin")
 _COMMITS_AT_ONCE = 200
 _OBJECTS_AT_ONCE = 1000
 
@@ -42,6 +38,7 @@ class Repository:
         """`given`: environment for git, such as where else to look for objects."""
         self.path = path
         self._gits = Gits(path, given)
+        self._writes = Writes(path, self._gits, self.tip)
 
     @classmethod
     def create(cls, path: Path) -> Repository:
@@ -67,24 +64,18 @@ class Repository:
 
     def run(self, command: str, *args: str, stdin: bytes = b"", aside: bool = False) -> bytes:
         """Run one git command and return what it printed; `aside`: it gives way to all else."""
-        code, out, said = self._gits.run((command, *args), stdin, aside=aside)
-        if code == 0:
-            return out
-        if FULL.search(said) or code == -25:  # 25: SIGXFSZ, a file-size limit
-            raise RepositoryFull
-        raise GitFailed(command, code, said.strip()[-2000:])
+        try:
+            return self._gits.check((command, *args), stdin, aside=aside)
+        except GitFailed as failed:
+            raise full_or(failed) from None
 
     def make_ready(self) -> None:
         """Start the gits that a save needs while it is settled, to wait for what it comes to."""
-        self._gits.start_ahead(_WRITE, _MOVE)
-
-    @property
-    def has_waiting(self) -> bool:
-        return self._gits.waiting > 0
+        self._writes.make_ready()
 
     def dismiss(self) -> None:
-        """End those that were not needed."""
-        self._gits.dismiss()
+        """End those that are kept, once no save follows upon the other any more."""
+        self._writes.dismiss()
 
     def tip(self, ref: str) -> str | None:
         """Where `ref` points, None if it is not there."""
@@ -107,29 +98,25 @@ class Repository:
         return {ref: tip for ref, tip in found.items() if tip}
 
     def write(self, stream: bytes, count: int) -> list[str]:
-        """Write the objects of a fast-import stream, synced; the ids of its `count` commits.
+        """Make the objects of a fast-import stream; the ids of its `count` commits.
 
         Raises:
             GitFailed: nothing of it can be seen.
         """
-        began = time.time()
-        try:
-            out = self.run(*_WRITE, stdin=stream)
-        except BaseException:
-            self._drop_half_written(began)
-            raise
-        ids = out.decode("ascii", "replace").split()
-        if len(ids) != count or not all(map(ID.fullmatch, ids)):
-            raise GitFailed("fast-import", 0, f"{len(ids)} ids for {count} commits")
-        sync(self.path / "objects" / "pack")  # git syncs the files, never the folder
-        return ids
+        return self._writes.write(stream, count)
 
-    def _drop_half_written(self, since: float) -> None:
-        """A failed write must not fill the disk further, try after try."""
-        for path in [*self.path.glob("objects/pack/tmp_*"), *self.path.glob("fast_import_crash_*")]:
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime >= since - 1:
-                    path.unlink()
+    def sync_written(self) -> None:
+        """Have what was written on the disk; raises as `write`."""
+        self._writes.sync_written()
+
+    def write_at_once(self, stream: bytes, count: int) -> list[str]:
+        """Both, and no git is kept; raises as `write`."""
+        try:
+            ids = self.write(stream, count)
+            self.sync_written()
+            return ids
+        finally:
+            self.dismiss()
 
     def move(self, moves: Iterable[RefMove]) -> None:
         """Move all of the refs or none.
@@ -137,29 +124,7 @@ class Repository:
         Raises:
             RefMoved: one of them is no longer where the caller saw it.
         """
-        moves = list(moves)
-        lines = [f"update {move.ref} {move.new} {move.old or ZERO}\n" for move in moves]
-        script = "".join(["start\n", *lines, "prepare\n", "commit\n"])
-        try:
-            self.run(*_MOVE, stdin=script.encode("ascii"))
-        except GitFailed as failed:
-            self._drop_own_locks(moves)
-            if all(self.tip(move.ref) == move.new for move in moves):
-                pass  # git was killed after the deed
-            elif failed.code < 0 or _in_the_way(failed.said):
-                raise RefMoved(failed.said) from failed
-            else:
-                raise
-        for folder in {folder for move in moves for folder in _folders(move)}:
-            sync(self.path / folder)
-
-    def _drop_own_locks(self, moves: list[RefMove]) -> None:
-        """Locks that a killed git of ours left: only ours can hold these ids."""
-        for move in moves:
-            lock = self.path / f"{move.ref}.lock"
-            with contextlib.suppress(FileNotFoundError):
-                if lock.read_text("ascii", "replace").strip() == move.new:
-                    lock.unlink()
+        self._writes.move(moves)
 
     def locks(self) -> list[Path]:
         return [*self.path.glob("*.lock"), *self.path.glob("refs/**/*.lock")]
@@ -261,30 +226,11 @@ class Repository:
         self.run("repack", *how, aside=True)
 
 
-def _folders(move: RefMove) -> Iterator[Path]:
-    """Those whose entries a move changes; a new ref may have made folders on the way."""
-    yield from [Path(move.ref).parent] if move.old else list(Path(move.ref).parents)[:-2]
-
-
 def version() -> tuple[int, ...]:
     """Which git this machine has."""
     _, said, _ = Gits(Path()).run(("version",), b"")
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", said.decode("ascii", "replace"))
     return tuple(int(part) for part in found.groups("0")) if found else (0,)
-
-
-def sync(path: Path) -> None:
-    """Have a file, or a folder's list of files, on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _in_the_way(said: str) -> bool:
-    """The last: somebody tidied up (`git repack -ad`) before the ref named what was written."""
-    return any(one in said for one in ("cannot lock ref", "Unable to create", "nonexistent object"))
 
 
 def _check_ids(*ids: str) -> None:

@@ -92,7 +92,7 @@ def write(
     """
     changes = [Change(path_of(one), data=data or None) for one, data in found.items()]
     commit = Commit("", tip, *by, now(), message, changes)
-    [id] = repository.write(stream(secrets.token_hex(8), [Plan(REVIEWS, tip, commit)]), 1)
+    [id] = repository.write_at_once(stream(secrets.token_hex(8), [Plan(REVIEWS, tip, commit)]), 1)
     repository.move([RefMove(REVIEWS, tip, id)])
 
 
