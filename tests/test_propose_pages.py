@@ -196,25 +196,6 @@ async def test_a_viewer_writes_on_at_what_they_suggested(
     assert "Write on at" not in words(stranger)
 
 
-async def test_several_drafts_go_together(story: Story, ana: Browser):
-    for name in ("open/a", "open/b", "open/c"):
-        await story.saved(name=name)
-        await draft(story, NEW, name=name)
-    page = await ana.get("/clinic/propose-several")
-    assert page.text.count('name="draft"') == 3
-    ids = re.findall(r'name="draft" value="([^"]+)"', page.text)
-    none = await ana.post_form("/clinic/propose-several", {"title": "Both", "why": "So"})
-    assert none.status_code == 422
-    assert 'value="Both"' in none.text
-    form = {"title": "Both", "why": "So", "into": "new", "draft": ids[:2]}
-    done = await ana.post_form("/clinic/propose-several", form, follow_redirects=True)
-    assert title(done) == "Both"
-    assert len((await view_of(story)).items) == 2
-    async with story.database.read() as db:
-        left = await drafts.names(db, story.cast.workspace.id, story.cast.account_ids["ana"])
-    assert len(left) == 1
-
-
 @pytest.mark.parametrize(
     ("sheet", "fields", "kind"),
     [("rename", {"new_name": "clinical/sorting", "reason": "Clearer"}, "rename"),

@@ -16,10 +16,13 @@ from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.registry import catalog, labels, versions
+from hub.registry.form import whole
 from hub.registry.pages.common import Heading, heading, named
 from hub.registry.pages.glass import may_insist
 from hub.registry.pages.offers import offer_instead
 from hub.registry.pages.sheets import Sheet, sheet_page
+from hub.registry.review import offering
+from hub.registry.review.offering import OpenOne
 from hub.registry.review.proposals import Wanted
 from hub.web import Ask, Form, go
 
@@ -30,9 +33,9 @@ TEXTS = {
 }
 
 
-def _sheet(kind: str, workspace: WorkspaceRef, about: Heading) -> Sheet:
+def _sheet(kind: str, workspace: WorkspaceRef, about: Heading, into: list[OpenOne]) -> Sheet:
     live = ", ".join(f"{one.label} (v{one.version})" for one in about.labels)
-    text = TEXTS[kind]
+    text, offers = TEXTS[kind], kind in ("rename", "delete")
     if kind == "delete" and live:
         text += f" It is live in {live}: applications that ask for it will find nothing."
     return Sheet(
@@ -43,8 +46,9 @@ def _sheet(kind: str, workspace: WorkspaceRef, about: Heading) -> Sheet:
         back=f"/{workspace.slug}/prompts/{about.name}",
         text=text,
         danger=kind == "delete",
-        propose=f"Propose to {kind} it" if kind in ("rename", "delete") and about.reviewed else "",
-        reviewed=kind in ("rename", "delete") and about.reviewed,
+        propose=f"Propose to {kind} it" if offers and (about.reviewed or into) else "",
+        reviewed=offers and about.reviewed,
+        into=into,
     )
 
 
@@ -57,7 +61,9 @@ async def _ask(
     if typed is None:
         copy = await catalog.free_name(db, workspace.id, about.name)
         typed = {"reason": "", "new_name": copy if kind == "duplicate" else about.name}
-    sheet = _sheet(kind, workspace, about)
+    me = request.state.actor.account_id
+    into = await offering.mine_beside(db, workspace.id, me, about.id)
+    sheet = _sheet(kind, workspace, about, into)
     return sheet_page(
         request, sheet, about=about, typed=typed, error=error, status=status, may_insist=may_insist
     )
@@ -68,7 +74,7 @@ Deed = Callable[[str], Awaitable[Redirect]]
 
 async def _do(request: Ask, kind: str, name: str, data: dict[str, str], deed: Deed) -> Any:
     """Do it; a refusal comes back on the sheet, with what was typed."""
-    typed = {key: data.get(key, "") for key in ("reason", "new_name", "despite")}
+    typed = {key: data.get(key, "") for key in ("reason", "new_name", "despite", "into")}
     try:
         return await deed(typed["new_name"].strip().strip("/"))
     except HubError as refused:
@@ -116,7 +122,8 @@ async def rename(
         why = data.get("reason", "")
         if data.get("action") == "propose":
             wish = Wanted(kind="rename", name=named(name), new_name=new_name)
-            return await offer_instead(request, wish, f"Rename {named(name)} to {new_name}", why)
+            title = f"Rename {named(name)} to {new_name}"
+            return await offer_instead(request, wish, title, why, into=whole(data.get("into")))
         await versions.rename(
             publisher, workspace, named(name), new_name, actor=actor, message=why,
             despite=data.get("despite", ""),
@@ -165,7 +172,8 @@ async def delete(
         why = data.get("reason", "")
         if data.get("action") == "propose":
             wish = Wanted(kind="delete", name=named(name))
-            return await offer_instead(request, wish, f"Delete {named(name)}", why)
+            title = f"Delete {named(name)}"
+            return await offer_instead(request, wish, title, why, into=whole(data.get("into")))
         await versions.delete(
             publisher, workspace, named(name), actor=actor, message=why,
             despite=data.get("despite", ""),

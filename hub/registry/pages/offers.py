@@ -158,16 +158,18 @@ def done(workspace: WorkspaceRef, made: Made) -> Redirect:
 
 
 async def offer_instead(
-    request: Ask, wish: Wanted, title: str, why: str, target: str | None = None
-) -> Redirect:
-    """What a sheet asked for as a proposal, with those the rules name asked to review."""
+    request: Ask, wish: Wanted, title: str, why: str, target: str | None = None,
+    into: int | None = None,
+) -> Redirect:  # fmt: skip
+    """What a sheet asked for as a proposal, with those the rules name asked to review; or as part
+    of one that there is."""
     workspace, actor, state = request.state.workspace, request.state.actor, request.app.state
     async with state.database.read() as db:
         found = await offering.reviewers_for(db, workspace.id, actor, [wish.name], target)
     made = await offering.offer(
         state.publisher, state.database, workspace, actor=actor, wanted=[wish],
         offered=Offered(
-            title=title[:200], why=why, target=target,
+            title=title[:200], why=why or title * (into is not None), target=target, into=into,
             reviewers=tuple(one.account_id for one in found if one.counts),
         ),
     )  # fmt: skip

@@ -93,6 +93,7 @@ async def _one(
         crumbs=crumbs(workspace, about.name, "Suggest" if writes else "Propose"),
         typed=typed_in(fields, screen), refused=refused.sentence if refused else "",
         writes=tree if writes else None, base_version=latest.number, several=False,
+        beside=len(await drafts.names(db, workspace.id, actor.account_id) - {about.name}),
     )  # fmt: skip
 
 

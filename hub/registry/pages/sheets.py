@@ -9,6 +9,7 @@ from litestar.response import Template
 
 from hub.people.policy import WorkspaceRef
 from hub.registry.pages.common import Heading, crumbs
+from hub.registry.review.offering import OpenOne
 from hub.web import Ask, is_part, page
 
 
@@ -27,6 +28,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     """The button that puts it up for review instead; empty: there is none."""
     reviewed: bool = False
     """The rules ask for review, so that is the button to press."""
+    into: list[OpenOne] = []
+    """Proposals of this person that it could be put into."""
 
 
 def sheet_page(

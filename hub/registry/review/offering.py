@@ -54,6 +54,12 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
     counts: bool
 
 
+DOES = {
+    "create": "You make", "change": "You change", "rename": "You rename", "delete": "You delete",
+    "release": "You release",
+}  # fmt: skip
+
+
 async def offer(
     publisher: Publisher, database: Database, workspace: WorkspaceRef, *, actor: Actor,
     wanted: Sequence[Wanted], offered: Offered, used: Sequence[DraftView] = (),
@@ -104,7 +110,11 @@ def wanted_of(item: ItemView) -> Wanted:
 
 
 def together(items: Sequence[ItemView], wanted: Sequence[Wanted]) -> list[Wanted]:
-    """What a proposal does already, with the wishes in place of what they are about."""
+    """What a proposal does already, with the wishes in place of what they are about.
+
+    Raises:
+        Conflict: it does something else to one of these prompts already.
+    """
     fresh = {one.name: one for one in wanted}
     made: list[Wanted] = []
     for item in items:
@@ -112,28 +122,44 @@ def together(items: Sequence[ItemView], wanted: Sequence[Wanted]) -> list[Wanted
             made.append(wanted_of(item))
         elif item.kind == "create" and newer.kind == "change":
             made.append(msgspec.structs.replace(newer, kind="create", prompt_id=item.prompt_id))
+        elif item.kind != newer.kind:
+            raise Conflict(
+                f"{DOES[item.kind]} {item.name} there already, and a proposal does one thing to a "
+                "prompt. Put this one up by itself."
+            )
         else:
             made.append(newer)
     return [*made, *fresh.values()]
 
 
+_LINE = (
+    Proposal.number, Proposal.title, Proposal.author, Proposal.account_id, Proposal.revision,
+)  # fmt: skip
+
+
 async def open_on(db: AsyncSession, workspace_id: int, prompt_id: str) -> list[OpenOne]:
     """Open proposals that touch the prompt, the newest first: one light statement."""
     query = (
-        select(
-            Proposal.number, Proposal.title, Proposal.author, Proposal.account_id,
-            Proposal.revision,
-        )
+        select(*_LINE)
         .where(
             Proposal.workspace_id == workspace_id, Proposal.state == "open",
             lists.touching(prompt_id),
         )
         .order_by(Proposal.number.desc())
     )  # fmt: skip
-    return [
-        OpenOne(number=number, title=title, author=author, account_id=account_id, revision=revision)
-        for number, title, author, account_id, revision in await db.execute(query)
-    ]
+    return [OpenOne(**row) for row in (await db.execute(query)).mappings()]
+
+
+async def mine_beside(
+    db: AsyncSession, workspace_id: int, account_id: int | None, prompt_id: str
+) -> list[OpenOne]:
+    """Open proposals that the person began and that leave this prompt alone, the newest first."""
+    query = select(*_LINE).where(
+        Proposal.workspace_id == workspace_id, Proposal.state == "open",
+        Proposal.account_id == account_id, ~lists.touching(prompt_id),
+    )  # fmt: skip
+    rows = await db.execute(query.order_by(Proposal.number.desc()).limit(20))
+    return [OpenOne(**row) for row in rows.mappings()] if account_id is not None else []
 
 
 async def mine_on(
