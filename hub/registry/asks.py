@@ -173,6 +173,8 @@ def checked_reason(reason: str) -> str:
     Raises:
         Invalid: it is longer than anybody reads.
     """
+    if not reason:
+        return ""
     lines = (" ".join(line.split()) for line in clean_message(reason).split("\n"))
     reason = "\n".join(filter(None, lines))
     if len(reason) > LONGEST_REASON:

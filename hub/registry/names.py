@@ -51,6 +51,7 @@ def _check_segment(segment: str) -> None:
         raise InvalidName(wrong.format(f"`{_shown(segment)}`"))
 
 
+@lru_cache(maxsize=4096)
 def _fault(segment: str) -> str | None:
     if len(segment) > 64:
         return "The part {} is longer than 64 characters. Shorten it."

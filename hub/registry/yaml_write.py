@@ -15,9 +15,8 @@ Group: TypeAlias = Mapping[str, object]
 _UNSAFE = re.compile(
     "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-_BARE = re.compile(
-    r"[^\W\d]([^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufff0-\uffff:#]|:(?=[^\s:])|(?<=\S)#)*"
-)
+_EASY = r"[^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufff0-\uffff:#]*"
+_BARE = re.compile(rf"[^\W\d]{_EASY}(?:(?::(?=[^\s:])|(?<=\S)#){_EASY})*")
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*", re.ASCII)
 _COMMON = frozenset((
     "id", "name", "description", "tags", "template", "model", "modelParameters", "messages",
