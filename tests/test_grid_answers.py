@@ -102,6 +102,7 @@ async def test_it_is_taken_along_as_table_report_and_tree(ana, acme, triage):
     assert first[head.index("output")] == "'=1+1"
     assert second[head.index("state")] == "failed"
     report = (await ana.get(f"{address}/as/md")).text
+    assert "· Acme · temperature " in report
     assert report.startswith("# Which one?")
     assert "### v1 · live · echo" in report
     tree = (await ana.get(f"{address}/as/json")).json()
@@ -156,7 +157,7 @@ async def test_a_shape_that_never_ends_to_be_checked_is_given_up(hub):
 def test_no_cell_of_a_table_begins_like_a_formula(risky):
     kept = Grid(
         id=1, rows=[{"name": risky, "variables": {risky: risky}, "expected": risky}],
-        columns=[{"title": risky, "model": risky, "where": risky, "settings": {}}],
+        columns=[{"title": risky, "model": risky, "where": risky, "settings": {}, "document": {}}],
     )  # fmt: skip
     answer = Run(state="done", output=risky, remark=risky, error=risky)
     cells = {(0, 0, 0): answer}
@@ -188,5 +189,10 @@ async def test_guards_judge_what_goes_in_and_what_comes_out(ana, acme, triage, f
     assert [asked["model"] for asked in fake.asked[3:]] == ["judge"], "the model was not asked"
     again = await ana.get(f"{TRY}?again={address.rsplit('/', 1)[1]}")
     assert again.text.count('value="safety/guard" selected') == 2
+    cold = data | {"cache": "yes", "temperature": ["0"]}
+    for _ in range(2):
+        page = await over(ana, await run(ana, cold))
+        assert page.count("input guard: safe, ") == 1, "a kept answer is judged anew, and once"
+    assert ">cached<" in page
     none = await ana.post_form(TRY, form(acme, "echo") | {"guard_in": ["safety/none"]})
     assert (none.status_code, "There is no guard safety/none" in none.text) == (422, True)

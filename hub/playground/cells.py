@@ -42,7 +42,7 @@ def cell_of(source: Call | Run) -> Cell:
         wait = "Waiting for its turn…"
     elif not wait and source.state == "running" and not source.output:
         wait = "Sent; waiting for the first word…"
-    elif source.state == "stopped" and not source.output:
+    elif source.state == "stopped" and not source.output and not source.error:
         wait = "Stopped before the first word."
     elif source.state == "done" and not source.output:
         wait = "The model answered with nothing."

@@ -9,7 +9,7 @@ import msgspec
 
 from hub.errors import Invalid
 from hub.playground.calls import THIS_MACHINE
-from hub.playground.room import Choice
+from hub.playground.room import ALIASES, Choice
 from hub.playground.sources import Source
 
 MOST_COLUMNS = 8
@@ -76,13 +76,19 @@ def vary(column: Column, what: str, values: Sequence[str]) -> list[Column]:
 
 def note(column: Json) -> str:
     """The second line of a column's head: "this machine · temperature 0.2"."""
+    shown = settings(column)
+    shown += [f"{which} guard {one['name']}" for which, one in column.get("guards", {}).items()]
+    where: str = column["where"]
+    called = {THIS_MACHINE: "this machine", ALIASES: "alias"}.get(where, where)
+    return " · ".join([called, *shown])
+
+
+def settings(column: Json) -> list[str]:
+    """What it was run with, of the prompt's or of its own: "temperature 0.2", "seed 7"."""
     saved = column["document"].get("modelParameters")
     known = cast("Json", saved) if isinstance(saved, dict) else {}
     said = {key: known[key] for key in ("temperature", "seed") if key in known} | column["settings"]
-    shown = [f"{key.replace('_', ' ')} {value}" for key, value in said.items()]
-    shown += [f"{which} guard {one['name']}" for which, one in column.get("guards", {}).items()]
-    where = "this machine" if column["where"] == THIS_MACHINE else column["where"]
-    return " · ".join([where, *shown])
+    return [f"{key.replace('_', ' ')} {value}" for key, value in said.items()]
 
 
 def _plan_one(
@@ -93,7 +99,7 @@ def _plan_one(
         raise Wrong(at, f"Column {at + 1}: choose a version; this one is not there any more.")
     if choice is None:
         raise Wrong(at, f"Column {at + 1}: choose a model; this one is not there any more.")
-    settings = {
+    typed = {
         "temperature": _number(at, "temperature", column.temperature, 0, 2),
         "max_tokens": _whole(at, "the longest answer", column.max_tokens, 1, 1_000_000),
         "seed": _whole(at, "the seed", column.seed, 0, 2**31 - 1),
@@ -106,7 +112,7 @@ def _plan_one(
         "choice": choice.value,
         "model": choice.model,
         "where": choice.where,
-        "settings": {key: value for key, value in settings.items() if value is not None},
+        "settings": {key: value for key, value in typed.items() if value is not None},
         "document": source.document,
         "snippets": source.snippets,
     }

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Conflict
 from hub.people.policy import Actor
-from hub.playground import grid, votes
+from hub.playground import columns, grid, votes
 from hub.playground.bodies import grid_out
 from hub.playground.calls import Call
 from hub.playground.live import Place
@@ -66,7 +66,7 @@ def to_csv(found: Grid, cells: Cells, runs: Mapping[Place, Run]) -> str:
         line = [
             asked["name"], *(show(asked["variables"].get(name, "")) for name in names),
             asked.get("expected") or "", how["title"], how["model"], how["where"],
-            ", ".join(f"{key} {value}" for key, value in how["settings"].items()), sample + 1,
+            ", ".join(columns.settings(how)), sample + 1,
             *(getattr(cell, name) for name in _FIGURES), run.rating or "", run.remark,
             cell.reasoning, cell.note,
         ]  # fmt: skip
@@ -89,7 +89,8 @@ def to_markdown(found: Grid, cells: Cells, runs: Mapping[Place, Run]) -> str:
             if line == at:
                 how = found.columns[column]
                 again = f", sample {sample + 1}" if sample else ""
-                parts.append(f"### {how['title']} · {how['model']}{again}")
+                told = f"### {how['title']} · {how['model']} · {columns.note(how)}"
+                parts.append(told + again)
                 parts += _said(cell)
     return "\n\n".join(parts) + "\n"
 

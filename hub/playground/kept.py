@@ -13,6 +13,8 @@ from hub.playground.calls import Call, Endpoint, Route
 from hub.playground.models import Run
 
 CACHED = "cached"
+OF_GUARDS = ("input guard", "output guard")
+"""How notes of guards begin (see `guards.Judged`): they judge each time, also what is kept."""
 
 
 def fingerprint(asked: Endpoint | Route, request: dict[str, Any]) -> str:
@@ -50,5 +52,6 @@ def replay(call: Call, found: Run) -> None:
     call.tokens_per_s, call.cost_usd = found.tokens_per_s, found.cost_usd
     call.tokens_in, call.tokens_out = found.tokens_in, found.tokens_out
     call.estimated = found.estimated
-    call.notes += [CACHED, *(note for note in found.note.split(" · ") if note)]
+    said = (note for note in found.note.split(" · ") if note)
+    call.notes += [CACHED, *(note for note in said if not note.startswith(OF_GUARDS))]
     call.end("done")

@@ -31,6 +31,8 @@ from hub.playground.unused import sweep_at_times
 from hub.settings import Settings
 
 LOCAL_AT_ONCE = 16
+ALIASES = "Aliases"
+"""Where they stand among the choices."""
 CROWD = 2
 """So many large pages of the playground are made at once, and grids begun: others' pages shall
 find the database's few readers, and the loop, free."""

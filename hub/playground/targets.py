@@ -10,14 +10,14 @@ from hub.people.policy import Actor, WorkspaceRef
 from hub.playground import aliases, connections
 from hub.playground.calls import THIS_MACHINE, Endpoint, Route
 from hub.playground.models import Machine
-from hub.playground.room import Choice, Playground
+from hub.playground.room import ALIASES, Choice, Playground
 
 
 async def offered(db: AsyncSession, playground: Playground, workspace_id: int) -> list[Choice]:
     """Everything that can be picked: this machine's, the connections', the aliases."""
     found = await playground.choices(await connections.listing(db, workspace_id))
     return found + [
-        Choice(f"alias:{one.name}", one.name, "Aliases")
+        Choice(f"alias:{one.name}", one.name, ALIASES)
         for one in await aliases.listing(db, workspace_id)
     ]
 
