@@ -1,6 +1,7 @@
 """What `bench.sdk` measures beside single reads: starts, herds, releases and faults.
 
-Each takes its own fake hub (the one of the contract's tests) on loopback.
+Each takes its own fake hub (the one of the contract's tests) on loopback, for releases and faults
+in a process of its own.
 """
 
 from __future__ import annotations
@@ -8,16 +9,17 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 import sdk
-from bench.sdk_peers import served_ms
-from tests.contract.fake_hub import KEY, FakeHub, content, digest_of
-from tests.contract.faults import answer
-from tests.contract.proxy import FAULTS, Proxy
-from tests.contract.running import held_up
+from bench.sdk_far import KINDS, away, our_stub
+from bench.sdk_peers import Apart
+from tests.contract.fake_hub import KEY, FakeHub
+from tests.contract.proxy import Proxy
+from tests.contract.running import Turn
 
 WAIT = 0.5
 Figures = dict[str, Any]
@@ -101,60 +103,82 @@ def _first_read(url: str, folder: str | None) -> float:
 def releases() -> Figures:
     """From a release to the first read that sees it.
 
-    As with the peer's stub, the clock starts when the hub has the new version and begins to tell:
-    how long saving one takes is another question (`bench.delivery`, `bench.saves`).
+    As with the peer, whose stub is the same but for the words, the clock starts when the server
+    has the new version and begins to tell: how long saving one takes is another question
+    (`bench.delivery`, `bench.saves`).
     """
-    with fake() as hub:
-        hub.heartbeat = 15  # the protocol's; in tests it is a fraction of a second
-        reader = client(hub.url)
-        reader.get_prompt("p/0")
-        while reader.status().state != "live":
-            time.sleep(0.01)
-        versions = {version: _version(hub, version) for version in range(2, 62)}
-        found = served_ms(
-            lambda version: hub.point(("production", "p/0"), versions[version]),
-            lambda: reader.get_prompt("p/0").version,
-            lambda version: version,
-        )
-        reader.close(1)
+    stub = Apart(our_stub)
+    reader = client(stub.url)
+    reader.get_prompt("p/0")
+    while reader.status().state != "live":
+        time.sleep(0.01)
+    found = stub.served_ms(lambda: reader.get_prompt("p/0").version, lambda version: version)
+    reader.close(1)
     return {"served_ms": found}
 
 
-def _version(hub: FakeHub, version: int) -> dict[str, Any]:
-    text = content(f"Text {version}")
-    digest = digest_of(text)
-    hub.objects[digest] = text
-    return hub.pointer("p/0", version, digest, "production")
-
-
-def faults(seconds: float = 1.5) -> Figures:
+def faults(seconds: float = 1.5, rounds: int = 3) -> Figures:
     """The longest that 20 reads were held up while the hub does each wrong thing.
 
     Linux says how long a thread ran and how long it waited for a processor; what is left of the
-    wall clock is what something in the program made it wait: a lock, the interpreter, the network.
-    `none` is the same without a fault.
+    wall clock is what something made it wait: a lock, the interpreter, the network, or the machine
+    itself. What the machine does is seen by the same loop over a dictionary, with no SDK in the
+    process, before each round. `none` is an SDK without a fault. Medians of the rounds.
     """
-    kinds = ["none", *FAULTS, "wrong key", "overloaded"]
-    return {"longest_block_ms": {kind: _longest(kind, seconds) for kind in kinds}}
+    found: Figures = {}
+    for kind in ("none", *KINDS):
+        turns = [(_floor(seconds / 3), _disturbed(kind, seconds)) for _ in range(rounds)]
+        found[kind] = {
+            "held_up_ms": median(one.held_up for _, one in turns),
+            "wall_ms": median(one.wall for _, one in turns),
+            "sdk_ran_ms": median(one.behind for _, one in turns),
+            "floor_ms": median(floor.held_up for floor, _ in turns),
+            "floor_wall_ms": median(floor.wall for floor, _ in turns),
+            "rounds": turns,
+        }
+    return {"blocks": found}
 
 
-def _longest(kind: str, seconds: float) -> float:
-    with fake(20) as hub, Proxy(hub.port) as wire:
-        reader = client(wire.url, refresh=0.2, timing=sdk.states.Timing(polls_after=0.2))
+class Longest(NamedTuple):
+    """Milliseconds, each of the turn in which it was longest."""
+
+    held_up: float
+    """It neither ran nor waited for a processor."""
+    wall: float
+    """From its begin to its end, whatever was the matter."""
+    behind: float
+    """Processor time of the program's other threads, which are the SDK's."""
+
+
+def _longest(work: Callable[[], object], seconds: float) -> Longest:
+    turn, ends = Turn(), time.monotonic() + seconds
+    held_up = wall = behind = 0.0
+    while (began := time.monotonic()) < ends:
+        others = time.process_time() - time.thread_time()
+        work()
+        behind = max(behind, time.process_time() - time.thread_time() - others)
+        held_up = max(held_up, turn.held_up())
+        wall = max(wall, time.monotonic() - began)
+    return Longest(held_up, wall * 1e3, behind * 1e3)
+
+
+def _floor(seconds: float) -> Longest:
+    row = {f"p/{number}": number for number in range(20)}
+    return _longest(lambda: [row[name] for name in row], seconds)
+
+
+def _disturbed(kind: str, seconds: float) -> Longest:
+    with away(20) as far:
+        _, url = far.do("urls")
+        reader = client(url, refresh=0.2, timing=sdk.states.Timing(polls_after=0.2))
         names = [f"p/{number}" for number in range(20)]
         for name in names:
             reader.get_prompt(name)
         while reader.status().state != "live":
             time.sleep(0.01)
-        if kind in FAULTS:
-            wire.mood = kind
-        elif kind == "wrong key":
-            hub.keys = set()
-        elif kind == "overloaded":
-            hub.faults["*"] = answer(503, Retry_After="1")
         if kind != "none":
-            wire.cut()
-        longest = held_up(lambda: [reader.get_prompt(name) for name in names], seconds)
-        wire.mood = "pass"
+            far.do("break_", kind)
+        longest = _longest(lambda: [reader.get_prompt(name) for name in names], seconds)
+        far.do("mend")
         reader.close(1)
         return longest

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import os
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
 from typing import Any
 
 NAME, TEXT = "triage", "Sort this ticket: {{text}}. " + "Be kind. " * 200
@@ -36,11 +39,18 @@ class Stub(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
+    def __init__(self, answers: type[Answers] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), answers or Answers)
         self.version, self.changed, self.asked = 1, threading.Condition(), 0
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def release(self, version: int) -> float:
+        """Tell of a version; returns when that began."""
+        with self.changed:
+            self.version, began = version, time.perf_counter()
+            self.changed.notify_all()
+        return began
 
     def flag(self) -> dict[str, Any]:
         return {
@@ -131,7 +141,7 @@ def mlflow(stub: Stub) -> tuple[Callable[[], Any], Callable[[], Any]]:
     return get, lambda: get().format(text="a fall")
 
 
-def launchdarkly(stub: Stub) -> tuple[Callable[[], Any], None]:
+def launchdarkly(stub: Stub | Apart) -> tuple[Callable[[], Any], None]:
     import ldclient
     from ldclient.config import Config
 
@@ -171,30 +181,39 @@ def threads_per_second(call: Callable[[], object], count: int = 8, seconds: floa
     return sum(done) / (time.monotonic() - began)
 
 
-def served_ms(release: Callable[[int], object], get: Callable[[], object], wanted: Callable[
-    [int], object], times: int = 60) -> dict[str, float]:  # fmt: skip
-    """From a release to the first read that sees it."""
-    took: list[float] = []
-    for version in range(2, 2 + times):
-        time.sleep(0.02)
-        began = time.perf_counter()
-        release(version)
-        while get() != wanted(version):
-            time.sleep(0.0002)
-        took.append((time.perf_counter() - began) * 1e3)
-    took.sort()
-    return {"p50": took[len(took) // 2], "p99": took[int(len(took) * 0.99)]}
+class Apart:
+    """A stub in a process of its own, as servers are: it takes nothing of the program's
+    interpreter, and both read the same clock."""
+
+    def __init__(self, stub: Callable[[], Stub] = Stub) -> None:
+        processes = multiprocessing.get_context("spawn")
+        self._pipe, there = processes.Pipe()
+        processes.Process(target=_apart, args=(there, stub), daemon=True).start()
+        there.close()
+        self.url = self._pipe.recv()
+
+    def served_ms(
+        self, get: Callable[[], object], wanted: Callable[[int], object], times: int = 60
+    ) -> dict[str, float]:
+        """From the moment the server begins to tell of a version to the first read of it."""
+        took: list[float] = []
+        for version in range(2, 2 + times):
+            time.sleep(0.02)
+            self._pipe.send(version)
+            while get() != wanted(version):
+                time.sleep(0.0001)
+            seen = time.perf_counter()
+            took.append((seen - self._pipe.recv()) * 1e3)
+        took.sort()
+        return {"p50": took[len(took) // 2], "p99": took[int(len(took) * 0.99)]}
 
 
-def releases(stub: Stub, get: Callable[[], Any]) -> dict[str, Any]:
-    """How soon LaunchDarkly serves a change."""
-
-    def release(version: int) -> None:
-        with stub.changed:
-            stub.version = version
-            stub.changed.notify_all()
-
-    return {"served_ms": served_ms(release, get, lambda version: f"version {version}")}
+def _apart(pipe: Connection, make: Callable[[], Stub]) -> None:
+    stub = make()
+    pipe.send(stub.url)
+    with suppress(EOFError):  # who asked is gone
+        while True:
+            pipe.send(stub.release(pipe.recv()))
 
 
 def reads(get: Callable[[], Any], render: Callable[[], Any] | None) -> dict[str, Any]:
@@ -208,13 +227,17 @@ def reads(get: Callable[[], Any], render: Callable[[], Any] | None) -> dict[str,
 
 def main(name: str, *more: str) -> None:
     logging.disable(logging.CRITICAL)
-    stub = Stub()
+    stub = Apart() if "releases" in more else Stub()
     get, render = globals()[name](stub)
     get()
     if name == "launchdarkly":
         while get() != "version 1":
             time.sleep(0.01)
-    found = releases(stub, get) if "releases" in more else reads(get, render)
+    found = (
+        {"served_ms": stub.served_ms(get, lambda version: f"version {version}")}
+        if isinstance(stub, Apart)
+        else reads(get, render)
+    )
     print("FOUND " + json.dumps(found), flush=True)
     os._exit(0)
 

@@ -80,7 +80,8 @@ class Feed(Loader):
 
     def receive(self, line: Line, letters: Iterable[Event | Ended]) -> None:
         """What a line has read, in its own thread: applied at once if nobody is at work."""
-        self._inbox.extend((line, one) for one in letters)
+        for one in letters:
+            self._inbox.append((line, one))
         if self._work.acquire(blocking=False):
             try:
                 self._read_letters()

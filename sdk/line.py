@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sdk.events import Event, Events
 from sdk.flow import Ask, Reply, refusal, waiting
 from sdk.notes import Life
+from sdk.table import BadDocument
 from sdk.transport import Transport
 
 
@@ -49,9 +50,8 @@ class Line:
             ended = self._read()
         except Exception as error:
             # Only the kind of error: its text may hold what was sent.
-            malformed = isinstance(error, ValueError)
-            words = str(error) if malformed else type(error).__name__
-            ended = Ended(f"the stream broke ({words})", malformed=malformed)
+            words = str(error) if isinstance(error, BadDocument) else type(error).__name__
+            ended = Ended(f"the stream broke ({words})", malformed=isinstance(error, ValueError))
         self._hand_in(self, [ended])
 
     def _read(self) -> Ended:
@@ -75,7 +75,7 @@ class Line:
         finally:
             if found and not self.greeted:
                 if found[0].kind != "hello":
-                    raise ValueError(f"it began with `{found[0].kind}`")
+                    raise BadDocument(f"it began with `{found[0].kind}`")
                 self.greeted = True
             if found:
                 self._hand_in(self, found)

@@ -95,6 +95,7 @@ class Shelf:
         self.life = Life()
         self.used: list[Used] = []
         self._handles: weakref.WeakSet[Handle] = weakref.WeakSet()
+        self._has_handles = False
         self._aside: Rows | None = None
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────
@@ -122,6 +123,7 @@ class Shelf:
     def hold(self, handle: Handle) -> None:
         with self.lock:
             self._handles.add(handle)
+            self._has_handles = True
             handle.follow(self.rows)
 
     def held(self) -> set[Place]:
@@ -202,8 +204,9 @@ class Shelf:
             self._aside = rows
             return
         self.rows = rows
-        for handle in self._handles:
-            handle.follow(rows)
+        if self._has_handles:
+            for handle in self._handles:
+                handle.follow(rows)
 
     # ── fork ────────────────────────────────────────────────────────────────────────────────────
 
