@@ -1,11 +1,11 @@
-"""What is wrong with a parameter in an address, said with its name and what may stand there."""
+"""What is wrong with a request, in words: a parameter, with what may stand there, or its size."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 ALLOWED: dict[type, str] = {
     int: "a whole number",
@@ -20,6 +20,13 @@ def trouble(handler: BaseRouteHandler, faults: Sequence[Mapping[str, Any]]) -> s
     if not named:
         return None
     return " ".join(f"`{name}` must be {_allowed(handler, name)}." for name in named)
+
+
+def too_large(handler: BaseRouteHandler) -> str:
+    """With the limit of this address: a picture may be larger than a page of words."""
+    most = isinstance(handler, HTTPRouteHandler) and handler.resolve_request_max_body_size()
+    limit = f" (the limit is {most >> 20} MiB)" if most else ""
+    return f"That is too large to send at once{limit}."
 
 
 def _allowed(handler: BaseRouteHandler, name: str) -> str:

@@ -33,7 +33,7 @@ from hub.db import Database
 from hub.errors import HubError, NotFound, Unavailable, Unknown
 from hub.flash import FORGOTTEN, Flash, Leading
 from hub.flash import read as read_flash
-from hub.parameters import trouble
+from hub.parameters import too_large, trouble
 from hub.settings import FILES
 
 log = logging.getLogger("hub")
@@ -213,7 +213,6 @@ _SENTENCES = {
     403: "This form is too old or came from another site. Reload the page and send it again.",
     404: "There is no such page, or you may not see it.",
     405: "This address does not take that kind of request.",
-    413: "That is too large to send at once (the limit is 2 MiB).",
 }
 
 
@@ -225,7 +224,7 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
     elif isinstance(error, HTTPException):
         status = error.status_code
         facts = _http_facts(error)
-        sentence = _wrong_parameter(request, facts) or _SENTENCES.get(status, error.detail)
+        sentence = _wrong(request, facts, status) or _SENTENCES.get(status, error.detail)
     else:
         status, reference = 500, secrets.token_hex(4)
         log.error("unexpected error %s at %s", reference, request.url.path, exc_info=error)
@@ -286,8 +285,10 @@ def _asked(request: Ask) -> str:
     return request.url.path + (f"?{query}" if query else "")
 
 
-def _wrong_parameter(request: Ask, facts: dict[str, Any]) -> str | None:
+def _wrong(request: Ask, facts: dict[str, Any], status: int) -> str | None:
     faults = facts.get("errors")
+    if status == 413:
+        return too_large(request.route_handler)
     return trouble(request.route_handler, faults) if isinstance(faults, list) else None
 
 

@@ -78,6 +78,8 @@ def test_sky_files_differ_only_in_being_a_service():
         assert all(isinstance(value, str) for value in one["envs"].values())
     for same in ("envs", "setup", "run"):
         assert machine[same] == service[same]
+    # A server is a job that never ends: whoever waits for jobs never stops the machine.
+    assert machine["resources"]["autostop"]["wait_for"] == "none"
     assert service["service"]["readiness_probe"]["path"] == "/health"
     policy = service["service"]["replica_policy"]
     assert policy["min_replicas"] <= policy["max_replicas"]

@@ -108,6 +108,7 @@ say({name: tried(lambda: ask(photo, **more)) for name, photo, more in [
     ("file", {"type": "input_image", "file_id": "file_1"}, {}),
     ("document", {"type": "input_file", "file_id": "file_1"}, {}),
     ("large", picture(b"\\x89PNG\\r\\n\\x1a\\n" + bytes(5 * 1024 * 1024)), {}),
+    ("vast", picture(bytes(7 * 1024 * 1024)), {}),
     ("svg", picture(b"<svg/>"), {}), ("broken", "data:image/png;base64,%%%", {}),
     ("detail", picture(PNG, detail="high"), {}),
     ("text", picture(PNG), {"note": picture(PNG)}), ("list", [1], {}), ("none", None, {}),
@@ -115,11 +116,13 @@ say({name: tried(lambda: ask(photo, **more)) for name, photo, more in [
 """
     before = len(endpoint.asked)
     found = run(filled, "no pictures", SCRIPT + script)
-    assert {said[1] for said in found.values()} == {400}
+    assert found["vast"][1] == 413, "more than a call may bring is not read to its end"
+    assert {said[1] for name, said in found.items() if name != "vast"} == {400}
     for name, sentence in {
         "address": "Nothing is fetched from an address here", "inside": "Nothing is fetched",
         "file": "must hold the picture itself", "document": "files cannot be filled in",
-        "large": "larger than 5 MB", "svg": "no picture that models take",
+        "large": "larger than 5 MB", "vast": "the limit is 8 MiB",
+        "svg": "no picture that models take",
         "broken": "base64 cannot be read", "detail": "leave `detail` out",
         "text": "note is not a picture in this prompt", "list": "The picture itself, as data:",
         "none": "photo",

@@ -39,7 +39,7 @@ LARGEST = 8 * 1024 * 1024
 """Bytes of a call: a picture of 5 MB, written in base64, and words around it."""
 _KINDS = {
     400: "invalid_request_error", 401: "authentication_error", 403: "permission_error",
-    404: "invalid_request_error", 429: "rate_limit_error",
+    404: "invalid_request_error", 413: "invalid_request_error", 429: "rate_limit_error",
 }  # fmt: skip
 
 
