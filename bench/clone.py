@@ -41,6 +41,7 @@ RESULTS = Path(__file__).parent / "results" / "clone.json"
 MAIN = "refs/heads/main"
 AT_ONCE = 100
 KINDS = {"whole": (), "bare": ("--bare",), "depth 1": ("--depth=1", "--bare")}
+WORK = ("hub worked ms", "its gits worked ms")
 RATIO, HEARD = 3.0, 250.0
 """The bars: a clone beside stock git's, and milliseconds until apps have a push."""
 CLEAN = {
@@ -146,8 +147,17 @@ class Pusher:
         return git(*words, at=self.folder, stdin=stdin).decode().strip()
 
 
-async def pushes(made: Filled, pusher: Pusher, count: int) -> dict[str, Any]:
-    """Milliseconds until the hub answers, the index has it, and an app has heard of it."""
+def worked(pid: int) -> tuple[int, int]:
+    """Milliseconds of a processor that the process has had so far, and its children that ended."""
+    said = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own, own_system, children, children_system = (int(one) for one in said[11:15])
+    tick = 1000 // os.sysconf("SC_CLK_TCK")
+    return (own + own_system) * tick, (children + children_system) * tick
+
+
+async def pushes(made: Filled, pusher: Pusher, count: int, pid: int) -> dict[str, Any]:
+    """Milliseconds until the hub answers, the index has it, and an app has heard of it; and what
+    the hub and its gits work until the answer, which no other process makes longer."""
     port, rng = made.settings.port, random.Random(3)
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
@@ -164,22 +174,24 @@ async def pushes(made: Filled, pusher: Pusher, count: int) -> dict[str, Any]:
         for turn in range(count):
             name = rng.choice(made.names)
             text = f"messages:\n- role: user\n  content: Pushed {turn} {rng.random()}\n"
-            for what, ms in (await _push(client, app, made, pusher, name, text)).items():
+            for what, ms in (await _push(client, app, made, pusher, name, text, pid)).items():
                 found.setdefault(what, []).append(round(ms, 1))
         app.task.cancel()
         app.writer.close()
+    work = {f"{w} mean": round(statistics.mean(found.pop(w)), 1) for w in WORK}
     middle = {f"{what} p50": round(statistics.median(all_), 1) for what, all_ in found.items()}
-    return {"pushes": count, **middle, **{f"{w} most": max(a) for w, a in found.items()}}
+    return {"pushes": count, **work, **middle, **{f"{w} most": max(a) for w, a in found.items()}}
 
 
 async def _push(
-    client: httpx.AsyncClient, app: App, made: Filled, pusher: Pusher, name: str, text: str
-) -> dict[str, float]:
+    client: httpx.AsyncClient, app: App, made: Filled, pusher: Pusher, name: str, text: str,
+    pid: int,
+) -> dict[str, float]:  # fmt: skip
     body, tip = await asyncio.to_thread(pusher.body, f"{name}.prompt.yml", text)
     app.heard.clear()
-    begun = time.perf_counter()
+    before, begun = worked(pid), time.perf_counter()
     answer = await client.post("/clinic.git/git-receive-pack", content=body, auth=("a", made.key))
-    answered = time.perf_counter()
+    answered, after = time.perf_counter(), worked(pid)
     assert f"ok {MAIN}" in answer.text, answer.text
     headers = {"Authorization": f"Bearer {made.key}"}
     read = await client.get(f"/api/v1/prompts/{name}?label=latest", headers=headers)
@@ -193,6 +205,7 @@ async def _push(
         "answered ms": (answered - begun) * 1000, "index shows it ms": (shown - begun) * 1000,
         "app has it ms": (app.at - begun) * 1000,
         "app after the answer ms": max(0.0, (app.at - answered) * 1000),
+        **{what: after[at] - before[at] for at, what in enumerate(WORK)},
     }  # fmt: skip
 
 
@@ -214,10 +227,10 @@ def main() -> None:
             "PROMPTHUB_DATA": str(settings.data), "PROMPTHUB_SECRET_KEY": "0" * 64,
             "PROMPTHUB_PORT": str(settings.port),
         }  # fmt: skip
-        with uvicorn("hub.app:from_environment", settings.port, env, "--factory"):
+        with uvicorn("hub.app:from_environment", settings.port, env, "--factory") as hub:
             door = f"http://any:{made.key}@127.0.0.1:{settings.port}/clinic.git"
             cloned = clones(door, repository, folder, given.rounds)
-            pushed = asyncio.run(pushes(made, Pusher(door, folder), given.pushes))
+            pushed = asyncio.run(pushes(made, Pusher(door, folder), given.pushes, hub.pid))
     tell(size, cloned, pushed)
 
 

@@ -156,6 +156,23 @@ def forged_merge(made: Made) -> bytes:
     return command(made_id, MAIN, made.tip) + packed
 
 
+def folders_without_end(made: Made) -> bytes:
+    """Fifty folders of the same fifty folders, ten deep: more files than there are atoms."""
+    level, trees = tree(("100644", "x.prompt.yml", made.blob)), []
+    for _ in range(10):
+        trees.append((TREE, level))
+        same = id_of(TREE, level)
+        level = tree(*(("40000", f"d{n:02}", same) for n in range(50)))
+    id, packed = made.commit(files=level, more=tuple(trees))
+    return command(id, MAIN, made.tip) + packed
+
+
+def proposed_without_end(made: Made) -> bytes:
+    body = folders_without_end(made)
+    id = body.split(b" ")[1].decode()
+    return command(id, "refs/for/main") + body[body.index(b"PACK") :]
+
+
 def twice(made: Made) -> bytes:
     """Two files of one name: git shows the one, another program the other."""
     entry = ("100644", "x.prompt.yml", made.blob)
@@ -210,6 +227,8 @@ ATTACKS: dict[str, Callable[[Made], bytes]] = {
     "git's folder": lambda m: m.file("100644", ".GIT"),
     "a folder in a name": lambda m: m.file("100644", "a/b.prompt.yml"),
     "one name twice": twice,
+    "folders without end": folders_without_end,
+    "a proposal of folders without end": proposed_without_end,
     "options": with_options,
     "a spoilt pack": spoilt,
 }

@@ -7,7 +7,7 @@ Commit <-- parse_commit(), parse_log() --- what `git cat-file` and `git log --ra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -219,28 +219,43 @@ def _person(value: bytes) -> tuple[str, str, int]:
 
 def parse_log(raw: bytes) -> dict[str, list[Change]]:
     """Files per commit from `git log --raw -z --no-abbrev --no-renames --format='commit %H'`."""
-    commits: dict[str, list[Change]] = {}
-    for commit, entry in entries(raw):
+    commits: dict[str, list[Entry]] = {}
+    for (commit, *_), entry in sections(raw):
         files = commits.setdefault(commit, [])
         if entry:
-            old_mode, new_mode, old, new, path = entry
-            files.append(Change(path, _blob(old_mode, old), _blob(new_mode, new)))
-    return commits
+            files.append(entry)
+    return {commit: changes_of(files) for commit, files in commits.items()}
 
 
 Entry = tuple[str, str, str, str, str]
 """Mode before and after, id before and after, path."""
 
 
-def entries(raw: bytes) -> Iterator[tuple[str, Entry | None]]:
-    """Each commit of such a log, first with None, then with each file that it changed."""
-    commit = ""
+def changes_of(files: Iterable[Entry]) -> list[Change]:
+    """Symbolic links and submodules are not files of ours."""
+    return [
+        Change(path, _blob(old_mode, old), _blob(new_mode, new))
+        for old_mode, new_mode, old, new, path in files
+    ]
+
+
+def fill(changes: Iterable[Change], bodies: Mapping[str, bytes]) -> None:
+    """Put in what each file said before, and says."""
+    for change in changes:
+        change.data = bodies.get(change.new) if change.new else None
+        change.old_data = bodies.get(change.old) if change.old else None
+
+
+def sections(raw: bytes) -> Iterator[tuple[list[str], Entry | None]]:
+    """Each commit of such a log (its id, and what else the format says), first with None, then
+    with each file that it changed."""
+    commit: list[str] = []
     fields = iter(raw.replace(b"\0\n:", b"\0:").split(b"\0"))
     for field in fields:
         field = field.lstrip(b"\n")
         while field.startswith(b"commit "):
             head, _, field = field.partition(b"\n")
-            commit = head[7:47].decode()
+            commit = head.decode("ascii", "replace").split()[1:]
             yield commit, None
         if field.startswith(b":"):
             old_mode, new_mode, old, new, _ = field[1:].decode("ascii").split(" ")
@@ -249,5 +264,4 @@ def entries(raw: bytes) -> Iterator[tuple[str, Entry | None]]:
 
 
 def _blob(mode: str, blob: str) -> str | None:
-    """Symbolic links and submodules are not files of ours."""
     return blob if mode in ("100644", "100755") else None

@@ -84,6 +84,12 @@ class RefMove(msgspec.Struct, frozen=True):
     new: str
 
 
+def check_ids(*ids: str) -> None:
+    for one in ids:
+        if not ID.fullmatch(one):
+            raise ValueError(f"not an object id: {one!r}")
+
+
 def config_text() -> str:
     groups: dict[str, list[str]] = {}
     for key, value in SETTINGS.items():

@@ -5,10 +5,12 @@ It inherits nothing. One that is kept loads while its input is being worked out,
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import os
+import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -16,12 +18,20 @@ from typing import Any, cast
 from git import Git
 from git.exc import GitCommandNotFound
 
+from hub.registry.children import Child, start
 from hub.registry.git_terms import GitFailed
 
 Command = tuple[str, ...]
 _LAST_WORD = {"fast-import": b"done\n"}
 """What says that there is no more to do, where the end of the input alone would be an error."""
 _PATIENCE = 20.0
+MOST_MEMORY, MOST_SECONDS = 512 << 20, 20
+"""Bytes of its own, without the packs that it maps, and seconds of a processor: for a git that
+lists what others made. Folders within folders can stand for more files than there are atoms."""
+
+
+class TooMuch(GitFailed):
+    """It prints more than any honest content would have it print."""
 
 
 class Gits:
@@ -46,6 +56,34 @@ class Gits:
             process.kill()
             raise
         return process.returncode, out, said.decode("utf-8", "replace")
+
+    def heard(self, command: Command, most: int) -> bytes:
+        """What it prints, without input, where others had a hand in it: `most` bytes of that, and
+        so much memory and time of a processor, since git compares all before it prints a word.
+
+        Raises:
+            TooMuch: it goes on.
+            GitFailed: it ended badly.
+        """
+        child = self._start(command)
+        process = child.proc
+        _bound(process.pid)
+        process.stdin.close()
+        process.stdin = None  # for `communicate`
+        out = process.stdout.read(most + 1)
+        if len(out) > most:
+            process.kill()
+        _, said = process.communicate()  # a git that reads says a line or two
+        complaint = said.decode("utf-8", "replace").strip()[-2000:]
+        if len(out) > most or process.returncode < 0 or "ut of memory" in complaint:
+            raise TooMuch(command[0], process.returncode, f"it takes too much: {complaint}")
+        if process.returncode:
+            raise GitFailed(command[0], process.returncode, complaint)
+        return out
+
+    def open(self, command: Command) -> Kept:
+        """One of the caller's own, to be killed."""
+        return Kept(command, self._start(command))
 
     def check(self, command: Command, stdin: bytes, *, aside: bool = False) -> bytes:
         """What it printed.
@@ -117,6 +155,32 @@ class Kept:
             raise self._failed()
         return [line[:-1].decode("ascii", "replace") for line in said]
 
+    def ask(self, data: bytes) -> None:
+        """Hand it something that it answers, by `line` and `part`.
+
+        Raises:
+            GitFailed: it ended instead; the same holds for those.
+        """
+        try:
+            self._child.proc.stdin.write(data)
+            self._child.proc.stdin.flush()
+        except OSError:
+            raise self._failed() from None
+
+    def line(self) -> bytes:
+        """The next line of its answer, without its end."""
+        found: bytes = self._child.proc.stdout.readline()
+        if not found.endswith(b"\n"):
+            raise self._failed()
+        return found[:-1]
+
+    def part(self, size: int) -> bytes:
+        """So many bytes of its answer."""
+        found: bytes = self._child.proc.stdout.read(size)
+        if len(found) != size:
+            raise self._failed()
+        return found
+
     def _failed(self) -> GitFailed:
         process = self._child.proc
         try:
@@ -140,26 +204,29 @@ class Kept:
         self._child.proc.communicate()
 
 
+def _bound(pid: int) -> None:
+    if sys.platform != "linux":  # elsewhere only what it prints is bounded
+        return
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+        resource.prlimit(pid, resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+
+
 async def stream(
     words: Command, *, settings: Sequence[tuple[str, str]] = (),
     given: Mapping[str, str] | None = None,
-) -> asyncio.subprocess.Process:  # fmt: skip
-    """A git whose input and output go on while we do other things. It has a group of its own, so
-    that what it starts can be ended with it. `settings` and `given` (its environment) are ours.
-    """
+) -> Child:  # fmt: skip
+    """A git whose input and output go on while we do other things. `settings` and `given` (its
+    environment) are ours."""
     told = [word for pair in settings for word in ("-c", "=".join(pair))]
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        *_clean_git(given or {}), *told, *words, stdin=pipe, stdout=pipe, stderr=pipe,
-        start_new_session=True, limit=1 << 18,
-    )  # fmt: skip
+    return await start([*_clean_git(given or {}), *told, *words])
 
 
 async def outbound(
     words: Command, *, settings: Sequence[tuple[str, str]] = (), given: Mapping[str, str],
     memory: int, seconds: int, largest: int,
-) -> asyncio.subprocess.Process:  # fmt: skip
-    """A git that talks to another machine, in a group of its own.
+) -> Child:  # fmt: skip
+    """A git that talks to another machine.
 
     What it is `given` may be secret, so it goes into its environment past every command line. Its
     bounds (bytes, seconds of a processor, bytes of a file) hold for all that it starts.
@@ -168,11 +235,8 @@ async def outbound(
     env = dict(pair.split("=", 1) for pair in clean) | dict(given)
     told = [word for pair in settings for word in ("-c", "=".join(pair))]
     bounds = f"ulimit -v {memory >> 10}; ulimit -t {seconds}; ulimit -f {largest >> 9}"
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        "/bin/sh", "-c", f'{bounds}; exec "$@"', "sh", git, *told, *words, env=env,
-        stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True,
-    )  # fmt: skip
+    whole = ["/bin/sh", "-c", f'{bounds}; exec "$@"', "sh", git, *told, *words]
+    return await start(whole, env=env, fed=False)
 
 
 def _clean_git(given: Mapping[str, str]) -> list[str]:

@@ -10,21 +10,21 @@ Only the first-parent line is followed; what its merges bring along must be as h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from hub.errors import Conflict, Invalid
 from hub.registry import deploy_file, names, pushed_files
 from hub.registry.asks import LONGEST_MESSAGE
-from hub.registry.commits import Change, Commit, Entry, claims_hub, entries
+from hub.registry.commits import Change, Commit, Entry, claims_hub
 from hub.registry.document import parse
 from hub.registry.git_terms import MAIN, PROPOSALS, GitFailed
 from hub.registry.includes import includes
+from hub.registry.newcomers import Newcomers, News
 from hub.registry.reading import read
 from hub.registry.repository import Repository
 
-MOST_COMMITS = 1_000
 MOST_FILES = 2_000
 """Changes of files, counted commit by commit."""
 LARGEST = 16 << 20
@@ -70,36 +70,19 @@ def read_line(
         Invalid: they cannot be taken; the sentence names the file and the line.
     """
     try:
-        ids = new_commits(repository, new, old)
-        found = ("--first-parent", "--reverse", "--end-of-options", new)
-        line = repository.run("rev-list", *found, *([f"^{old}"] if old else []))
-        if old is not None and not repository.contains(new, old):
-            raise Overtaken(ref)
-        changed = _files(repository, ref, ids, strict=strict)
-        whole = ref == MAIN and old is None and not strict and not repository.refs(PROPOSALS)
-        _check_people(repository, ids, copy=whole)
-        commits = repository.commits(line.decode("ascii").split())
+        with Newcomers(repository) as found:
+            news = found.commits(new, old)
+            line = news.line(new)
+            if next(iter(news.parents[line[0]]), None) != old:
+                raise Overtaken(ref)  # or a merge that has it on its second side
+            changed = _files(found, ref, news, strict=strict)
+            whole = ref == MAIN and old is None and not strict and not repository.refs(PROPOSALS)
+            _check_people(found.read([*news.parents]), copy=whole)
+            commits = found.parsed(line, changed)
     except GitFailed as failed:
         raise Invalid(why(failed)) from failed
-    if commits[0].parent != old:
-        raise Overtaken(ref)  # a merge that has it on its second side
-    steps = [_step(one, changed[one.id], ref, strict=strict) for one in commits]
+    steps = [_step(one, ref, strict=strict) for one in commits]
     return Line(ref, old, new, tuple(steps))
-
-
-def new_commits(repository: Repository, tip: str, old: str | None) -> list[str]:
-    """Those that `old` has not, the newest first, with all that they need at hand."""
-    if repository.run("cat-file", "-t", tip).strip() != b"commit":
-        raise Invalid("Only commits can be pushed.")
-    since = [f"^{old}"] if old else []
-    asked = ("rev-list", "--topo-order", f"--max-count={MOST_COMMITS + 1}")
-    found = repository.run(*asked, "--end-of-options", tip, *since).decode("ascii").split()
-    if not found:
-        raise Invalid("There is nothing new in this: main has all of it already.")
-    if len(found) > MOST_COMMITS:
-        raise Invalid(f"A push may bring {MOST_COMMITS:,} commits at most.")
-    repository.run("rev-list", "--objects", "--quiet", "--end-of-options", tip, *since)
-    return found
 
 
 def why(failed: GitFailed) -> str:
@@ -111,21 +94,21 @@ def why(failed: GitFailed) -> str:
     return f"What was pushed cannot be used: {more}."
 
 
-def _files(
-    repository: Repository, ref: str, ids: list[str], *, strict: bool
-) -> dict[str, set[str]]:
-    """The paths that each commit changes and that concern us, looked at before they are read."""
-    kept: dict[str, set[str]] = {}
-    new: dict[tuple[str, str], None] = {}
-    for commit, entry in entries(repository.log(ids[::-1])):
-        paths = kept.setdefault(commit, set())
-        if entry is not None and _concerns(ref, entry, strict=strict):
-            paths.add(entry[4])
-            if entry[1] in pushed_files.FILES:
-                new[entry[4], entry[3]] = None
+def _files(found: Newcomers, ref: str, news: News, *, strict: bool) -> dict[str, list[Entry]]:
+    """The files that each commit changes and that concern us, looked at before they are read."""
+    kept: dict[str, list[Entry]] = {}
+    new, others = dict[tuple[str, str], None](), dict[tuple[str, str], None]()
+    oldest_first = [*news.files.items()][::-1]
+    for commit, entry in ((id, one) for id, those in oldest_first for one in those):
+        _, mode, _, blob, path = entry
+        ours = _concerns(ref, entry, strict=strict)
+        if ours:
+            kept.setdefault(commit, []).append(entry)
+        if mode not in pushed_files.WITHOUT:
+            (new if ours and mode in pushed_files.FILES else others)[path, blob] = None
     if sum(map(len, kept.values())) > MOST_FILES:
         raise Invalid(f"A push may change {MOST_FILES:,} files at most. Push less at a time.")
-    pushed_files.check_sizes(repository, [*new], LARGEST)
+    pushed_files.check_sizes(found, [*new], [*others], LARGEST)
     return kept
 
 
@@ -146,11 +129,11 @@ def _concerns(ref: str, entry: Entry, *, strict: bool) -> bool:
     return True
 
 
-def _check_people(repository: Repository, ids: list[str], *, copy: bool) -> None:
+def _check_people(bodies: Mapping[str, bytes], *, copy: bool) -> None:
     """Nobody speaks in the hub's name: what it says about approvals is believed. `copy`: where
     there is neither history nor a proposal, what another hub had comes in whole; on main alone,
     where a merge names its revision by a commit that cannot be foretold."""
-    for id, body in repository.read(ids).items():
+    for id, body in bodies.items():
         if not copy and claims_hub(body):
             raise Invalid(
                 f"Commit {id[:10]} says that the hub itself made it. Make it yours: "
@@ -158,8 +141,7 @@ def _check_people(repository: Repository, ids: list[str], *, copy: bool) -> None
             )
 
 
-def _step(commit: Commit, paths: set[str], ref: str, *, strict: bool) -> Step:
-    commit.changes = [one for one in commit.changes if one.path in paths]
+def _step(commit: Commit, ref: str, *, strict: bool) -> Step:
     if strict and len(commit.message) > LONGEST_MESSAGE:
         raise Invalid(
             f"Commit {commit.id[:10]}: its message has {len(commit.message):,} characters; "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hub.errors import Invalid
 from hub.registry import names
-from hub.registry.repository import Repository
+from hub.registry.newcomers import Newcomers
 from hub.registry.yaml_read import LARGEST_FILE
 
 PLAIN = "100644"
@@ -14,6 +14,8 @@ FILES = (PLAIN, "100755")
 """The modes of files; what has another, a symbolic link or a submodule, is none."""
 NONE = "000000"
 """The mode of what is not there."""
+WITHOUT = (NONE, "160000")
+"""Modes of what has no content here."""
 _KINDS = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}
 
 
@@ -58,22 +60,25 @@ def _not_a_name(path: str) -> str:
     return f"{shown(path)}: this cannot be the name of a prompt."
 
 
-def check_sizes(repository: Repository, files: Sequence[tuple[str, str]], most: int) -> None:
-    """Look at paths and ids, before a byte of the files is read.
+def check_sizes(
+    found: Newcomers, files: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]], most: int
+) -> None:
+    """Look at paths and ids, before a byte of the files is read; `others` only must be there.
 
     Raises:
         Invalid: a file is larger than 1 MiB, or all of them than `most`, or one is missing.
     """
-    asked = "".join(f"{blob}\n" for _, blob in files).encode()
-    out = repository.run("cat-file", "--batch-check", stdin=asked).decode("ascii", "replace")
+    sizes = found.sizes([blob for _, blob in (*files, *others)])
     whole = 0
-    for (path, _), line in zip(files, out.splitlines(), strict=True):
-        _, kind, size = (*line.split(" "), "", "")[:3]
+    for at, (path, blob) in enumerate((*files, *others)):
+        kind, size = sizes.get(blob, ("", 0))
         if kind != "blob":
             raise Invalid(f"{shown(path)}: its content is missing from the push.")
-        if int(size) > LARGEST_FILE:
-            raise Invalid(f"{shown(path)}: {int(size):,} bytes; 1 MiB is the most. Shorten it.")
-        whole += int(size)
+        if at >= len(files):
+            continue
+        if size > LARGEST_FILE:
+            raise Invalid(f"{shown(path)}: {size:,} bytes; 1 MiB is the most. Shorten it.")
+        whole += size
     if whole > most:
         raise Invalid(
             f"This changes {whole:,} bytes of text; {most >> 20} MiB is the most at once."

@@ -15,16 +15,18 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from hub.errors import Invalid
 from hub.registry import names, pushed_files
+from hub.registry.commits import Entry, sections
 from hub.registry.document import Document, parse
 from hub.registry.git_terms import ID, MAIN, GitFailed
-from hub.registry.line import Line, new_commits, read_line, why
+from hub.registry.line import Line, read_line, why
+from hub.registry.newcomers import Newcomers, News
 from hub.registry.pushed_files import NONE, PLAIN
 from hub.registry.reading import read
 from hub.registry.repository import Repository, sync
@@ -98,36 +100,44 @@ class Quarantine:
         if main is None:
             raise Invalid("There is nothing here yet. Save the first prompt in the browser.")
         try:
-            commits = new_commits(repository, tip, main)
-            base = repository.run("merge-base", "--", main, tip).decode("ascii").strip()
-            raw = repository.run(
-                "diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames",
-                "--end-of-options", base, tip,
-            )  # fmt: skip
-            wanted = _wanted(repository, raw)
+            with Newcomers(repository) as found:
+                news = found.commits(tip, main)
+                changes = _changes(_entries(repository, news, main, tip))
+                texts = _texts(found, changes)
+                bodies = found.read([*news.parents])
         except GitFailed as failed:
             raise Invalid(why(failed)) from failed
-        heads = [_head(body) for body in repository.read(commits).values()]
+        heads = [_head(bodies[one]) for one in news.parents]
         subject, _, body = heads[0][0].partition("\n")
         return Pushed(
-            wanted=wanted, subject=subject.strip(), body=body.strip(),
+            wanted=tuple(_together([_Text.of(one, texts) for one in changes])),
+            subject=subject.strip(), body=body.strip(),
             authors=tuple(dict.fromkeys(author for _, author in heads)),
         )  # fmt: skip
 
 
-def _wanted(repository: Repository, raw: bytes) -> tuple[Wanted, ...]:
-    fields = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
-    pairs = list(zip(fields[::2], fields[1::2], strict=True))
-    if not pairs:
+def _entries(repository: Repository, news: News, main: str, tip: str) -> list[Entry]:
+    """What all of them together change against the main that they began from."""
+    base = news.base(tip)
+    if base and len(news.parents) == 1:
+        return news.files.get(tip, [])
+    base = base or repository.run("merge-base", "--", main, tip).decode("ascii").strip()
+    return [entry for _, entry in sections(repository.changed(base, tip)) if entry]
+
+
+def _changes(entries: Sequence[Entry]) -> list[_Change]:
+    if not entries:
         raise Invalid("These commits change nothing, so there is nothing to propose.")
-    if len(pairs) > 2 * MOST_ITEMS:
-        raise Invalid(f"A proposal is about {MOST_ITEMS} prompts at most; this is {len(pairs)}.")
-    changes = [_Change.of(line, path) for line, path in pairs]
+    if len(entries) > 2 * MOST_ITEMS:
+        raise Invalid(f"A proposal is about {MOST_ITEMS} prompts at most; this is {len(entries)}.")
+    return [_Change.of(entry) for entry in entries]
+
+
+def _texts(found: Newcomers, changes: Sequence[_Change]) -> dict[str, bytes]:
     new = [(one.path, one.new) for one in changes if one.new]
-    pushed_files.check_sizes(repository, new, LARGEST)
+    pushed_files.check_sizes(found, new, [], LARGEST)
     blobs = {blob for one in changes for blob in (one.old, one.new) if blob}
-    texts = repository.read(sorted(blobs))
-    return tuple(_together([_Text.of(one, texts) for one in changes]))
+    return found.read(sorted(blobs))
 
 
 class _Change(msgspec.Struct, frozen=True):
@@ -139,11 +149,11 @@ class _Change(msgspec.Struct, frozen=True):
     new: str | None
 
     @classmethod
-    def of(cls, line: str, path: str) -> _Change:
+    def of(cls, entry: Entry) -> _Change:
         """Raises:
         Invalid: no prompt may lie there, or not as what it is.
         """
-        old_mode, new_mode, old, new, _ = line.removeprefix(":").split(" ")
+        old_mode, new_mode, old, new, path = entry
         name = pushed_files.prompt_at(path, new_mode)
         there = old if old_mode in (PLAIN, "100755") else None
         return cls(name, path, there, new if new_mode != NONE else None)

@@ -11,15 +11,16 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hub.registry.commits import Change, Commit, parse_commit, parse_log
+from hub.registry.commits import Commit, fill, parse_commit, parse_log
 from hub.registry.git_terms import (
     ID,
     REFS,
     GitFailed,
     RefMove,
+    check_ids,
     config_text,
     mode_and_blob,
     objects_in,
@@ -29,6 +30,8 @@ from hub.registry.gits import Gits
 
 _COMMITS_AT_ONCE = 200
 _OBJECTS_AT_ONCE = 1000
+MOST_LISTED = 64 << 20
+"""Bytes of a list of files."""
 
 
 class Repository:
@@ -36,7 +39,7 @@ class Repository:
 
     def __init__(self, path: Path, given: Mapping[str, str] | None = None) -> None:
         """`given`: environment for git, such as where else to look for objects."""
-        self.path = path
+        self.path, self.given = path, given or {}
         self._gits = Gits(path, given)
         self._writes = Writes(path, self._gits, self.tip)
 
@@ -141,7 +144,7 @@ class Repository:
 
     def contains(self, ref: str, commit: str) -> bool:
         """Whether `commit` is part of `ref`'s history."""
-        _check_ids(commit)
+        check_ids(commit)
         code, _, _ = self._gits.run(("merge-base", "--is-ancestor", commit, ref), b"")
         return code == 0
 
@@ -150,7 +153,7 @@ class Repository:
 
         Each comes with the files it changed and their bytes before and after.
         """
-        _check_ids(new, *([old] if old else []))
+        check_ids(new, *([old] if old else []))
         spec = [new, f"^{old}"] if old else [new]
         listed = self.run("rev-list", "--first-parent", "--reverse", "--end-of-options", *spec)
         ids = listed.decode("ascii").split()
@@ -165,7 +168,7 @@ class Repository:
 
     def commits(self, ids: list[str]) -> list[Commit]:
         """These commits, each with the files it changed against its first parent."""
-        changes = parse_log(self.log(ids))
+        changes = parse_log(self._log(ids))
         blobs = {
             blob
             for files in changes.values()
@@ -175,31 +178,37 @@ class Repository:
         }
         bodies = self.read([*ids, *sorted(blobs)])
         for files in changes.values():
-            _fill(files, bodies)
+            fill(files, bodies)
         return [parse_commit(one, bodies[one], changes.get(one, [])) for one in ids]
 
-    def log(self, ids: list[str]) -> bytes:
-        """What `commits.entries` reads: the files that each of them changed."""
-        _check_ids(*ids)
+    def _log(self, ids: list[str]) -> bytes:
+        check_ids(*ids)
         return self.run(
             "log", "--stdin", "--no-walk=unsorted", "--diff-merges=first-parent", "--root",
             "--raw", "-z", "--no-abbrev", "--no-renames", "--format=commit %H",
             stdin="".join(f"{one}\n" for one in ids).encode(),
         )  # fmt: skip
 
-    def read(self, ids: list[str]) -> dict[str, bytes]:
+    def read(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The objects' bytes; those that are missing are left out."""
-        _check_ids(*ids)
+        check_ids(*ids)
         found: dict[str, bytes] = {}
         for start in range(0, len(ids), _OBJECTS_AT_ONCE):
             asked = "".join(f"{one}\n" for one in ids[start : start + _OBJECTS_AT_ONCE])
             found.update(objects_in(self.run("cat-file", "--batch", stdin=asked.encode())))
         return found
 
+    def changed(self, old: str, new: str) -> bytes:
+        """What `commits.sections` reads: the files in which two commits differ."""
+        check_ids(old, new)
+        how = ("-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--end-of-options")
+        return self._gits.heard(("diff-tree", *how, old, new), MOST_LISTED)
+
     def files(self, tip: str) -> list[tuple[str, str, str]]:
         """Mode, blob and path of every file at `tip`."""
-        _check_ids(tip)
-        out = self.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tip)
+        check_ids(tip)
+        command = ("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tip)
+        out = self._gits.heard(command, MOST_LISTED)
         lines = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
         return [(*mode_and_blob(line), line.split("\t", 1)[1]) for line in lines]
 
@@ -231,15 +240,3 @@ def version() -> tuple[int, ...]:
     _, said, _ = Gits(Path()).run(("version",), b"")
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", said.decode("ascii", "replace"))
     return tuple(int(part) for part in found.groups("0")) if found else (0,)
-
-
-def _check_ids(*ids: str) -> None:
-    for one in ids:
-        if not ID.fullmatch(one):
-            raise ValueError(f"not an object id: {one!r}")
-
-
-def _fill(changes: list[Change], bodies: dict[str, bytes]) -> None:
-    for change in changes:
-        change.data = bodies.get(change.new) if change.new else None
-        change.old_data = bodies.get(change.old) if change.old else None

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import cast
@@ -25,6 +24,7 @@ from hub.errors import HubError, NotFound, Unavailable, Unknown
 from hub.people.gate import password
 from hub.people.keys import KeyGrant, KeyTable
 from hub.people.policy import Need, require
+from hub.registry.children import Child
 from hub.registry.git_terms import DEPLOY, MAIN
 from hub.registry.gits import stream
 from hub.registry.publish import Publisher
@@ -199,7 +199,7 @@ class _Answer:
 
 
 async def _carry(
-    child: Process, asked: AsyncIterator[bytes], receive: Receive, answer: _Answer
+    child: Child, asked: AsyncIterator[bytes], receive: Receive, answer: _Answer
 ) -> None:
     """Both ways at once, until the child has ended or the client has."""
     complaints = asyncio.create_task(serving.said(child))
@@ -210,7 +210,6 @@ async def _carry(
         raise ClientGone
 
     async def speak() -> None:
-        assert child.stdout
         while part := await child.stdout.read(serving.PART):
             await answer.say(part)
 

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import zlib
-from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
@@ -18,6 +15,7 @@ from weakref import WeakValueDictionary
 from litestar.types import Receive
 
 from hub.errors import HubError, Invalid, Unavailable
+from hub.registry.children import Child
 
 PART = 1 << 16
 MOST_AT_ONCE = 8
@@ -128,18 +126,17 @@ async def wait_for_end(receive: Receive) -> None:
 
 
 @asynccontextmanager
-async def ended(child: Process) -> AsyncGenerator[Process]:
+async def ended(child: Child) -> AsyncGenerator[Child]:
     """However this is left, the child and what it started are gone afterwards."""
     try:
         yield child
     finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
+        child.kill()
+        child.close()
         await asyncio.shield(child.wait())
 
 
-async def feed(child: Process, parts: AsyncIterator[bytes]) -> None:
+async def feed(child: Child, parts: AsyncIterator[bytes]) -> None:
     """Write the parts to the child, and end its input. One that has ended takes no more."""
     assert child.stdin
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -150,9 +147,8 @@ async def feed(child: Process, parts: AsyncIterator[bytes]) -> None:
     child.stdin.close()
 
 
-async def said(child: Process) -> str:
+async def said(child: Child) -> str:
     """The end of what it complains about; read all the while, lest a full pipe stop it."""
-    assert child.stderr
     text = b""
     while part := await child.stderr.read(PART):
         text = (text + part)[-2000:]

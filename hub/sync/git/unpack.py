@@ -11,9 +11,9 @@ import logging
 import resource
 import struct
 import sys
-from asyncio.subprocess import Process
 
 from hub.errors import Invalid, Unavailable
+from hub.registry.children import Child
 from hub.registry.gits import stream
 from hub.registry.quarantine import Quarantine
 from hub.registry.repository import Repository
@@ -47,7 +47,7 @@ async def unpack(repository: Repository, quarantine: Quarantine, read: packets.P
     if (count := struct.unpack(">I", head[8:12])[0]) > MOST_OBJECTS:
         raise Invalid(f"A push may bring {MOST_OBJECTS:,} objects at most; this is {count:,}.")
     words = (
-        f"--git-dir={repository.path}", "index-pack", "--stdin", "--fix-thin", "--strict",
+        f"--git-dir={repository.path}", "index-pack", "--stdin", "--fix-thin", "--fsck-objects",
         f"--max-input-size={LARGEST_PACK}",
     )  # fmt: skip
     started = await stream(words, settings=_SETTINGS, given=quarantine.given)
@@ -69,7 +69,7 @@ async def unpack(repository: Repository, quarantine: Quarantine, read: packets.P
     raise Invalid(f"git does not accept what was pushed: {ascii(why)[1:-1][:200]}")
 
 
-def _bound(child: Process) -> None:
+def _bound(child: Child) -> None:
     """A small pack can stand for a great deal."""
     if sys.platform != "linux":  # elsewhere the time limit alone holds
         return
@@ -80,7 +80,6 @@ def _bound(child: Process) -> None:
         resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (most, most))
 
 
-async def _drained(child: Process) -> None:
-    assert child.stdout
+async def _drained(child: Child) -> None:
     while await child.stdout.read(serving.PART):
         pass
