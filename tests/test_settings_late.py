@@ -21,7 +21,7 @@ from hub.people.accounts import OPERATOR
 from hub.people.models import Account, AuditEntry, Member
 from hub.settings import Settings
 from hub.sync.remotes.models import Remote
-from hub.sync.webhooks.models import Inlet, Webhook
+from hub.sync.webhooks.models import Delivery, Inlet, Webhook
 from tests.cast import Browser, Cast
 from tests.forge import Forge, git_daemon
 from tests.hook_people import ROOT, add_hook
@@ -139,6 +139,8 @@ def pages(maria: Browser, forge: Forge, receiver: Receiver, number: int) -> list
     forms: list[tuple[str, dict[str, str]]] = [
         (PAGE, {"url": forge.url}), (f"{PAGE}/change", {"token": "t"}), (f"{PAGE}/unlink", {}),
         (f"{PAGE}/choose", {"do": "ours", "tip": ""}), (f"{PAGE}/confirm", {"prints": "x"}),
+        (f"{PAGE}/now", {}), (f"{ROOT}/{number}/test", {}),
+        (f"{ROOT}/{number}/messages/1/again", {}),
         (ROOT, form), (f"{ROOT}/{number}", form), (f"{ROOT}/{number}/pause", {}),
         (f"{ROOT}/{number}/resume", {}), (f"{ROOT}/{number}/secret", {}),
         (f"{ROOT}/{number}/end-overlap", {}), (f"{ROOT}/{number}/remove", {}),
@@ -154,6 +156,7 @@ def rest(client: Browser, headers: dict[str, str], number: int) -> list[Deed]:
         ("POST", "/api/v1/remote/choice", {"do": "ours", "tip": ""}),
         ("POST", "/api/v1/remote/host", {"fingerprints": ["x"]}),
         ("DELETE", "/api/v1/remote", None), ("PUT", hooks, {"state": "paused"}),
+        ("POST", f"{hooks}/deliveries", {}), ("POST", f"{hooks}/deliveries", {"delivery": 1}),
         ("PUT", hooks, {"name": "x"}), ("POST", f"{hooks}/secrets", {}), ("DELETE", hooks, None),
     ]  # fmt: skip
     return [
@@ -171,6 +174,10 @@ async def kept(hub: Front) -> list[Any]:
         found += [
             (row.id, row.name, row.sealed, row.state) for row in await db.scalars(select(Webhook))
         ]
-        found += [(row.url, row.sealed, row.chosen) for row in await db.scalars(select(Remote))]
+        found += [
+            (row.url, row.sealed, row.chosen, row.due_at)
+            for row in await db.scalars(select(Remote))
+        ]
+        found += [(row.tries, row.state) for row in await db.scalars(select(Delivery))]
         found += list(await db.scalars(select(AuditEntry.action)))
     return found

@@ -3,6 +3,7 @@ somebody's: else they could approve what they like, by a second account or by a 
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,6 +41,27 @@ async def confirm(db: AsyncSession, workspace_id: int, actor: Actor) -> None:
     who = (await rules_store.people(db, workspace_id, [mine])).get(mine)
     if who is None or who.role != "admin":
         raise Forbidden("You are no administrator here any more. Another one can do this.")
+
+
+async def still(db: AsyncSession, workspace_id: int, actor: Actor, need: Need) -> None:
+    """Return if `actor` may at this moment what `need` says: the role, or that the key is good, is
+    read again, in the transaction of the deed.
+
+    Raises:
+        Forbidden, NotFound: they may not any more.
+    """
+    require(actor, need, workspace_id)
+    if actor.kind == "operator":
+        return
+    if actor.account_id is not None:
+        mine = actor.account_id
+        who = (await rules_store.people(db, workspace_id, [mine])).get(mine)
+        now = msgspec.structs.replace(actor, role=who.role if who and who.role else "")
+        require(now, need, workspace_id)
+    if actor.key_id is not None:
+        key = await db.get(ApiKey, actor.key_id)
+        if key is None or key.revoked_at is not None:
+            raise Forbidden("This key was revoked.")
 
 
 async def is_guarded(db: AsyncSession, workspace_id: int, role: str, actor: Actor) -> bool:

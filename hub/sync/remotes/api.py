@@ -132,10 +132,10 @@ async def link(request: Ask, body: RawBody, actor: Who, workspace: Place, databa
         None, body=SyncNow, status=202, errors=WRITES, said="A round begins."
     ),
 )  # fmt: skip
-async def sync(body: RawBody, workspace: Place, database: Base) -> None:
+async def sync(body: RawBody, actor: Who, workspace: Place, database: Base) -> None:
     """Begin a round at once instead of when it is due."""
     bodies.decode(body or b"{}", SyncNow)
-    await linking.fetch_soon(database, workspace.id)
+    await linking.fetch_soon(database, workspace.id, (actor, Need.SAVE))
 
 
 @post(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from hub.db import Database, now
 from hub.errors import Conflict, Invalid, NotFound
 from hub.outbound import Outbound
 from hub.people import audit, guarded
-from hub.people.policy import Actor, WorkspaceRef
+from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry.publish import Publisher
 from hub.sealed import seal, unseal
 from hub.settings import Secret
@@ -279,15 +278,16 @@ async def unlink(database: Database, workspace: WorkspaceRef, actor: Actor) -> s
     return name
 
 
-async def fetch_soon(database: Database, workspace_id: int, at: datetime | None = None) -> bool:
-    """Have the next round begin at once, in whichever process watches; whether one is linked.
-
-    For whoever hears that something is new there, such as a webhook. It may be called often.
-    """
-    when = at or now()
+async def fetch_soon(
+    database: Database, workspace_id: int, by: tuple[Actor, Need] | None = None
+) -> bool:
+    """Have the next round begin at once, wherever one watches, for whoever hears that something is
+    new there, or for somebody (`by`) who may do so still; whether one is linked."""
     async with database.write() as db:
+        if by is not None:
+            await guarded.still(db, workspace_id, *by)
         wanted: Any = update(Remote).where(Remote.workspace_id == workspace_id)
-        done = await db.execute(wanted.values(due_at=when).returning(Remote.workspace_id))
+        done = await db.execute(wanted.values(due_at=now()).returning(Remote.workspace_id))
         return done.first() is not None
 
 

@@ -103,9 +103,10 @@ async def choose(
 
 @post(HOME + "/now", needs=Need.ADMIN, name="settings:git:now")
 async def now(
-    workspace: NamedDependency[WorkspaceRef], database: NamedDependency[Database]
-) -> Redirect:
-    await linking.fetch_soon(database, workspace.id)
+    actor: NamedDependency[Actor], workspace: NamedDependency[WorkspaceRef],
+    database: NamedDependency[Database],
+) -> Redirect:  # fmt: skip
+    await linking.fetch_soon(database, workspace.id, (actor, Need.ADMIN))
     return _back(workspace, "The hub looks at it now.")
 
 

@@ -128,15 +128,15 @@ async def list_deliveries(
     operation_class=described(bodies.AttemptRecord, body=bodies.SendAgain, errors=WRITES),
 )  # fmt: skip
 async def send_again(
-    request: Ask, webhook: FromPath[int], body: RawBody, workspace: Place
+    request: Ask, webhook: FromPath[int], body: RawBody, actor: Who, workspace: Place
 ) -> Response[bytes]:
     """At once, out of order; a message keeps its id, so a receiver that has it can tell."""
     given = decode(body, bodies.SendAgain)
     worker = worker_of(request)
     if given.delivery is None:
-        attempt = await worker.test(workspace, webhook)
+        attempt = await worker.test(workspace, webhook, actor)
     else:
-        attempt = await worker.again(workspace, webhook, given.delivery)
+        attempt = await worker.again(workspace, webhook, given.delivery, actor)
     return as_json(bodies.attempt(attempt))
 
 

@@ -87,9 +87,11 @@ async def change(
 
 
 @post(ONE + "/test", needs=Need.ADMIN, name="webhook:test")
-async def test(request: Ask, webhook: FromPath[int], workspace: Place) -> Redirect:
+async def test(
+    request: Ask, webhook: FromPath[int], actor: Who, workspace: Place
+) -> Redirect:  # fmt: skip
     """Send a message that tells of nothing, and say what came of it."""
-    attempt = await worker_of(request).test(workspace, webhook)
+    attempt = await worker_of(request).test(workspace, webhook, actor)
     kind = "done" if attempt.good else "error"
     return go(show.address(workspace, webhook), attempt.said, kind=kind)
 
@@ -149,12 +151,12 @@ async def message_page(
 
 @post(MESSAGE + "/again", needs=Need.ADMIN, name="webhook:again")
 async def again(
-    request: Ask, webhook: FromPath[int], message: FromPath[int], workspace: Place
+    request: Ask, webhook: FromPath[int], message: FromPath[int], actor: Who, workspace: Place
 ) -> Redirect:
     """Send it once more, with the id it had."""
     where = f"{show.address(workspace, webhook)}/messages/{message}"
     try:
-        attempt = await worker_of(request).again(workspace, webhook, message)
+        attempt = await worker_of(request).again(workspace, webhook, message, actor)
     except Conflict as refusal:
         return go(where, refusal.sentence, kind="error")
     return go(where, attempt.said, kind="done" if attempt.good else "error")

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 from hub.db import Database, now
 from hub.outbound import Outbound
 from hub.outbox import Tail, Watch
-from hub.people.policy import WorkspaceRef
+from hub.people.policy import Actor, WorkspaceRef
 from hub.sealed import KeyLost
 from hub.settings import Secret, Settings
 from hub.sync.webhooks import deliveries, messages, sending, store, turn
@@ -152,10 +152,10 @@ class Worker:
 
     # ── at somebody's press of a button ─────────────────────────────────────────────────────────
 
-    async def test(self, workspace: WorkspaceRef, webhook_id: int) -> Attempt:
+    async def test(self, workspace: WorkspaceRef, webhook_id: int, actor: Actor) -> Attempt:
         """Send a message that tells of nothing, at once and out of order; it stays in the log."""
-        async with self._database.read() as db:
-            hook = await store.get(db, workspace.id, webhook_id)
+        async with self._database.write() as db:
+            hook = await store.to_change(db, workspace, webhook_id, actor)
         told = messages.Happened(
             kind=TEST, subject=hook.name, payload={}, at=now(), workspace=workspace.slug,
             url=self.url,
@@ -171,14 +171,16 @@ class Worker:
             await _note_by_hand(db, workspace.id, webhook_id, attempt)
         return attempt
 
-    async def again(self, workspace: WorkspaceRef, webhook_id: int, delivery_id: int) -> Attempt:
+    async def again(
+        self, workspace: WorkspaceRef, webhook_id: int, delivery_id: int, actor: Actor
+    ) -> Attempt:
         """Send a message that is done once more, at once: the same id, the same text.
 
         Raises:
             Conflict: it waits for its turn.
         """
-        async with self._database.read() as db:
-            hook = await store.get(db, workspace.id, webhook_id)
+        async with self._database.write() as db:
+            hook = await store.to_change(db, workspace, webhook_id, actor)
             kept = await deliveries.get(db, hook, delivery_id)
         deliveries.require_done(kept)
         attempt = await self._attempt(hook, kept.message_id, kept.body)
