@@ -221,7 +221,7 @@ def test_programs_that_serve_either_version_are_in_step(team, server):
     with signed_in(server) as ben:
         until(lambda: "bot" in seen(ben.get(f"/clinic/use-now/{name}")))
         page = ben.get(f"/clinic/use-now/{name}")
-        assert "v2 to 20 %, v1 to the others. The one program that runs serves it." in seen(page)
+        assert "v2 to 20 %, v1 to the others. The one process that runs serves it." in seen(page)
         assert "production is elsewhere now" not in page.text
         assert "yes 10 0" in seen(page)  # calls of both
         assert "Live v1" in seen(page)

@@ -6,7 +6,7 @@ import pytest
 from tests.listening import Team, until
 from tests.test_delivery_callers import put, settled, used
 from tests.test_delivery_shares import post, signed_in
-from tests.test_delivery_usage import report
+from tests.test_delivery_usage import report, seen
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,7 @@ def test_nor_is_the_prompt_deleted(team, ana):
     assert team.http.get(path).status_code == 200
     gone = team.http.delete(path, params={"despite_programs": "It is replaced"})
     assert gone.status_code == 204
+    assert "It is replaced" in seen(ana.get(f"/clinic/history/{name}"))
 
 
 def test_a_program_that_ended_stops_nothing(team, ana):

@@ -51,31 +51,32 @@ def page_says(ana, name, words, path="use-now"):
 def test_a_program_is_seen_with_its_version_and_rate(team, ana):
     team.put_live("support/triage", "Sort: {{ text }}")
     page = ana.get("/clinic/use/support/triage")
-    assert "No program has used this prompt yet" in page.text
+    assert "No program has used this prompt in the last seven days" in page.text
     assert "sdk.get_prompt" in page.text
+    assert "prompt.render(text=…)" in page.text, "what is copied runs"
     report(team, "support/triage", {1: 120}, errors=3)
     page_says(ana, "support/triage", "triage-bot eu 1 process, prompthub-python/0.1")
     words = seen(ana.get("/clinic/use/support/triage"))
     assert "Live v1" in words
     assert "yes 120 3 of 120" in words
-    assert "The one program that runs serves it." in words
+    assert "The one process that runs serves it." in words
 
 
 def test_a_release_is_seen_arriving(team, ana):
     team.put_live("care/plan", "Plan: {{ text }}")
     for process in ("a", "b", "c"):
         report(team, "care/plan", {1: 10}, instance=process)
-    page_says(ana, "care/plan", "All 3 programs that run serve it.")
+    page_says(ana, "care/plan", "All 3 processes that run serve it.")
     team.put_live("care/plan", "Plan well: {{ text }}")
-    page_says(ana, "care/plan", "0 of 3 programs serve it.")
+    page_says(ana, "care/plan", "0 of 3 processes serve it.")
     assert 'hx-trigger="every 1s"' in ana.get("/clinic/use-now/care/plan").text
     report(team, "care/plan", {1: 4, 2: 6}, instance="a")
-    page_says(ana, "care/plan", "1 of 3 programs serve it.")
+    page_says(ana, "care/plan", "1 of 3 processes serves it.")
     for process in ("b", "c"):
         report(team, "care/plan", {2: 10}, instance=process)
-    page_says(ana, "care/plan", "All 3 programs that run serve it.")
+    page_says(ana, "care/plan", "All 3 processes that run serve it.")
     report(team, "care/plan", {2: 1}, instance="c", state="closed")
-    page_says(ana, "care/plan", "All 2 programs that run serve it.")
+    page_says(ana, "care/plan", "All 2 processes that run serve it.")
 
 
 def test_the_head_of_an_open_page_follows_a_release(team, ana):

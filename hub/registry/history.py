@@ -41,6 +41,8 @@ class LabelLine(msgspec.Struct, frozen=True, kw_only=True):
     proposal: int | None
     """By which it moved."""
     broke_glass: bool
+    despite: str = ""
+    """Why it was done although programs that ran then could not go on."""
     steps: Steps | None = None
     """Only some got a new version."""
     kind: str = "label"
@@ -56,6 +58,7 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     message: str
     at: datetime
+    despite: str = ""
 
 
 Line = VersionLine | LabelLine | EventLine
@@ -100,7 +103,8 @@ async def timeline(db: AsyncSession, workspace_id: int, prompt_id: str) -> list[
             LabelLine(
                 label=move.label, old=move.old, new=move.new, commit=move.commit,
                 author=move.author, message=move.reason, at=move.at, proposal=move.proposal,
-                broke_glass=move.broke_glass, steps=steps_of(move.beside, move.new),
+                broke_glass=move.broke_glass, despite=move.despite,
+                steps=steps_of(move.beside, move.new),
             )
         )  # fmt: skip
     for event in await db.scalars(
@@ -111,7 +115,7 @@ async def timeline(db: AsyncSession, workspace_id: int, prompt_id: str) -> list[
         lines.append(
             EventLine(
                 kind=event.kind, old=event.old, new=event.new, commit=event.commit,
-                author=event.author, message=event.message, at=event.at,
+                author=event.author, message=event.message, at=event.at, despite=event.despite,
             )
         )  # fmt: skip
     # Git counts in seconds: of what shares one, a release came after the version it released.

@@ -24,7 +24,7 @@ from hub.registry.models import (
     Version,
 )
 from hub.registry.reading import read
-from hub.registry.review.follow_proposals import BROKE_GLASS, proposal_of
+from hub.registry.review.follow_proposals import BROKE_GLASS, DESPITE, proposal_of
 
 
 def table_of(model: type[Base]) -> Table:
@@ -157,7 +157,8 @@ def _event(ledger: Ledger, one: Happened) -> dict[str, Any]:
     return {
         "workspace_id": ledger.workspace_id, "prompt_id": one.prompt_id, "kind": one.kind,
         "old": one.old, "new": one.new, "commit": one.commit.id, "author": one.commit.author,
-        "message": one.commit.message, "at": one.commit.at,
+        "message": one.commit.message, "despite": one.commit.trailers.get(DESPITE, ""),
+        "at": one.commit.at,
     }  # fmt: skip
 
 
@@ -186,7 +187,7 @@ def _write_labels(db: Connection, ledger: Ledger) -> None:
             "old": one.old, "new": one.new, "commit": one.commit.id, "author": one.commit.author,
             "reason": one.commit.message, "at": one.commit.at,
             "proposal": proposal_of(one.commit), "broke_glass": BROKE_GLASS in one.commit.trailers,
-            "beside": _json(one.beside),
+            "despite": one.commit.trailers.get(DESPITE, ""), "beside": _json(one.beside),
         }
         for one in ledger.moves
     ]  # fmt: skip

@@ -139,6 +139,8 @@ class PromptEvent(Base):
     commit: Mapped[str] = mapped_column(String(40))
     author: Mapped[str] = mapped_column(String(120))
     message: Mapped[str] = mapped_column(Text)
+    despite: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """As `LabelMove.despite`."""
     at: Mapped[datetime]
 
 
@@ -184,6 +186,8 @@ class LabelMove(Base):
     """The proposal that released it, if one did."""
     broke_glass: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Somebody set the rules aside for it; shown in red for ever."""
+    despite: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """Why it was done although programs that ran then could not go on."""
     beside: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """As `Label.beside`, from this move on."""
 

@@ -84,6 +84,7 @@ class Arrival(msgspec.Struct, frozen=True):
     version: int
     there: int
     programs: int
+    """Processes: a program may run in many; of other tools' clients nobody knows how many run."""
     steps: Steps | None = None
 
 
@@ -207,7 +208,7 @@ def _behind(caller: Caller, at: datetime) -> timedelta:
 def _arrivals(lines: Iterable[Line], live: dict[str, Pointed]) -> Iterable[Arrival]:
     totals: dict[str, list[int]] = {}
     for line in lines:
-        if line.label in live and line.programs:
+        if line.label in live and line.programs and not line.asks:
             of_label = totals.setdefault(line.label, [0, 0])
             of_label[0] += line.programs - line.missing
             of_label[1] += line.programs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from litestar import get
@@ -12,8 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import catalog, used_by
+from hub.registry.document import Document, to_json
 from hub.registry.pages.common import heading, named, prompt_page
 from hub.web import Ask
+from sdk.errors import TemplateError
+from sdk.template import texts_of
 
 
 @get("/{slug:str}/use/{name:path}", needs=Need.READ, name="use")
@@ -30,7 +34,7 @@ async def use_page(
     names: list[str] = []
     if about.head and not about.deleted:
         view = await catalog.version(db, workspace.id, about.name, label=label)
-        names = [variable.name for variable in view.document.variables]
+        names = _taken(view.document)
     url: str = request.app.state.settings.url
     found = await used_by.used_by(db, workspace.id, about.id)
     return prompt_page(
@@ -58,6 +62,16 @@ async def use_now(
         request, "registry/_used_by.html", about, tab="use", moved=moved,
         **used_by.context(found),
     )  # fmt: skip
+
+
+def _taken(document: Document) -> list[str]:
+    """Names a program passes: those the prompt declares, and those its texts use."""
+    names = [one.name for one in document.variables]
+    names += [one.name for one in document.messages if one.role == "placeholder" and one.name]
+    with suppress(TemplateError):  # nothing that is served; the declared ones can be named still
+        for text in filter(None, texts_of(to_json(document), {})):
+            names += text.variables
+    return [one for one in dict.fromkeys(names) if one.isidentifier()]
 
 
 def _python(url: str, name: str, label: str, names: list[str]) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LONGEST_TITLE = 200
 BROKE_GLASS = "Broke-Glass"
+DESPITE = "Despite-Programs"
+"""Why it was done although programs that ran then could not go on."""
 _REF = re.compile(re.escape(PROPOSALS) + r"([1-9][0-9]{0,8})/([1-9][0-9]{0,8})", re.ASCII)
 _PERSON = re.compile(r"(.*) <([^<>]*)>")
 _COAUTHOR = re.compile(r"^\s*(?:co-authored|linked)-by:.*?<([^<>\s]+)>\s*$", re.I | re.M)

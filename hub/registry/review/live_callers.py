@@ -21,13 +21,13 @@ from hub.registry.callers import Key, Passing, Running
 from hub.registry.git_terms import MAIN
 from hub.registry.ledger import Ledger
 from hub.registry.reading import blob_id, read
+from hub.registry.review.follow_proposals import DESPITE
 from hub.registry.review.needs import unconditional
 from hub.registry.review.touched import Placed
 from hub.registry.snippets import Snippets, may_include, texts_now
 from sdk.errors import TemplateError
 from sdk.variables import by_name, needed
 
-DESPITE = "Despite-Programs"
 """The trailer with the reason."""
 
 
