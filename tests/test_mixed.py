@@ -1,17 +1,14 @@
 """Several people at once, by every door, in random order, against a plain model: whatever was
 acknowledged is there, nothing else is, and the index says what git says.
 
-90 deeds in the ordinary suite, `MIXED=500` for the long run. The seed is printed.
+60 deeds in the ordinary suite, `MIXED=500` for the long run. The seed is printed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import random
-from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,20 +16,26 @@ import pytest
 from sqlalchemy import select
 
 from hub.db import Database
-from hub.errors import HubError
 from hub.registry import index
 from hub.registry.models import Label, LabelMove, Prompt, Version
-from hub.registry.review.models import Proposal, Revision
-from hub.registry.review.propose import Made
+from hub.registry.review.models import Proposal
 from tests.bench_of_review import Bench, change, make_bench
-from tests.pushing import Scratch, receive
+from tests.mixed import (
+    DEPLOY,
+    MAIN,
+    NAMES,
+    Deeds,
+    Person,
+    digest,
+    latest,
+    until_it_came_about,
+    wanted,
+)
 from tests.test_git_push import prompt
 
-DEEDS = int(os.environ.get("MIXED", "90"))
-NAMES = [f"team/p{n}" for n in range(8)]
+DEEDS = wanted(60)
 CALM = [f"calm/p{n}" for n in range(8)]
 """Changed by proposals alone, so that some of them fit."""
-MAIN, DEPLOY = "refs/heads/main", "refs/heads/deploy"
 
 
 @dataclass
@@ -46,30 +49,22 @@ class Model:
     """Name, version and commit."""
     open: set[int] = field(default_factory=set[int])
     merged: set[int] = field(default_factory=set[int])
-    done: int = 0
-    fine: Counter[str] = field(default_factory=Counter[str])
-    """Deeds that came about, by kind."""
 
 
-class Somebody:
+KINDS = {
+    "saves": ["save"], "pushes": ["push"], "reviews": ["propose", "merge"],
+    "releases": ["release", "push_release"],
+}  # fmt: skip
+
+
+class Somebody(Person):
     """One actor, who takes what comes."""
 
-    def __init__(self, bench: Bench, model: Model, dice: random.Random, who: str, folder: Path):
-        self.bench, self.model, self.dice, self.who = bench, model, dice, who
-        self.scratch = Scratch(bench.repository.path, folder / f"{who}.git")
-
-    async def work(self) -> None:
-        deeds = [self.save] * 4 + [self.push] * 2 + [self.propose, self.merge, self.release]
-        while self.model.done < DEEDS:
-            self.model.done += 1
-            deed = self.dice.choice([*deeds, self.push_release])
-            with suppress(HubError):  # somebody was quicker, and this one was told so
-                if await deed():
-                    self.model.fine[deed.__name__] += 1
-            await asyncio.sleep(self.dice.uniform(0, 0.15))
-
-    def text(self) -> str:
-        return f"{self.who} {self.dice.random()}"
+    def __init__(
+        self, bench: Bench, model: Model, deeds: Deeds, seed: int, who: str, folder: Path
+    ) -> None:
+        super().__init__(bench, deeds, seed, who, folder)
+        self.model = model
 
     def named(self, name: str, digest: str, commit: str) -> None:
         self.model.versions.add((name, digest))
@@ -85,7 +80,10 @@ class Somebody:
 
     async def push(self) -> bool:
         """One to three commits, of one or two prompts each; on top of what others did, again."""
-        return await self.push_once() or await self.push_once() or await self.push_once()
+        for _ in range(8):
+            if await self.push_once():
+                return True
+        return False
 
     async def push_once(self) -> bool:
         old = tip = self.bench.repository.tip(MAIN) or ""
@@ -97,18 +95,11 @@ class Somebody:
             }
             tip = await asyncio.to_thread(self.scratch.commit, tip, files)
             for path, text in files.items():
-                digest = hashlib.sha256((text or "").encode()).hexdigest()
-                made.append((path.removesuffix(".prompt.yml"), digest, tip))
+                said = digest(text or "")
+                made.append((path.removesuffix(".prompt.yml"), said, tip))
         taken = await self.pushed(MAIN, old, tip)
         for one in made if taken else ():
             self.named(*one)
-        return taken
-
-    async def pushed(self, ref: str, old: str, new: str) -> bool:
-        body = await asyncio.to_thread(self.scratch.body, old, new, ref)
-        said = await receive(self.bench, self.bench.people[self.who], body)
-        taken = f"ok {ref}" in said
-        assert taken or "do not stand on" in said or "cannot move labels" in said, said
         return taken
 
     async def propose(self) -> bool:
@@ -144,46 +135,40 @@ class Somebody:
 
     async def push_release(self) -> bool:
         """Back to what a file said before."""
-        old = self.bench.repository.tip(DEPLOY)
         name = self.dice.choice(NAMES)
-        path = f"production/{name}.yml"
-        earlier = self.bench.git("log", "--format=%H", "deploy", "--", path).split() if old else []
-        if not old or len(earlier) < 2:
+        if (found := await self.earlier_release(name)) is None:
             return await self.release()
-        file = f"{self.bench.git('show', f'{self.dice.choice(earlier[1:])}:{path}')}\n"
-        made = await asyncio.to_thread(self.scratch.commit, old, {path: file})
-        version = int(file.split("version: ")[1].split("\n")[0])
+        old, made, version = found
         taken = await self.pushed(DEPLOY, old, made)
         if taken:
             self.model.moves.add((name, version, made))
         return taken
 
 
-async def latest(bench: Bench, number: int, revision: int) -> Made:
-    async with bench.database.read() as db:
-        row = await db.get_one(Revision, (bench.workspace.id, number, revision))
-    return Made(number=number, revision=revision, digest=row.digest)
-
-
 @pytest.mark.timeout(DEEDS + 300)
 async def test_nothing_acknowledged_is_lost_by_any_door(database: Database, tmp_path: Path):
     seed = int(os.environ.get("MIXED_SEED", random.randrange(10**6)))
     print(f"MIXED_SEED={seed} MIXED={DEEDS}")
-    dice, model = random.Random(seed), Model()
+    model, deeds = Model(), Deeds(KINDS, DEEDS)
     bench = await make_bench(database, tmp_path / "data")
     for name in [*NAMES, *CALM]:
         saved = await bench.save(name, "Begin")
         model.versions.add((name, saved.hash))
         model.commits.add(saved.commit)
-    team = [Somebody(bench, model, dice, who, tmp_path) for who in ("ana", "ben", "maria", "dora")]
-    await asyncio.gather(*(one.work() for one in team))
+    team = [
+        Somebody(bench, model, deeds, seed, who, tmp_path)
+        for who in ("ana", "ben", "maria", "dora")
+    ]
+    await asyncio.gather(
+        *(
+            one.work([one.save, one.push, one.propose, one.merge, one.release, one.push_release])
+            for one in team
+        )
+    )
     for deed in (team[1].push, team[1].merge, team[1].release, team[1].push_release):
-        if not model.fine[deed.__name__]:  # chance had none of it come about
-            async with asyncio.timeout(60):
-                while not await deed():
-                    pass
+        await until_it_came_about(team[1], deed)
+    deeds.check()
     await compare(bench, model)
-    print(model.fine)
     assert bench.repository.check() == []
     await bench.assert_rebuilds()
 

@@ -8,13 +8,9 @@ Nothing acknowledged is lost, nothing else is there, and in the end both sides h
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import random
 import subprocess
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,12 +25,20 @@ from hub.registry.review import proposals
 from hub.registry.review.models import Proposal
 from tests.bench_of_review import Bench, make_bench
 from tests.forge import Linked, git_daemon, prompt, room_for
-from tests.pushing import Scratch, receive
-from tests.test_mixed import latest
+from tests.mixed import (
+    DEPLOY,
+    MAIN,
+    NAMES,
+    Deeds,
+    Person,
+    digest,
+    latest,
+    until_it_came_about,
+    wanted,
+)
+from tests.pushing import Scratch
 
-DEEDS = int(os.environ.get("MIXED", "30"))
-NAMES = [f"team/p{n}" for n in range(8)]
-MAIN, DEPLOY = "refs/heads/main", "refs/heads/deploy"
+DEEDS = wanted(30)
 LATER = "keeps changing just now"
 """What a round says that people were quicker than, five times; the next one goes on."""
 
@@ -49,40 +53,23 @@ class Model:
     """By commit that the other side took: what it says in each prompt that it changed."""
     moves: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
     """By commit: which prompt went live, and which version."""
-    begun: int = 0
-    fine: Counter[str] = field(default_factory=Counter[str])
-    """Deeds that came about, by kind."""
 
 
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+KINDS = {
+    "saves": ["save"], "pushes": ["push"], "changes there": ["commit_there"],
+    "releases": ["release", "push_release"],
+}  # fmt: skip
 
 
-class Somebody:
+class Somebody(Person):
     """One actor, who takes what comes."""
 
-    def __init__(self, linked: Linked, model: Model, seed: str, who: str, folder: Path) -> None:
+    def __init__(self, linked: Linked, model: Model, deeds: Deeds, seed: str, who: str,
+                 folder: Path) -> None:  # fmt: skip
         assert isinstance(linked.shelf, Bench)
-        self.linked, self.bench, self.model, self.who = linked, linked.shelf, model, who
-        self.dice = random.Random(f"{seed} {who}")
-        self.scratch = Scratch(self.bench.repository.path, folder / f"{who}.git")
+        super().__init__(linked.shelf, deeds, seed, who, folder)
+        self.linked, self.model = linked, model
         self.far = Scratch(linked.forge.bare, folder / f"{who}-there.git")
-
-    async def work(self, deeds: Sequence[Callable[[], Awaitable[bool]]]) -> None:
-        while self.model.begun < DEEDS:
-            self.model.begun += 1
-            await self.do(self.dice.choice(deeds))
-            await asyncio.sleep(self.dice.uniform(0, 0.1))
-
-    async def do(self, deed: Callable[[], Awaitable[bool]]) -> bool:
-        with suppress(HubError):  # somebody was quicker, and this one was told so
-            if await deed():
-                self.model.fine[getattr(deed, "__name__", "")] += 1
-                return True
-        return False
-
-    def text(self) -> str:
-        return f"{self.who} {self.dice.random()}"
 
     async def save(self) -> bool:
         name = self.dice.choice(NAMES)
@@ -92,8 +79,11 @@ class Somebody:
         return True
 
     async def push(self) -> bool:
-        """To the hub; on top of what others did, again."""
-        return await self._push() or await self._push() or await self._push()
+        """To the hub; on top of what others did, again and again."""
+        for _ in range(8):
+            if await self._push():
+                return True
+        return False
 
     async def _push(self) -> bool:
         """One or two commits, of two prompts each."""
@@ -103,16 +93,10 @@ class Somebody:
             texts = {name: prompt(self.text()) for name in self.dice.sample(NAMES, 2)}
             tip = await asyncio.to_thread(self.scratch.commit, tip, files(texts))
             made += [(name, digest(text), tip) for name, text in texts.items()]
-        taken = await self._pushed(MAIN, old, tip)
+        taken = await self.pushed(MAIN, old, tip)
         if taken:
             self.model.here.update(made)
         return taken
-
-    async def _pushed(self, ref: str, old: str, new: str) -> bool:
-        body = await asyncio.to_thread(self.scratch.body, old, new, ref)
-        said = await receive(self.bench, self.bench.people[self.who], body)
-        assert f"ok {ref}" in said or "do not stand on" in said or "cannot move" in said, said
-        return f"ok {ref}" in said
 
     async def release(self) -> bool:
         name = self.dice.choice(NAMES)
@@ -126,16 +110,13 @@ class Somebody:
 
     async def push_release(self) -> bool:
         """Back to what a label's file said before."""
-        old, name = self.bench.repository.tip(DEPLOY), self.dice.choice(NAMES)
-        path = f"production/{name}.yml"
-        earlier = self.bench.git("log", "--format=%H", "deploy", "--", path).split() if old else []
-        if not old or len(earlier) < 2:
+        name = self.dice.choice(NAMES)
+        if (found := await self.earlier_release(name)) is None:
             return await self.release()
-        file = f"{self.bench.git('show', f'{self.dice.choice(earlier[1:])}:{path}')}\n"
-        made = await asyncio.to_thread(self.scratch.commit, old, {path: file})
-        taken = await self._pushed(DEPLOY, old, made)
+        old, made, version = found
+        taken = await self.pushed(DEPLOY, old, made)
         if taken:
-            self.model.moves[made] = (name, int(file.split("version: ")[1].split("\n")[0]))
+            self.model.moves[made] = (name, version)
         return taken
 
     async def commit_there(self) -> bool:
@@ -181,13 +162,13 @@ def files(texts: dict[str, str]) -> dict[str, str | None]:
     return {f"{name}.prompt.yml": text for name, text in texts.items()}
 
 
-async def rounds(linked: Linked, model: Model, done: asyncio.Event) -> None:
+async def rounds(linked: Linked, deeds: Deeds, done: asyncio.Event) -> None:
     """Sync, without a pause, as long as anybody works."""
     while not done.is_set():
         row = await linked.sync()
         assert row.stopped is None, row.stopped
         assert not row.trouble or LATER in row.trouble, row.trouble
-        model.fine["late rounds" if row.trouble else "rounds"] += 1
+        deeds.fine["late rounds" if row.trouble else "rounds"] += 1
         await asyncio.sleep(0.05)
 
 
@@ -196,6 +177,7 @@ async def test_everybody_at_once_by_every_door(database: Database, tmp_path: Pat
     seed = os.environ.get("MIXED_SEED", str(random.randrange(10**6)))
     print(f"MIXED_SEED={seed} MIXED={DEEDS}")
     bench, model = await make_bench(database, tmp_path / "data"), Model()
+    deeds = Deeds(KINDS, DEEDS)
     with git_daemon(tmp_path / "forge") as forge:
         room = room_for(database, bench.publisher, tmp_path, "127.0.0.1")
         linked = Linked(bench, forge, room)
@@ -205,24 +187,23 @@ async def test_everybody_at_once_by_every_door(database: Database, tmp_path: Pat
         await linked.link()
         await linked.in_step(rebuilds=False)
         ana, ben, maria, dora = (
-            Somebody(linked, model, seed, who, tmp_path) for who in ("ana", "ben", "maria", "dora")
+            Somebody(linked, model, deeds, seed, who, tmp_path)
+            for who in ("ana", "ben", "maria", "dora")
         )
         done = asyncio.Event()
-        syncing = asyncio.create_task(rounds(linked, model, done))
-        here, there = [ana.save, ana.save, ana.push], [dora.commit_there] * 3 + [dora.decide]
+        syncing = asyncio.create_task(rounds(linked, deeds, done))
+        here, there = [ana.save, ana.push, ana.push], [dora.commit_there] * 3 + [dora.decide]
         await asyncio.gather(
             ana.work(here), dora.work(there),
             ben.work([ben.save, ben.push, ben.release, ben.push_release, ben.decide]),
             maria.work([maria.save, maria.release, maria.commit_there, maria.push_release]),
         )  # fmt: skip
         for deed in (ana.save, ana.push, ben.release, ben.push_release, dora.commit_there):
-            async with asyncio.timeout(60):  # chance had none of it come about
-                while not model.fine[deed.__name__]:
-                    await ana.do(deed)
+            await until_it_came_about(ana, deed)
         done.set()
         await syncing
         await settle(linked, ben)
-        print(model.fine)
+        deeds.check()
         await compare(linked, model)
 
 
