@@ -202,9 +202,10 @@ async def test_breaking_the_glass_works_at_once_and_shows_for_ever(bench: Api):
         assert (await db.scalars(merges)).one() is True
         moves = select(LabelMove.broke_glass).where(LabelMove.workspace_id == place)
         assert (await db.scalars(moves)).one() is True
-        here = (AuditEntry.workspace_id == place) & (AuditEntry.action == "proposal.merged")
-        detail = (await db.scalars(select(AuditEntry.detail).where(here))).one()
-        assert detail["broke_glass"] == "It hurts people"
+        for action in ("proposal.merged", "glass.broken"):
+            here = (AuditEntry.workspace_id == place) & (AuditEntry.action == action)
+            detail = (await db.scalars(select(AuditEntry.detail).where(here))).one()
+            assert detail["broke_glass"] == "It hurts people"
         told = (Event.workspace_id == place) & (Event.kind == "glass.broken")
         broken = (await db.scalars(select(Event).where(told))).one()
     assert (broken.payload["by"], broken.payload["reason"]) == ("Maria", "It hurts people")

@@ -141,6 +141,11 @@ def _few(subject: str) -> str:
     return subject if len(named) < 5 else f"{', '.join(named[:3])} and others"
 
 
+_WORDS = {
+    "approve": "approved", "changes": "asked for a change", "none": "took the word back",
+}  # fmt: skip
+
+
 def _more(row: AuditEntry, names: dict[str, str]) -> list[str]:
     detail = row.detail
     said = [row.subject] if row.subject in names and row.subject != row.actor else []
@@ -148,9 +153,12 @@ def _more(row: AuditEntry, names: dict[str, str]) -> list[str]:
         said.append(f"from {detail['before']} to {detail['after']}")
     words = {
         "role": "as {}", "by": "by {}", "key": "key {}", "scope": "may {}",
-        "in_group": "the group {}", "why": "“{}”", "reason": "“{}”",
+        "in_group": "the group {}", "why": "“{}”", "reason": "“{}”", "asked_by": "asked by {}",
+        "broke_glass": "the rules set aside: “{}”",
     }  # fmt: skip
     said += [text.format(detail[name]) for name, text in words.items() if detail.get(name)]
+    if word := _WORDS.get(str(detail.get("verdict", ""))):
+        said.append(word)
     if detail.get("moved"):
         said.append("another address, so its key was forgotten")
     if commits := detail.get("commits"):

@@ -255,13 +255,15 @@ async def write_down(
 
 
 def _audit(workspace_id: int, made: Batch) -> list[dict[str, Any]]:
+    """A row for each ask, and a second one where the glass was broken for it."""
     return [
         {
             "workspace_id": workspace_id, "at": now(), "actor": ask.actor.said,
-            "action": ask.action, "subject": ", ".join(ask.subjects())[:255],
+            "action": action, "subject": ", ".join(ask.subjects())[:255],
             "detail": {"commits": [plan.commit.id for plan in settled.plans]} | ask.detail(),
         }
         for (ask, _), settled in made.settled if settled.plans
+        for action in (ask.action, *(["glass.broken"] * ask.breaks_glass))
     ]  # fmt: skip
 
 

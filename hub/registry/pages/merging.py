@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,10 +28,12 @@ LIVE = "production"
 async def merge_sheet(
     request: Ask, number: FromPath[int], workspace: NamedDependency[WorkspaceRef],
     db: NamedDependency[AsyncSession], database: NamedDependency[Database],
+    glass: FromQuery[str] = "",
 ) -> Template:  # fmt: skip
+    """`glass`: it was asked for with the glass to be broken."""
     await checks.refresh(database, workspace, number)
     view = await record.get(db, workspace.id, number)
-    return await _sheet(request, db, workspace, view)
+    return await _sheet(request, db, workspace, view, glass=bool(glass))
 
 
 async def _sheet(
@@ -107,7 +109,7 @@ async def _again(
         view = await record.get(db, workspace.id, number)
         return await _sheet(
             request, db, workspace, view, refused=refused, typed=typed,
-            may_insist=may_insist(refused),
+            may_insist=may_insist(refused), glass="broke_glass" in typed,
         )  # fmt: skip
 
 

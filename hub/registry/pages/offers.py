@@ -18,7 +18,7 @@ from hub.registry.document import InvalidDocument, from_json
 from hub.registry.drafts import DraftView
 from hub.registry.form import whole
 from hub.registry.record import VersionView
-from hub.registry.review import offering
+from hub.registry.review import offering, record
 from hub.registry.review.offering import Offered, OpenOne, Reviewer
 from hub.registry.review.proposals import Made, Wanted
 from hub.web import Ask, go
@@ -50,6 +50,8 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     reviewers: list[Reviewer]
     mine: list[OpenOne]
     """Open proposals of this person that it could go into."""
+    against: dict[int, list[Change]]
+    """By their numbers, what it would change of the texts that they propose already."""
     labels: list[str]
     sentences: list[str]
     """What the rules will ask for."""
@@ -89,15 +91,28 @@ async def screen_of(
     target = first(fields, "target").strip() or None
     asked = offering.asked_rules(loaded.policy, names, target)
     known = [name for name, _ in await catalog.labels(db, workspace.id)]
+    keys = [one.key for one in pieces]
+    mine = await offering.mine_on(db, workspace.id, actor.account_id, keys)
     return Screen(
         action=action, back=back, pieces=pieces,
         reviewers=await offering.reviewers_for(db, workspace.id, actor, names, target),
-        mine=await offering.mine_on(
-            db, workspace.id, actor.account_id, [one.key for one in pieces]
-        ),
+        mine=mine, against={one.number: await _against(db, workspace, one, pieces) for one in mine},
         labels=list(dict.fromkeys(["production", *known])),
         sentences=[rules.sentence(rule, loaded.called) for rule in asked],
     )  # fmt: skip
+
+
+async def _against(
+    db: AsyncSession, workspace: WorkspaceRef, there: OpenOne, pieces: list[Piece]
+) -> list[Change]:
+    """A draft that was begun on the version would take back what the proposal says by now."""
+    items = await record.items_of(db, workspace.id, there.number, there.revision)
+    said = {one.prompt_id: one.new for one in items if one.kind in ("create", "change")}
+    return [
+        compare(before, one.wanted.document)
+        for one in pieces
+        if one.wanted and one.wanted.document and (before := said.get(one.key))
+    ]
 
 
 async def fields_of(request: Ask) -> Fields:

@@ -213,7 +213,8 @@ async def _later(
     due = moment_of(typed["due"], typed["offset"])
     await scheduled.schedule(database, workspace, moves, due, actor=actor, reason=typed["reason"])
     when = said(due, typed["offset"])
-    return go(f"/{workspace.slug}/scheduled", f"{len(moves)} releases wait for {when}.")
+    waits = "1 release waits" if len(moves) == 1 else f"{len(moves)} releases wait"
+    return go(f"/{workspace.slug}/scheduled", f"{waits} for {when}.")
 
 
 @get("/{slug:str}/released/{commit:str}", needs=Need.READ, name="released")
