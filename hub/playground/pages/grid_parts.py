@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -202,13 +203,16 @@ def _texts(seen: Seen) -> list[dict[str, Any]]:
     return [
         {
             "title": f"{one['title']} · {one['model']}",
-            "messages": [
-                {"role": str(said.get("role")), "content": str(said.get("content") or "")}
-                for said in dicts(one["document"].get("messages"))
-            ],
+            "messages": [_message(said) for said in dicts(one["document"].get("messages"))],
         }
         for one in seen.grid.columns
     ]
+
+
+def _message(said: Mapping[str, Any]) -> dict[str, str]:
+    if said.get("role") == "placeholder":
+        return {"role": "conversation so far", "content": f"{{{{ {said.get('name')} }}}}"}
+    return {"role": str(said.get("role")), "content": str(said.get("content") or "")}
 
 
 def _ballot(seen: Seen) -> dict[str, Any] | None:
