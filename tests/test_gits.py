@@ -1,11 +1,20 @@
-"""Gits that were started ahead and are not needed after all."""
+"""The gits that stay while one batch of saves follows upon the other: let go, and killed."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import random
+import signal
+import threading
 import time
 from pathlib import Path
 
 from hub.registry.repository import Repository
+from tests.shelf import Shelf
+from tests.test_repository import shelf
+
+__all__ = ["shelf"]
 
 
 def test_gits_that_were_not_needed_leave_nothing_behind(tmp_path: Path):
@@ -22,3 +31,59 @@ def test_gits_that_were_not_needed_leave_nothing_behind(tmp_path: Path):
 
 def everything(repository: Repository) -> set[Path]:
     return set(repository.path.rglob("*"))
+
+
+async def test_gits_killed_at_any_moment_lose_no_save(shelf: Shelf):
+    """Six people save all the time, while the gits between them and the disk are killed."""
+    killer = Killer(shelf.repository.path)
+    killer.start()
+    try:
+        await asyncio.gather(*(saves(shelf, f"p{n}", killer) for n in range(6)))
+    finally:
+        killer.over.set()
+        killer.join()
+    await shelf.publisher.close()
+    left = ("objects/pack/tmp_*", "objects/pack/*.keep", "fast_import_crash_*", "refs/**/*.lock")
+    assert not [path for one in left for path in shelf.repository.path.glob(one)]
+    assert shelf.repository.check() == []
+    await shelf.assert_rebuilds()
+
+
+async def saves(shelf: Shelf, name: str, killer: Killer) -> None:
+    """Version after version until enough was killed; each has the number that it must have."""
+    base, count = None, 0
+    while killer.killed < 12:
+        count += 1
+        made = await shelf.save(name, f"Text {count}", base=base)
+        assert made.version == count
+        killer.saved += 1
+        base = made.hash
+
+
+class Killer(threading.Thread):
+    """Kills a git of ours that works in the repository; the next one once saves go on again."""
+
+    def __init__(self, repository: Path) -> None:
+        super().__init__()
+        self.word, self.over = f"--git-dir={repository}", threading.Event()
+        self.saved = self.killed = 0
+
+    def run(self) -> None:
+        enough = 6
+        while not self.over.wait(random.uniform(0, 0.05)):
+            if self.saved >= enough and (gits := self.gits()):
+                os.kill(random.choice(gits), signal.SIGKILL)
+                self.killed += 1
+                enough = self.saved + 12
+
+    def gits(self) -> list[int]:
+        tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+        children = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        return [int(pid) for pid in children if self.word in words_of(pid)]
+
+
+def words_of(pid: str) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []

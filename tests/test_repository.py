@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -202,8 +203,10 @@ async def test_a_child_of_a_killed_hub_keeps_nobody_out(tmp_path: Path):
 
 async def test_packs_are_rolled_up_beside_the_work(shelf: Shelf, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(publish, "MANY_PACKS", 5)
-    for n in range(25):
+    deadline, n = time.monotonic() + 60, 0
+    while n < 25 or (shelf.repository.packs() > 8 and time.monotonic() < deadline):
         await shelf.save(f"p{n}", f"Text {n}")
+        n += 1
     await shelf.publisher.close()
     assert shelf.repository.packs() <= 8
     assert not list(shelf.repository.path.glob("objects/pack/*.keep"))

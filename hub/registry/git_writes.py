@@ -25,6 +25,7 @@ _WRITE = ("fast-import", "--quiet", "--done", "--date-format=raw")
 _MOVE = ("update-ref", "--stdin")
 _CHECKPOINT = b"checkpoint\nprogress written\n"
 """The pack is ended, with its index, both synced; and then git says so."""
+_MOMENT = 0.15
 
 
 class Writes:
@@ -39,6 +40,8 @@ class Writes:
 
     def make_ready(self) -> None:
         """Start the gits that a save needs while it is settled, to wait for what it comes to."""
+        if self._gits.kept(_WRITE) is None:
+            self._began = time.time()
         for command in (_WRITE, _MOVE):
             with contextlib.suppress(GitFailed):  # what cannot start, they who need it will report
                 self._gits.keep(command)
@@ -50,7 +53,8 @@ class Writes:
         """
         if self._open:
             self._drop()
-        self._gits.dismiss()
+        if not self._gits.dismiss():
+            self._clear()
 
     def write(self, stream: bytes, count: int) -> list[str]:
         """Have git make the objects of a fast-import stream; the ids of its `count` commits.
@@ -70,8 +74,6 @@ class Writes:
         return self._told(stream, count)
 
     def _told(self, stream: bytes, count: int) -> list[str]:
-        if not self._open:
-            self._began = time.time()
         self._open = True
         ids = self._tell(stream, count)
         if not all(map(ID.fullmatch, ids)):
@@ -87,8 +89,9 @@ class Writes:
         """
         if not self._open:
             return
+        now = time.time()
         self._tell(_CHECKPOINT, 1)
-        self._open = False
+        self._open, self._began = False, now
         sync(self._path / "objects" / "pack")  # git syncs the files, never the folder
 
     def _tell(self, script: bytes, lines: int) -> list[str]:
@@ -102,14 +105,19 @@ class Writes:
             raise
 
     def _drop(self) -> None:
-        """A failed write must not fill the disk further, try after try."""
         self._open = False
         self._gits.forget(_WRITE)
+        self._clear()
+
+    def _clear(self) -> None:
+        """A fast-import that died must not fill the disk, try after try, nor hold its packs."""
         left = (*self._path.glob("objects/pack/tmp_*"), *self._path.glob("fast_import_crash_*"))
         for path in left:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime >= self._began - 1:
                     path.unlink()
+        for mark in marks(self._path):
+            mark.unlink(missing_ok=True)
 
     def move(self, moves: Iterable[RefMove]) -> None:
         """Move all of the refs or none.
@@ -123,7 +131,7 @@ class Writes:
         try:
             self._swap(script.encode("ascii"))
         except GitFailed as failed:
-            self._drop_own_locks(moves)
+            self._drop_own_locks(moves, killed=failed.code < 0)
             if all(self._tip(move.ref) == move.new for move in moves):
                 pass  # git was killed after the deed
             elif failed.code < 0 or _in_the_way(failed.said):
@@ -142,17 +150,23 @@ class Writes:
             else:
                 kept.tell(script, 3)  # start, prepare, commit: ok
         except BaseException:
-            # What fast-import wrote is now nobody's, and may be tidied away: let it not count on it
-            self._gits.forget(_MOVE)
-            self._gits.forget(_WRITE)
+            # What fast-import wrote is nobody's now, and may be tidied away: let it not count on it
+            self.dismiss()
             raise
 
-    def _drop_own_locks(self, moves: list[RefMove]) -> None:
-        """Locks that a killed git of ours left: only ours can hold these ids."""
+    def _drop_own_locks(self, moves: list[RefMove], *, killed: bool) -> None:
+        """Locks that a killed git of ours left: only ours can hold these ids, and whoever lives
+        does not leave one empty for long."""
         for move in moves:
             lock = self._path / f"{move.ref}.lock"
             with contextlib.suppress(FileNotFoundError):
-                if lock.read_text("ascii", "replace").strip() == move.new:
+                made, said = lock.stat(), lock.read_text("ascii", "replace").strip()
+                if killed and not said:
+                    time.sleep(_MOMENT)
+                    said = lock.read_text("ascii", "replace").strip()
+                    if not said and os.path.samestat(made, lock.stat()):
+                        lock.unlink()
+                if said == move.new:
                     lock.unlink()
 
 
@@ -161,6 +175,20 @@ def full_or(failed: GitFailed) -> GitFailed | RepositoryFull:
     if FULL.search(failed.said) or failed.code == -25:  # 25: SIGXFSZ, a file-size limit
         return RepositoryFull()
     return failed
+
+
+def marks(repository: Path) -> list[Path]:
+    """Those that fast-import puts on its packs until it ends; nobody rolls these up.
+
+    One that it was killed at is empty, and its pack is not there yet.
+    """
+    found: list[Path] = []
+    for mark in repository.glob("objects/pack/*.keep"):
+        with contextlib.suppress(FileNotFoundError):
+            said, alone = mark.read_bytes(), not mark.with_suffix(".pack").exists()
+            if said == b"fast-import" or (alone and not said):
+                found.append(mark)
+    return found
 
 
 def sync(path: Path) -> None:

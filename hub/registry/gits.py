@@ -110,10 +110,11 @@ class Gits:
         if kept := self._kept.pop(command, None):
             kept.kill()
 
-    def dismiss(self) -> None:
-        """End those that are kept; what they were told has been done."""
-        while self._kept:
-            self._kept.popitem()[1].end()
+    def dismiss(self) -> bool:
+        """End those that are kept; what they were told has been done. Whether all ended well."""
+        ended = [kept.end() for kept in self._kept.values()]
+        self._kept.clear()
+        return all(ended)
 
     def _start(self, command: Command, *, aside: bool = False) -> Any:
         whole = [*_clean_git(self._given), f"--git-dir={self._path}", *command]
@@ -191,13 +192,14 @@ class Kept:
         said = said.decode("utf-8", "replace").strip()[-2000:]
         return GitFailed(self._command[0], process.returncode, said)
 
-    def end(self) -> None:
-        """Let it go. Killed, fast-import would leave its empty pack."""
+    def end(self) -> bool:
+        """Let it go, and whether it went well. Killed, fast-import would leave its empty pack."""
         try:
             last = _LAST_WORD.get(self._command[0], b"")
             self._child.proc.communicate(last, timeout=_PATIENCE)
-        except (OSError, subprocess.TimeoutExpired):
+        except (OSError, ValueError, subprocess.TimeoutExpired):
             self.kill()
+        return self._child.proc.returncode == 0
 
     def kill(self) -> None:
         self._child.proc.kill()

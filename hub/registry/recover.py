@@ -18,6 +18,7 @@ from hub.errors import HubError
 from hub.people.models import Workspace
 from hub.registry import batch, index
 from hub.registry.git_terms import PROPOSALS, RefMove
+from hub.registry.git_writes import marks
 from hub.registry.models import Intent
 from hub.registry.repository import Repository
 from hub.registry.review import heal, heal_words
@@ -65,7 +66,7 @@ def sweep(repository: Repository, known: dict[str, str]) -> list[str]:
         for path in repository.path.glob(pattern):
             swept.append(str(path))
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for path in (*_cut_off(repository.path), *_marked(repository.path)):
+    for path in (*_cut_off(repository.path), *marks(repository.path)):
         swept.append(str(path))
         path.unlink(missing_ok=True)
     for ref, tip in known.items():
@@ -92,12 +93,6 @@ def _cut_off(repository: Path) -> list[Path]:
             if not pack.with_suffix(".idx").exists() and pack.stat().st_mtime < before:
                 found.append(pack)
     return found
-
-
-def _marked(repository: Path) -> list[Path]:
-    """Marks on packs of a fast-import that was killed: they would never be rolled up."""
-    marks = repository.glob("objects/pack/*.keep")
-    return [mark for mark in marks if mark.read_bytes() == b"fast-import"]
 
 
 _MOMENT = 0.15
