@@ -49,7 +49,7 @@ def pull(asked: argparse.Namespace) -> int:
     """Write the lock file."""
     table = _fetch(asked, asked.labels)
     _write(asked.output, lock.written(table))
-    print(f"{len(table.pointers)} prompts are locked in {asked.output}.")
+    print(f"{_prompts(table)} locked in {asked.output}.")
     return 0
 
 
@@ -64,7 +64,8 @@ def check(asked: argparse.Namespace) -> int:
         print(f"\n{asked.file} is not what the hub has now. Pull it anew: prompthub pull",
               file=sys.stderr)  # fmt: skip
         return DIFFERS
-    print(f"{asked.file} is what the hub has now: {len(locked.pointers)} prompts.")
+    count = len(locked.pointers)
+    print(f"{asked.file} is what the hub has now: {count} prompt{'' if count == 1 else 's'}.")
     return 0
 
 
@@ -76,7 +77,7 @@ def types(asked: argparse.Namespace) -> int:
     here = os.path.exists(asked.file) and not asked.url
     table = bundle.load(asked.file) if here else _fetch(asked, [label])
     _write(asked.output, stubs.module(table, label))
-    print(f"{asked.output} has the types of {len(table.pointers)} prompts.")
+    print(f"{_prompts(table)} typed in {asked.output}.")
     return 0
 
 
@@ -138,6 +139,11 @@ def _fetch(asked: argparse.Namespace, labels: list[str] | None) -> Table:
     if reply.status != 200:
         raise PromptHubError(f"{url}: {refusal(reply)}")
     return document(reply.body)
+
+
+def _prompts(table: Table) -> str:
+    count = len(table.pointers)
+    return "1 prompt is" if count == 1 else f"{count} prompts are"
 
 
 def _write(path: str, text: str) -> None:
