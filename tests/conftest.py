@@ -33,7 +33,13 @@ from tests.cast import (
 from tests.patience import be_patient
 from tests.serving import Server, free_port, one_app, serve
 
-pytest_plugins = ["tests.over_doors", "tests.postgres", "tests.browsing", "tests.ordering"]
+pytest_plugins = [
+    "tests.over_doors",
+    "tests.postgres",
+    "tests.browsing",
+    "tests.ordering",
+    "tests.hook_people",
+]
 passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 be_patient()
@@ -101,14 +107,17 @@ def engine(request: pytest.FixtureRequest) -> str:
 def settings(
     request: pytest.FixtureRequest, engine: str, tmp_path: Path, migrated: Path
 ) -> Settings:
-    """Settings of a fresh hub: its own data folder, an empty database that has its tables."""
+    """Settings of a fresh hub: its own data folder, an empty database that has its tables. A
+    module's `PRIVATE_HOSTS` are those that it may talk to."""
     data = tmp_path / "data"
+    private = getattr(request.module, "PRIVATE_HOSTS", "")
     if engine == "postgres":
         data.mkdir()
-        return settings_for(data, database_url=request.getfixturevalue("postgres_url"))
+        url = request.getfixturevalue("postgres_url")
+        return settings_for(data, database_url=url, private_hosts=private)
     with_cast = "cast" in request.fixturenames
     copy_template(request.getfixturevalue("peopled")[0] if with_cast else migrated, data)
-    return settings_for(data)
+    return settings_for(data, private_hosts=private)
 
 
 @pytest.fixture

@@ -1,14 +1,38 @@
 """What the tests of webhooks share: Maria adds one, Ana saves something."""
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+from sqlalchemy import update
+
 from hub.front import Front
-from tests.cast import Browser
-from tests.hook_receiver import Receiver
+from hub.people import own_keys
+from hub.people.accounts import OPERATOR
+from hub.people.models import Account
+from hub.sync.webhooks.models import Webhook
+from tests.cast import Browser, Cast
+from tests.hook_receiver import Receiver, receiving
 
 ROOT = "/clinic/settings/webhooks"
 TEXT = {"messages": [{"role": "system", "content": "Greet {{ name }}."}]}
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as one:
+        yield one
+
+
+async def admin_key(hub: Front, cast: Cast) -> dict[str, str]:
+    """Maria's own, for administering."""
+    async with hub.state.database.write() as db:
+        account = await db.get_one(Account, cast.account_ids["maria"])
+        made = await own_keys.create(
+            db, cast.workspace, "laptop", "admin", account=account, actor=OPERATOR
+        )
+    return {"Authorization": f"Bearer {made.token}"}
 
 
 async def add_hook(maria: Browser, receiver: Receiver, **more: Any) -> tuple[int, str]:
@@ -32,10 +56,6 @@ async def save(client: Browser, key: dict[str, str], name: str, text: str = "") 
 
 async def hurry(hub: Front) -> None:
     """What would be tried later is tried now."""
-    from sqlalchemy import update
-
-    from hub.sync.webhooks.models import Webhook
-
     async with hub.state.database.write() as db:
         await db.execute(update(Webhook).values(next_at=None))
     hub.state.webhooks.poke()

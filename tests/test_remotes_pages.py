@@ -6,29 +6,23 @@ import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 from sqlalchemy import select
 
 from hub.front import Front
-from hub.people import own_keys
-from hub.people.accounts import OPERATOR
-from hub.people.models import Account, AuditEntry
-from hub.settings import Settings
+from hub.people.models import AuditEntry
 from hub.sync.remotes import linking
 from tests.cast import Browser, Cast
 from tests.commands import prompthub
 from tests.forge import Forge, git_daemon, prompt
+from tests.hook_people import admin_key
 from tests.serving import Server
 from tests.shelf import Shelf, somebody
 
+PRIVATE_HOSTS = "127.0.0.1"
+
 PAGE = "/clinic/settings/git"
 FILE = "support/triage.prompt.yml"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, private_hosts="127.0.0.1")
 
 
 @pytest.fixture
@@ -122,12 +116,7 @@ async def test_over_rest_and_in_a_terminal(
     body = {"url": forge.url, "deploy": False}
     refused = await client.put("/api/v1/remote", headers=write_key, json=body)
     assert refused.status_code == 403
-    async with hub.state.database.write() as db:
-        account = await db.get_one(Account, cast.account_ids["maria"])
-        made = await own_keys.create(
-            db, cast.workspace, "laptop", "admin", account=account, actor=OPERATOR
-        )  # fmt: skip
-    hers = {"Authorization": f"Bearer {made.token}"}
+    hers = await admin_key(hub, cast)
     linked = await client.put("/api/v1/remote", headers=hers, json=body)
     assert linked.status_code == 200, linked.text
     told = linked.json()

@@ -5,42 +5,30 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from sqlalchemy import select
 
 from hub.front import Front
-from hub.people import gate, own_keys
-from hub.people.accounts import OPERATOR
-from hub.people.models import Account, AuditEntry, Member
-from hub.settings import Settings
+from hub.people import gate
+from hub.people.models import AuditEntry, Member
 from hub.sync.remotes.models import Remote
 from hub.sync.webhooks.models import Delivery, Inlet, Webhook
 from tests.cast import Browser, Cast
 from tests.forge import Forge, git_daemon
-from tests.hook_people import ROOT, add_hook
-from tests.hook_receiver import Receiver, receiving
+from tests.hook_people import ROOT, add_hook, admin_key
+from tests.hook_receiver import Receiver
 from tests.test_remotes_pages import PAGE
+
+PRIVATE_HOSTS = "127.0.0.1"
 
 REFUSED = re.compile("no administrator here any more|cannot change this workspace.{1,6}s settings")
 Deed = Callable[[], Awaitable[httpx.Response]]
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, private_hosts="127.0.0.1")
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as one:
-        yield one
 
 
 async def set_role(hub: Front, cast: Cast, role: str) -> None:
@@ -80,10 +68,11 @@ async def test_demoted_while_the_hub_looks_at_the_repository(
     with git_daemon(tmp_path / "forge") as forge:
         far = int(forge.url.split(":")[2].split("/")[0])
         async with slow_line(far) as (near, came, go):
+            hers = await admin_key(hub, cast)
             url = forge.url.replace(str(far), str(near))
             asked = (
                 maria.post_form(PAGE, {"url": url}) if door == "page"
-                else client.put("/api/v1/remote", headers=await key(hub, cast), json={"url": url})
+                else client.put("/api/v1/remote", headers=hers, json={"url": url})
             )  # fmt: skip
             linking = asyncio.create_task(asked)
             async with asyncio.timeout(60):
@@ -97,16 +86,6 @@ async def test_demoted_while_the_hub_looks_at_the_repository(
         assert (await db.scalars(select(Remote))).all() == []
 
 
-async def key(hub: Front, cast: Cast) -> dict[str, str]:
-    """Maria's own, for administering."""
-    async with hub.state.database.write() as db:
-        account = await db.get_one(Account, cast.account_ids["maria"])
-        made = await own_keys.create(
-            db, cast.workspace, "laptop", "admin", account=account, actor=OPERATOR
-        )
-    return {"Authorization": f"Bearer {made.token}"}
-
-
 async def test_nothing_is_written_for_whoever_is_no_administrator_by_then(
     hub: Front, cast: Cast, maria: Browser, client: Browser, tmp_path: Path,
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch,
@@ -116,7 +95,7 @@ async def test_nothing_is_written_for_whoever_is_no_administrator_by_then(
         await maria.post_form(PAGE, {"url": forge.url})
         number, _ = await add_hook(maria, receiver)
         await maria.post_form(f"{ROOT}/incoming", {})
-        hers = await key(hub, cast)
+        hers = await admin_key(hub, cast)
         before = await kept(hub)
         await set_role(hub, cast, "editor")
         admitted = gate.require
@@ -174,10 +153,7 @@ async def kept(hub: Front) -> list[Any]:
         found += [
             (row.id, row.name, row.sealed, row.state) for row in await db.scalars(select(Webhook))
         ]
-        found += [
-            (row.url, row.sealed, row.chosen, row.due_at)
-            for row in await db.scalars(select(Remote))
-        ]
+        found += [(row.url, row.sealed, row.chosen) for row in await db.scalars(select(Remote))]
         found += [(row.tries, row.state) for row in await db.scalars(select(Delivery))]
         found += list(await db.scalars(select(AuditEntry.action)))
     return found

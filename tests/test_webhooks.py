@@ -2,9 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
-import msgspec
 import pytest
 from sqlalchemy import select, update
 from standardwebhooks import Webhook as Reference
@@ -12,22 +10,12 @@ from standardwebhooks import WebhookVerificationError
 
 from hub.db import now
 from hub.front import Front
-from hub.settings import Settings
 from hub.sync.webhooks.models import Delivery, Webhook
 from tests.cast import Browser, on_both_engines
 from tests.hook_people import ROOT, add_hook, hurry, save
 from tests.hook_receiver import Receiver, answer, receiving
 
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, private_hosts="127.0.0.1")
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as one:
-        yield one
+PRIVATE_HOSTS = "127.0.0.1"
 
 
 @on_both_engines

@@ -2,37 +2,26 @@
 
 import ast
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import msgspec
 import pytest
 from standardwebhooks import Webhook as Reference
 
 from hub.front import Front
-from hub.settings import Settings
 from hub.sync.webhooks import kinds
 from tests.cast import Browser
 from tests.commands import prompthub
 from tests.hook_people import save
-from tests.hook_receiver import Receiver, answer, receiving
+from tests.hook_receiver import Receiver, answer
 from tests.serving import free_port, serve
 from tests.test_api_described import faults
 
+PRIVATE_HOSTS = "127.0.0.1"
+
 API = "/api/v1/webhooks"
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, private_hosts="127.0.0.1")
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as one:
-        yield one
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import hypothesis
-import msgspec
 import pytest
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
@@ -21,20 +20,16 @@ from standardwebhooks import Webhook as Reference
 from hub.db import now
 from hub.errors import Unknown
 from hub.front import Front
-from hub.settings import Settings
 from hub.sync.webhooks import incoming
 from hub.sync.webhooks.models import Arrival, Inlet
 from tests.cast import Browser, on_both_engines
 from tests.forge import git_daemon, prompt
 from tests.hook_people import ROOT
 
+PRIVATE_HOSTS = "127.0.0.1"
+
 ADDRESS = "/api/incoming/clinic"
 BODY = json.dumps({"ref": "refs/heads/main", "before": "0" * 40, "after": "1" * 40}).encode()
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, private_hosts="127.0.0.1")
 
 
 @pytest.fixture

@@ -49,11 +49,11 @@ class Worker:
 
     def __init__(
         self, database: Database, outbound: Outbound, *, url: str, secret: Secret,
-        patience: float = sending.PATIENCE,
+        patience: float | None = None,
     ) -> None:  # fmt: skip
         """`url`: of the hub. `secret`: what the secrets of webhooks are sealed with."""
         self._database, self.outbound, self.secret = database, outbound, secret
-        self.url, self.patience = url, patience
+        self.url, self.patience = url, patience or sending.PATIENCE
         self._tail = Tail(database, "webhooks", CONCERNS, partial(collect, url=url))
         self._poked = asyncio.Event()
         self._senders: dict[int, asyncio.Task[None]] = {}
