@@ -100,6 +100,16 @@ async def test_the_next_call_needs_no_new_connection(outbound, held, connections
     assert len(came) == connections
 
 
+async def test_a_connection_that_is_being_closed_when_its_time_is_over_gives_its_place_back(
+    fake, outbound, monkeypatch
+):
+    """A pool has so many places; one that is not given back is lost for good."""
+    monkeypatch.setattr(answering, "END_S", 0)
+    for _ in range(5):
+        assert (await ask(fake, outbound, "echo")).state == "done"
+    assert outbound.client()._transport._pool.connections == []
+
+
 def test_no_speed_is_read_off_a_word_or_a_blink():
     for tokens, lasted, rated in ((2, 1.0, False), (300, 0.001, False), (41, 2.0, True)):
         call = Call(lambda: None, tokens_out=tokens)

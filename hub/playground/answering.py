@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import anyio  # comes with httpx, whose closing of a connection only its scopes leave alone
 import httpx
 
 from hub.playground.calls import Patience
@@ -43,7 +43,7 @@ async def events(
     try:
         while not reader.over:
             try:
-                async with asyncio.timeout(patience.idle if begun else patience.first_byte):
+                with anyio.fail_after(patience.idle if begun else patience.first_byte):
                     chunk = await anext(chunks)
             except StopAsyncIteration:
                 break
@@ -69,7 +69,6 @@ async def _rest(chunks: AsyncIterator[bytes]) -> None:
     """What follows the last event is the end of the answer: once that is read, the connection can
     serve the next call, which saves it a handshake. Who keeps us waiting for it is left.
     """
-    with contextlib.suppress(httpx.HTTPError, TimeoutError):
-        async with asyncio.timeout(END_S):
-            async for _ in chunks:
-                return  # more than an end
+    with contextlib.suppress(httpx.HTTPError), anyio.move_on_after(END_S):
+        async for _ in chunks:
+            return  # more than an end

@@ -104,7 +104,8 @@ class Live:
             if all(want in (None, have) for want, have in zip(wanted, at, strict=True)):
                 if note and not grid.calls[at].over:
                     grid.calls[at].notes.append(note)
-                task.cancel()
+                if not task.cancelling():  # a second time would break into closing its connection
+                    task.cancel()
 
     @contextmanager
     def watching(self, grid: LiveGrid) -> Generator[None]:
