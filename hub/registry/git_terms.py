@@ -41,7 +41,9 @@ SETTINGS = {
     "gc.auto": "0",
     "maintenance.auto": "false",
 }
-MANY_PACKS = 50
+MANY_PACKS = 100
+"""Rolling them up holds up whatever is synced meanwhile: with 50, saves stood still for a tenth of
+the time while 32 people saved without a pause."""
 ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
 FULL = re.compile(r"No space left|Out of diskspace|Disk quota|File too large")
 
