@@ -19,6 +19,7 @@ from tests.git_people import API, basic, own_key, save
 from tests.pushing import Scratch
 from tests.serving import Server
 from tests.test_git_main import repository
+from tests.test_mcp_streams import HELLO, TAKES, megabytes
 
 REQUESTS = int(os.environ.get("REQUESTS", "300"))
 MAIN = "refs/heads/main"
@@ -64,9 +65,14 @@ def test_files_and_children_stay_as_many_as_they_were(server: Server, tmp_path: 
         deeds = _deeds(server, line, anas, scratch, saved["hash"])
         ask(deeds, dice, 60)
         files, children = settled(server)
+        held = megabytes(server.process.pid)
         ask(deeds, dice, REQUESTS)
         after, left = settled(server)
-    print(f"{REQUESTS} requests: {files} files before, {after} after; {len(left)} children")
+        kept = megabytes(server.process.pid)
+    print(
+        f"{REQUESTS} requests: {files} files before, {after} after; {len(left)} children; "
+        f"{held:.0f} MB before, {kept:.0f} after"
+    )
     assert sorted(re.sub(r"\d+", "", one) for one in left) == sorted(
         re.sub(r"\d+", "", one) for one in children
     )
@@ -97,6 +103,22 @@ def _deeds(
     def git(path: str, content: bytes) -> Deed:
         return lambda _: line.post(path, headers=basic(key) | upload, content=content)
 
+    def cloning(turn: int) -> httpx.Response:
+        tip = (repository(server).tip(MAIN) or "").encode()
+        wanted = [b"command=fetch\n", b"object-format=sha1\n", None, b"want %s\n" % tip, b"done\n"]
+        lines = [b"0001" if one is None else b"%04x%s" % (len(one) + 4, one) for one in wanted]
+        answer = git("/clinic.git/git-upload-pack", b"".join([*lines, b"0000"]))(turn)
+        assert b"PACK" in answer.content
+        return answer
+
+    def agent(_: int) -> httpx.Response:
+        opened = line.post("/mcp", headers=reads | TAKES, json=HELLO)
+        session = reads | TAKES | {"Mcp-Session-Id": opened.headers["mcp-session-id"]}
+        asked = {"jsonrpc": "2.0", "id": 2, "method": "prompts/list", "params": {}}
+        answer = line.post("/mcp", headers=session, json=asked)
+        assert line.delete("/mcp", headers=session).is_success
+        return answer
+
     def saving(turn: int) -> httpx.Response:
         said = {"document": document, "base": base if turn % 2 else None, "message": "Again"}
         return line.post(f"{API}/versions/a/p{turn}", headers=writes, json=said)
@@ -120,6 +142,9 @@ def _deeds(
         (8, git("/clinic.git/git-upload-pack", listed)),
         (2, git("/clinic.git/git-upload-pack", b"nonsense")),
         (3, get("/clinic.git/info/refs?service=git-receive-pack", basic(key))),
+        (2, cloning),
+        (3, agent),
+        (5, get("/api/public/v2/prompts/support%2Ftriage", basic(server.cast.read_key))),
         (5, saving),
         (4, pushing),
     ]
