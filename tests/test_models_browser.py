@@ -113,10 +113,9 @@ def test_nobody_is_kept_out(hub, vendors, open_page, width, scheme):
     if not httpx.get(f"{hub.url}/healthz", timeout=60).is_success:
         pytest.fail("the hub is gone")
     for path in PAGES:
-        answer = page.goto(f"{hub.url}/clinic/{path}")
-        if answer is not None and answer.status == 404:
+        if page.request.get(f"{hub.url}/clinic/{path}").status == 404:
             connect(page, hub, vendors, "openai", f"Acme {width} {scheme}")
-            page.goto(f"{hub.url}/clinic/{path}")
+        page.goto(f"{hub.url}/clinic/{path}")
         found = [one["id"] for one in Axe().run(page).response["violations"]]
         assert found == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -134,4 +133,4 @@ def test_an_alias_is_made_by_keyboard_alone(hub, vendors, open_page):
     page.keyboard.type("plain")
     page.keyboard.press("Enter")
     page.get_by_label("Name", exact=True).press("Enter")
-    expect(page.get_by_text("The cheapest first:")).to_be_visible()
+    expect(page.get_by_text("The cheapest first of")).to_be_visible()

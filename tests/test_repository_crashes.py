@@ -48,6 +48,7 @@ async def test_git_killed_with_the_lock_in_its_hand(shelf: Shelf, false_git):
     first = await shelf.save("a", "One")
     false_git(
         'if [ "$2" = update-ref ]; then touch $once; '
+        "> ${1#--git-dir=}/HEAD.lock; "
         "sed -un 's/^update [^ ]* \\([^ ]*\\).*/\\1/p;/^commit/q' "
         "> ${1#--git-dir=}/refs/heads/main.lock; "
         "kill -9 $$; fi"

@@ -156,18 +156,22 @@ class Writes:
 
     def _drop_own_locks(self, moves: list[RefMove], *, killed: bool) -> None:
         """Locks that a killed git of ours left: only ours can hold these ids, and whoever lives
-        does not leave one empty for long."""
-        for move in moves:
-            lock = self._path / f"{move.ref}.lock"
+        does not leave one empty for long. Of HEAD, which names main, git locks the log alone."""
+        ids = {f"{move.ref}.lock": move.new for move in moves}
+        for name, new in (ids | {"HEAD.lock": ""}).items():
+            lock = self._path / name
             with contextlib.suppress(FileNotFoundError):
-                made, said = lock.stat(), lock.read_text("ascii", "replace").strip()
+                made, said = lock.stat(), _said(lock)
                 if killed and not said:
                     time.sleep(_MOMENT)
-                    said = lock.read_text("ascii", "replace").strip()
-                    if not said and os.path.samestat(made, lock.stat()):
+                    if not _said(lock) and os.path.samestat(made, lock.stat()):
                         lock.unlink()
-                if said == move.new:
+                elif said and said == new:
                     lock.unlink()
+
+
+def _said(lock: Path) -> str:
+    return lock.read_text("ascii", "replace").strip()
 
 
 def full_or(failed: GitFailed) -> GitFailed | RepositoryFull:
