@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from tests.cast import copy_template
 from tests.review_people import at_the_browser, press
@@ -110,7 +111,9 @@ def test_an_approval_of_what_is_not_the_latest_is_refused_and_nothing_typed_is_l
         refused.wait_for()
         said = refused.inner_text()
         assert "revision 3" in said, said
-        assert ben.locator("[data-say] textarea").input_value().startswith("I am not sure")
+        # What was typed is put back by a script, which may come after the page.
+        said = ben.locator("[data-say] textarea")
+        expect(said).to_have_value(re.compile("^I am not sure"), timeout=60_000)
         assert "you, not yet" in ben.locator(".offer-state").inner_text()
         # The remark on words says where its words went.
         gone = ben.locator(".thread", has_text="The desk asks for it too")
