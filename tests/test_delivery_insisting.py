@@ -1,24 +1,11 @@
 """Going on although programs stand against it: from a terminal, and what people read of it."""
 
-import httpx
 import pytest
 
 from tests.commands import prompthub
-from tests.listening import Team
-from tests.test_delivery_callers import settled, used
+from tests.test_delivery_callers import ana, settled, team, used
 
-
-@pytest.fixture(scope="module")
-def team(server):
-    with Team(server.url, server.cast.write_key) as made:
-        yield made
-
-
-@pytest.fixture
-def ana(server):
-    cookies = {"__Host-session": server.cast.cookies["ana"]}
-    with httpx.Client(base_url=server.url, cookies=cookies) as client:
-        yield client
+__all__ = ["ana", "team"]
 
 
 @pytest.fixture

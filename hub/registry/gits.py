@@ -142,19 +142,8 @@ class Kept:
         Raises:
             GitFailed: it ended instead, for the reason given.
         """
-        process = self._child.proc
-        try:
-            process.stdin.write(script)
-            process.stdin.flush()
-            said = [process.stdout.readline() for _ in range(lines)]
-        except BrokenPipeError:
-            said = [b""]
-        except BaseException:
-            self.kill()
-            raise
-        if not all(line.endswith(b"\n") for line in said):
-            raise self._failed()
-        return [line[:-1].decode("ascii", "replace") for line in said]
+        self.ask(script)
+        return [self.line().decode("ascii", "replace") for _ in range(lines)]
 
     def ask(self, data: bytes) -> None:
         """Hand it something that it answers, by `line` and `part`.

@@ -238,13 +238,10 @@ class _Writer:
             raise
         try:
             await syncing
-        except GitFailed as failed:
+        except BaseException as failed:
             self._unsettled = True
-            if failed.code < 0:  # it was killed: all over again
+            if isinstance(failed, GitFailed) and failed.code < 0:  # it was killed: all over again
                 raise RefMoved(failed.said) from failed
-            raise
-        except BaseException:
-            self._unsettled = True
             raise
 
     def _tell(self) -> None:
