@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from hub import demo as demo_
-from hub.errors import Invalid, NotFound
+from hub.errors import Conflict, Invalid, NotFound
 from hub.parts import Parts
 from hub.people import (
     accounts,
@@ -125,7 +125,14 @@ async def add_person(parts: Parts, slug: str, email: str, name: str, role: str) 
     """Returns the address that signs the person in once."""
     workspace = await find_workspace(parts, slug)
     async with parts.database.write() as db:
-        account = await workspaces.add(db, workspace, email, name, role, actor=OPERATOR)
+        try:
+            account = await workspaces.add(db, workspace, email, name, role, actor=OPERATOR)
+        except workspaces.AlreadyHere:
+            raise Conflict(
+                f"{email} is in {workspace.slug} already. `prompthub user link {email}` prints a "
+                "new link that signs them in; roles are changed in the browser, or with "
+                "`prompthub people role`."
+            ) from None
         token = await accounts.make_link(db, account)
     return f"{address(parts.settings)}/sign-in/{token}"
 

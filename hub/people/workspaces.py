@@ -25,6 +25,10 @@ RESERVED = frozenset(
 )  # fmt: skip
 
 
+class AlreadyHere(Conflict):
+    """Nobody is made a member of the same workspace twice."""
+
+
 class Membership(msgspec.Struct, frozen=True):
     """A workspace a person belongs to, and as what."""
 
@@ -146,7 +150,8 @@ async def add(
     """Make somebody a member; an address nobody has yet becomes an account that waits for its link.
 
     Raises:
-        Conflict: they are a member already, or were invited elsewhere and never came.
+        AlreadyHere: they are a member already.
+        Conflict: they were invited elsewhere and never came.
         NeedsAgreement: another administrator has to agree to that role.
     """
     await guarded.confirm(db, workspace.id, actor)
@@ -156,7 +161,7 @@ async def add(
     if account is None:
         account = await accounts.create(db, email, name or email.partition("@")[0], actor=actor)
     elif await db.get(Member, (workspace.id, account.id)) is not None:
-        raise Conflict(f"{email} is here already; change the role in the table below.")
+        raise AlreadyHere(f"{email} is here already; change their role instead.")
     elif account.password_hash is None and not await guarded.may_link(db, actor, account.id):
         # Whoever invited them first holds a link that would open this workspace too.
         raise Conflict(
