@@ -185,11 +185,11 @@ async def test_who_is_no_member_any_more_or_elsewhere_hears_nothing(db: Database
 
 
 async def test_a_release_that_was_refused_is_told_to_who_asked_for_it(db: Database, people: Cast):
-    await happen(db, people, "release.refused", "ben", sentence="It needs one approval.")
+    await happen(db, people, "release.refused", "ben", sentence="Version 2 needs `city`.")
     await happen(db, people, "policy.changed", "maria")
     await happen(db, people, "policy.proposed", "ben")
     assert await told(db, people) == {
-        "ben": ["The release of #None was not made: It needs one approval."],
+        "ben": ["The release of #None was not made: Version 2 needs “city”."],
         "maria": ["Ben Carter proposes to change the rules."],
     }
 

@@ -197,3 +197,13 @@ async def test_the_hub_has_looked_by_the_time_somebody_reads(story: Story, ben: 
     for said in ("Variables", "Secrets", "Live callers"):
         assert said in page
     assert "No machine has looked" not in page
+
+
+async def test_names_in_what_a_check_found_are_shown_as_names(story: Story, ben: Browser):
+    await story.saved()
+    await story.proposed(
+        Wanted(kind="change", name=NAME, document=doc(f"{OLD} {{{{ urgency }}}}")),
+    )
+    checks = (await ben.get(HERE)).text.partition('id="checks"')[2].partition("</section>")[0]
+    assert '<code class="typed">urgency</code> is used in' in checks
+    assert "`" not in checks

@@ -6,6 +6,7 @@ of a new proposal also those whom the rules count, who may know nothing of it ye
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ from hub.registry.review.facts import Facts, gather, rules_of
 from hub.registry.review.models import Revision, Watcher
 
 LONGEST = 500
+_TYPED = re.compile(r"`([^`]+)`")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,11 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
 
     def says(self, name: str) -> str:
         return str(self.payload.get(name) or "")
+
+    @property
+    def sentence(self) -> str:
+        """What the hub said, with quotation marks where a page shows a name as one types it."""
+        return _TYPED.sub(r"“\1”", self.says("sentence"))
 
 
 def tell(db: Connection, event: Happened) -> list[Told]:
@@ -232,7 +239,7 @@ def _glass(circle: _Circle, event: Happened) -> list[Saying]:
 
 def _release_refused(_: _Circle, event: Happened) -> list[Saying]:
     asked = event.payload.get("account_id")
-    text = f"The release of {event.subject} was not made: {event.says('sentence')}"
+    text = f"The release of {event.subject} was not made: {event.sentence}"
     return [({asked} if asked else set[int](), text, "scheduled")]
 
 
@@ -248,12 +255,12 @@ def _policy(circle: _Circle, event: Happened) -> list[Saying]:
 def _sync(circle: _Circle, event: Happened) -> list[Saying]:
     if circle.mended_since():
         return []
-    text = f"Sync with {event.subject} needs you. {event.says('sentence')}"
+    text = f"Sync with {event.subject} needs you. {event.sentence}"
     return [(circle.with_role("admin"), text, "settings/git")]
 
 
 def _webhook(circle: _Circle, event: Happened) -> list[Saying]:
-    text = f"The webhook “{event.subject}” was paused: {event.says('sentence')}"
+    text = f"The webhook “{event.subject}” was paused: {event.sentence}"
     url = f"settings/webhooks/{event.payload.get('webhook')}"
     return [(circle.with_role("admin"), text, url)]
 
