@@ -171,6 +171,13 @@ def test_a_push_that_comes_late_is_told_to_fetch_and_then_wins(filled: Server, c
     assert "a/late is at version 1" in git(copy, "push", "origin", MAIN)
 
 
+def test_main_goes_neither_back_nor_away(filled: Server, copy: Path):
+    assert "main has these commits already, and never goes back" in refused(
+        filled, copy, "+HEAD~:main"
+    )
+    assert "Nothing can be deleted by a push." in refused(filled, copy, ":main")
+
+
 def test_main_must_be_on_the_first_side_of_a_merge(filled: Server, copy: Path):
     write(copy, "a/foxtrot.prompt.yml", prompt("Mine."))
     save(filled, "a/meanwhile", "Theirs.")

@@ -21,7 +21,7 @@ from hub.registry.commits import Change, Commit, Entry, claims_hub
 from hub.registry.document import parse
 from hub.registry.git_terms import MAIN, PROPOSALS, GitFailed
 from hub.registry.includes import includes
-from hub.registry.newcomers import Newcomers, News
+from hub.registry.newcomers import Newcomers, News, NothingNew
 from hub.registry.reading import read
 from hub.registry.repository import Repository
 
@@ -29,6 +29,10 @@ MOST_FILES = 2_000
 """Changes of files, counted commit by commit."""
 LARGEST = 16 << 20
 """Bytes of all texts together."""
+NOT_BACK = (
+    "has these commits already, and never goes back to older ones. To undo what came after them, "
+    "push a commit that does: `git revert`."
+)
 _SAID = re.compile(r"(?:fatal|error): (.*)")
 
 
@@ -81,6 +85,8 @@ def read_line(
             commits = found.parsed(line, changed)
     except GitFailed as failed:
         raise Invalid(why(failed)) from failed
+    except NothingNew:
+        raise Invalid(f"{ref.rpartition('/')[2]} {NOT_BACK}") from None
     steps = [_step(one, ref, strict=strict) for one in commits]
     return Line(ref, old, new, tuple(steps))
 

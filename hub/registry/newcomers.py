@@ -54,6 +54,10 @@ class News(msgspec.Struct, frozen=True):
         return self.parents[line[0]][0]
 
 
+class NothingNew(Invalid):
+    """All of these commits are there."""
+
+
 class Newcomers:
     """See the top of the file. All methods block."""
 
@@ -88,7 +92,7 @@ class Newcomers:
         if next(iter(news.parents), tip) != tip or self.sizes([tip]).get(tip, ("",))[0] != "commit":
             raise Invalid("Only commits can be pushed.")
         if not news.parents:
-            raise Invalid("There is nothing new in this: main has all of it already.")
+            raise NothingNew("There is nothing new in this: main has all of it already.")
         if len(news.parents) > MOST_COMMITS:
             raise Invalid(f"A push may bring {MOST_COMMITS:,} commits at most.")
         return news

@@ -35,7 +35,8 @@ FOR_MAIN = "refs/for/main"
 PROPOSALS = "refs/heads/proposals/"
 AGENT = b"agent=prompthub"
 """By which another hub knows that it speaks to one."""
-CAN = b"report-status side-band-64k quiet ofs-delta object-format=sha1 " + AGENT
+CAN = b"report-status side-band-64k quiet delete-refs ofs-delta object-format=sha1 " + AGENT
+"""Deletions are refused, with a sentence: a git that may not ask for one shows none."""
 _WORD = re.compile(r"(?!.*(\.\.|\.lock(/|$)))[\w#+][\w.#+-]*(/[\w#+][\w.#+-]*)*(?<!\.)", re.ASCII)
 """What git lets a branch be called, and less."""
 
