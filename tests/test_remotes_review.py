@@ -88,6 +88,7 @@ async def test_what_people_decline_goes_back_over_there_as_a_change(linked: Link
     later = linked.forge.commit({"tutor/maths.prompt.yml": prompt("Explain sums.")}, "Sums")
     row = await linked.sync()
     assert row.waiting == {"tip": tip, "proposals": [1]}  # one after the other
+    assert (row.ahead, row.behind) == (0, 2)
     shelf = linked.shelf
     await proposals.decline(
         shelf.publisher, shelf.workspace, 1, actor=shelf.ben, reason="It is rude."

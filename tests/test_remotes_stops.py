@@ -65,7 +65,10 @@ async def rewritten(linked: Linked) -> str:
 async def test_rewritten_and_brought_together(linked: Linked):
     tip = await rewritten(linked)
     row = await stopped(linked, "rewritten", "was rewritten")
+    assert (row.ahead, row.behind) == (1, 1)
     await linked.shelf.save("tutor/maths", "Explain sums.")  # editing goes on meanwhile
+    row = await linked.sync()
+    assert (row.ahead, row.behind) == (2, 1)
     await choose(linked, row, "together")
     await linked.in_step()
     assert "Be kinder." in linked.forge.file(FILE)
@@ -114,6 +117,7 @@ async def test_emptied(linked: Linked):
     linked.forge.git("update-ref", "-d", "refs/heads/main")
     linked.forge.git("update-ref", "-d", "refs/heads/deploy")
     row = await stopped(linked, "emptied", "was emptied")
+    assert (row.ahead, row.behind) == (1, 0)
     await choose(linked, row, "fill")
     await linked.in_step()
 

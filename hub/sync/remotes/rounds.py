@@ -26,7 +26,7 @@ from hub.registry.review.models import Proposal
 from hub.sync.remotes import merged
 from hub.sync.remotes.offers import Place, known_here, linked_by, offer
 from hub.sync.remotes.reading import base_of, check_whole, milestones, told_by
-from hub.sync.remotes.sending import count, mirror, send
+from hub.sync.remotes.sending import apart, count, mirror, send
 from hub.sync.remotes.sides import Again, Sides, Stop
 
 KEPT = "kept/"
@@ -76,7 +76,13 @@ class Round(Sides):
         with await asyncio.to_thread(Quarantine, self.repository) as quarantine:
             if not await asyncio.to_thread(self.repository.contains, tip, tip):
                 await self.wire.fetch(self.repository, quarantine, [tip])
-            return await self._arrive(quarantine, tip)
+            ours = self.ours
+            try:
+                return await self._arrive(quarantine, tip)
+            except Stop as stop:  # counted now: nothing of it is kept
+                judged = Repository(self.repository.path, quarantine.given)
+                stop.facts |= {"ours": ours, "apart": await apart(judged, ours, tip)}
+                raise
 
     async def _holds(self, tip: str) -> bool:
         return await asyncio.to_thread(self.repository.contains, MAIN, tip)
@@ -87,7 +93,7 @@ class Round(Sides):
         decided = chosen is not None and chosen["tip"] == tip
         if not stopped or stopped.get("tip") != tip or decided:
             return
-        if stopped["why"] != "refused" or stopped.get("ours") == (self.ours or ""):
+        if stopped["why"] != "refused" or stopped.get("ours") == self.ours:
             raise Stop(**stopped)
 
     async def _arrive(self, quarantine: Quarantine, tip: str) -> bool:
@@ -107,7 +113,7 @@ class Round(Sides):
         try:
             landed = await self._land(quarantine, judged, base, tip)
         except (Invalid, Conflict, NotFound) as refused:
-            raise Stop("refused", tip=tip, ours=ours or "", said=refused.sentence) from None
+            raise Stop("refused", tip=tip, said=refused.sentence) from None
         if landed:
             self.state.agreed["main"], self.state.chosen = tip, None
         return landed

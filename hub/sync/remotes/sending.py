@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from hub.errors import HubError
 from hub.registry.git_terms import DEPLOY, MAIN, PROPOSALS
+from hub.registry.repository import Repository
 from hub.registry.review.models import Proposal, Revision
 from hub.sync.remotes.sides import Again, Sides
 from hub.sync.remotes.troubles import Trouble
@@ -101,14 +102,36 @@ async def _open(sides: Sides) -> dict[str, str]:
 
 
 async def count(sides: Sides) -> None:
-    """How far the sides are apart; of what was not fetched, nothing is known but that."""
+    """How far the sides are apart. What was not kept here was counted when it was looked at, or is
+    one at least."""
     state, ours, theirs = sides.state, sides.ours, sides.heads.tips.get(sides.state.main)
     state.ahead = state.behind = 0
-    if not ours or theirs is None or theirs in (ours, state.even):
+    if not ours or theirs in (ours, state.even):
         return
+    git, seen = sides.repository, state.stopped or {}
     try:
-        spec = ("--left-right", "--count", "--end-of-options", f"{ours}...{theirs}")
-        said = await asyncio.to_thread(sides.repository.run, "rev-list", *spec)
-        state.ahead, state.behind = map(int, said.split())
+        state.ahead, state.behind = await apart(git, ours, theirs)
     except HubError:
-        state.behind = 1
+        if "apart" in seen:
+            state.ahead, state.behind = seen["apart"]
+            state.ahead += (await apart(git, ours, seen["ours"]))[0]
+        elif state.waiting:
+            state.ahead, state.behind = await apart(git, ours, str(state.waiting["tip"]))
+            state.behind += 1
+        else:
+            state.behind = 1
+
+
+async def apart(git: Repository, ours: str | None, theirs: str | None) -> tuple[int, int]:
+    """How many commits each has that the other has not.
+
+    Raises:
+        HubError: one of them is not here.
+    """
+    both = [one for one in (ours, theirs) if one]
+    spec = ("--left-right", "--count", "--end-of-options", "...".join(both))
+    said = await asyncio.to_thread(git.run, "rev-list", *spec)
+    left, right = map(int, said.split())
+    if len(both) == 2:
+        return left, right
+    return (left + right, 0) if ours else (0, left + right)

@@ -40,9 +40,9 @@ class State(msgspec.Struct):
 class Stop(Exception):
     """A person must choose; `facts` say what about."""
 
-    def __init__(self, why: str, **facts: str) -> None:
+    def __init__(self, why: str, **facts: Any) -> None:
         super().__init__(why)
-        self.facts = {"why": why} | facts
+        self.facts: dict[str, Any] = {"why": why} | facts
 
 
 class Again(Exception):
