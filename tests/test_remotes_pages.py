@@ -53,7 +53,9 @@ async def test_linked_in_the_browser_it_keeps_itself_in_step(
     shelf: Shelf, forge: Forge, maria: Browser, client: Browser, read_key: dict[str, str]
 ):
     await shelf.save("support/triage", "Be kind.")
-    assert "Link a repository" in (await maria.get(PAGE)).text
+    page = (await maria.get(PAGE)).text
+    assert "Link a repository" in page
+    assert "/clinic.git" in page  # what developers clone
     wrong = await maria.post_form(PAGE, {"url": "file:///etc/passwd", "token": "t0ken"})
     assert wrong.status_code == 422
     assert "not the address of a repository" in wrong.text

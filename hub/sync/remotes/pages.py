@@ -133,6 +133,7 @@ async def _page(
     more: dict[str, Any] = {
         "remote": view(row) if row else None, "typed": typed,
         "errors": {field: refusal.sentence} if refusal else {},
+        "url": request.app.state.settings.url,
     }  # fmt: skip
     status = refusal.status if refusal else 200
     return page(request, "sync/git.html", section="settings", status=status, **more)
