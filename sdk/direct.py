@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies
 
+from sdk.breath import breathe
 from sdk.flow import Ask, Reply
 
 if TYPE_CHECKING:
@@ -121,12 +122,15 @@ class Straight:
     def _sent(
         self, connection: HTTPConnection, ask: Ask, wait: float, body: bytes | None = None
     ) -> HTTPResponse:
+        breathe()
         connection.sock.settimeout(wait)
         url = urlsplit(ask.url)
         target = f"{url.path}?{url.query}" if url.query else url.path
         method = "GET" if body is None else "POST"
         connection.request(method, target, body, dict(ask.headers))
-        return connection.getresponse()
+        answer = connection.getresponse()
+        breathe()
+        return answer
 
     def _opened(self, ask: Ask, connect: float) -> HTTPConnection:
         return _connected(urlsplit(ask.url), connect, self._tls, self._note)

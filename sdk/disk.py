@@ -16,6 +16,7 @@ from contextlib import suppress
 from json import dumps, loads
 from typing import NamedTuple
 
+from sdk.breath import breathe
 from sdk.table import BadDocument, Table
 from sdk.wire import Who, document, query
 
@@ -111,5 +112,5 @@ def written(table: Table) -> bytes:
     for number, (digest, text) in enumerate(objects.items()):
         pieces.append(f"{', ' if number else ''}{dumps(digest)}: {dumps(text)}")
         if not number % 16:
-            time.sleep(0)
+            breathe()
     return "".join([*pieces, "}}"]).encode()

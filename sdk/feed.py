@@ -23,6 +23,7 @@ from time import monotonic
 from typing import Any
 
 from sdk.answer import Answer
+from sdk.breath import breathe
 from sdk.errands import Errands
 from sdk.events import Event
 from sdk.flow import Failed
@@ -161,6 +162,7 @@ class Feed(Loader):
     # ── listening ───────────────────────────────────────────────────────────────────────────────
 
     def _connect(self) -> None:
+        breathe()
         ask = stream_question(self._who, self._key(), self.table)
         self._batch = Batch()
         self._line = Line(ask, self._listens, self.receive, self._timing.silence)

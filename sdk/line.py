@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
+from sdk.breath import breathe
 from sdk.events import Event, Events
 from sdk.flow import Ask, Reply, refusal, waiting
 from sdk.notes import Life
@@ -46,11 +47,13 @@ class Line:
         self._transport.cut()
 
     def _run(self) -> None:
+        breathe()
         try:
             ended = self._read()
         except Exception as error:
             # Only the kind of error: its text may hold what was sent.
             words = str(error) if isinstance(error, BadDocument) else type(error).__name__
+            breathe()
             ended = Ended(f"the stream broke ({words})", malformed=isinstance(error, ValueError))
         self._hand_in(self, [ended])
 

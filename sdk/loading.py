@@ -9,6 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from sdk.answer import Answer
+from sdk.breath import breathe
 from sdk.flow import Failed, Reply, Same, no_answer, passing, refusal, soon, waiting
 from sdk.notes import Life
 from sdk.shelf import Shelf, differing
@@ -136,6 +137,7 @@ class Loader(ABC):
             return self._refused(reply)
         if reply.status != 200:
             return self._failed(refusal(reply), waiting(reply), passing(reply.status))
+        breathe()
         try:
             table = document(reply.body, gently=self.confirmed)
         except BadDocument as error:

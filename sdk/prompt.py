@@ -80,7 +80,7 @@ class Prompt:
         put(self, "_plan", tuple(zip(map(flat, document["messages"]), texts, strict=True)))
         put(self, "_declared", declared)
         put(self, "_needed", needed(texts, declared))
-        put(self, "_pictures", pictures(declared))
+        put(self, "_pictures", pictures(declared) if declared else ())
         put(self, "_flat", flatten(texts, declared))
         put(self, "_shares", ())
         put(self, "life", _NEW)
@@ -154,7 +154,7 @@ class Prompt:
     @property
     def shares(self) -> tuple[Prompt, ...]:
         """The versions that answer now: this one, or those of a gradual release."""
-        return tuple(one for _, one in self._shares) if self._shares else (self,)
+        return tuple([one for _, one in self._shares]) if self._shares else (self,)
 
     @property
     def stale(self) -> bool:
@@ -176,7 +176,7 @@ class Prompt:
     def prepare(self) -> None:
         """Do now what the first `render` would do, up to some milliseconds."""
         for text in self._texts:
-            if text is not None:
+            if text is not None and not text.plain_path:
                 text.prepare()
 
     def __copy__(self) -> Prompt:

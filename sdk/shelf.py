@@ -11,9 +11,9 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable
-from time import sleep
 from typing import NamedTuple
 
+from sdk.breath import breathe
 from sdk.errors import TemplateError
 from sdk.flow import Pin
 from sdk.notes import Life, Notes
@@ -171,7 +171,7 @@ class Shelf:
                         row[name] = one
             self.table, self.source, self.life = table, source, life
             self.publish({**self.rows, **made})
-        sleep(0)  # readers first: what is left to do here can wait for its turn
+        breathe()  # readers first: what is left to do here can wait for its turn
         return failed
 
     def _again(

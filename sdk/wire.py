@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from json import JSONDecoder
-from time import sleep
 from typing import Any, NamedTuple, cast
 
+from sdk.breath import breathe
 from sdk.events import Event
 from sdk.flow import Ask
 from sdk.table import SCHEMA, BadDocument, Pointer, Table, checked, pointer_of
@@ -174,7 +174,7 @@ def _each(text: str, at: int, kind: str, take: Callable[[str, int], int], breath
         at = _skip(text, take(name, at))
         taken += 1
         if breath and not taken % breath:
-            sleep(0)
+            breathe()
         if text[at] == ",":
             at = _skip(text, at + 1)
             if text[at] == kind[1]:

@@ -1,13 +1,17 @@
 """What several tests of the contract use."""
 
+from __future__ import annotations
+
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -65,32 +69,50 @@ def until(true):
 
 
 class Turn:
-    """What this thread did since the last time that it was asked, whatever else the machine ran."""
+    """What this thread did since the last time that it was asked, whatever else the machine ran.
+
+    A machine that is itself a guest loses whole milliseconds that nobody in it can account for, so
+    a turn in which the thread never gave up its processor by itself was held up by nothing of ours.
+    """
 
     def __init__(self) -> None:
         path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115  closed with this
-        self._now, (self._ran, self._waited) = time.perf_counter() * 1e3, self._read()
+        self._last = self._read()
+        self._gave_up = self._last.gave_up
 
     def __del__(self) -> None:
         self._file.close()
 
-    def _read(self) -> tuple[float, float]:
+    def _read(self) -> _Reading:
+        now, ran = time.perf_counter(), time.thread_time()
+        gave_up = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
         self._file.seek(0)
-        ran, waited, _ = self._file.read().split()
-        return int(ran) / 1e6, int(waited) / 1e6
+        queued = int(self._file.read().split()[1]) / 1e9
+        return _Reading(now * 1e3, ran * 1e3, queued * 1e3, gave_up)
 
     def took(self) -> tuple[float, float]:
         """For how long it ran, and for how long it neither ran nor could: milliseconds."""
-        now, (ran, waited) = time.perf_counter() * 1e3, self._read()
-        worked, all_of_it = ran - self._ran, now - self._now
-        idle = all_of_it - worked - (waited - self._waited)
-        self._now, self._ran, self._waited = now, ran, waited
+        was, self._last = self._last, self._read()
+        worked = self._last.ran - was.ran
+        idle = self._last.now - was.now - worked - (self._last.queued - was.queued)
+        self._waited = self._last.gave_up != self._gave_up
+        self._gave_up = was.gave_up  # what happens between two clocks counts for either turn
         return worked, idle
 
     def held_up(self) -> float:
         """For how long it waited for something else than its turn."""
-        return self.took()[1]
+        idle = self.took()[1]
+        return idle if self._waited else 0.0
+
+
+class _Reading(NamedTuple):
+    now: float
+    ran: float
+    queued: float
+    """Milliseconds that it could have run and another program did."""
+    gave_up: int
+    """So often it had to wait for something: a lock, the interpreter, the network, a page."""
 
 
 def held_up(work: Callable[[], object], seconds: float) -> float:
