@@ -35,8 +35,8 @@ class Writes:
         self._path, self._gits, self._tip = path, gits, tip
         self._began = time.time()
         """Since when the pack that is being written has been there."""
-        self._open = False
-        """Something is written and not yet synced."""
+        self._open: float | None = None
+        """When what is being synced was handed over; None: there is nothing of that kind."""
 
     def make_ready(self) -> None:
         """Start the gits that a save needs while it is settled, to wait for what it comes to."""
@@ -51,7 +51,7 @@ class Writes:
 
         Until then git marks the packs that it has written (`.keep`), and nobody rolls them up.
         """
-        if self._open:
+        if self._open is not None:
             self._drop()
         if not self._gits.dismiss():
             self._clear()
@@ -59,6 +59,7 @@ class Writes:
     def write(self, stream: bytes, count: int) -> list[str]:
         """Have git make the objects of a fast-import stream; the ids of its `count` commits.
 
+        It goes on to sync them by itself: what happens until `sync_written` happens meanwhile.
         Once more by another git if the first was killed: objects that nobody points at can be
         written again without harm.
 
@@ -74,29 +75,29 @@ class Writes:
         return self._told(stream, count)
 
     def _told(self, stream: bytes, count: int) -> list[str]:
-        self._open = True
-        ids = self._tell(stream, count)
+        self.sync_written()
+        self._open = time.time()
+        ids = self._hear(count, told=stream + _CHECKPOINT)
         if not all(map(ID.fullmatch, ids)):
             self._drop()
             raise GitFailed("fast-import", 0, f"no ids for {count} commits")
         return ids
 
     def sync_written(self) -> None:
-        """Have all that was written on the disk.
+        """Wait until all that was written is on the disk.
 
         Raises:
             GitFailed: nothing of it can be seen; it may be written again.
         """
-        if not self._open:
+        if self._open is None:
             return
-        now = time.time()
-        self._tell(_CHECKPOINT, 1)
-        self._open, self._began = False, now
+        self._hear(1)
+        self._open, self._began = None, self._open
         sync(self._path / "objects" / "pack")  # git syncs the files, never the folder
 
-    def _tell(self, script: bytes, lines: int) -> list[str]:
+    def _hear(self, lines: int, *, told: bytes = b"") -> list[str]:
         try:
-            return self._gits.keep(_WRITE).tell(script, lines)
+            return self._gits.keep(_WRITE).tell(told, lines)
         except GitFailed as failed:
             self._drop()
             raise full_or(failed) from failed
@@ -105,7 +106,7 @@ class Writes:
             raise
 
     def _drop(self) -> None:
-        self._open = False
+        self._open = None
         self._gits.forget(_WRITE)
         self._clear()
 
