@@ -32,11 +32,16 @@ _SAID: tuple[tuple[str, str, str], ...] = (
      "branch there; it is tried again by itself."),
     ("redirect", r"unable to update url base from redirection|returned error: 30\d",
      "{name} sends the hub to another address. Enter the address that it leads to."),
-    ("auth", r"Authentication failed|could not read (?:Username|Password)|Access denied|"
+    ("archived", r"was archived|is archived|archived so it is read-only",
+     "{name} was archived over there, so nothing can be sent to it. Unarchive it, or link another "
+     "repository."),
+    ("auth", r"Authentication failed|marked as read.only|not have write access|: Unauthorized|"
+             r"FATAL: W any \S+ \S+ DENIED|could not read (?:Username|Password)|Access denied|"
              r"returned error: 40[13]|Permission (?:to .* )?denied|publickey|access denied|"
              r"not authorized|Invalid username or password",
      "{name} does not accept the hub's {secret}. {mend}"),
-    ("missing", r"[Rr]epository .*not found|not found|does not appear to be a git repository|"
+    ("missing", r"[Rr]epository .*not found|not found|could not be found|"
+                r"FATAL: R any \S+ \S+ DENIED|does not appear to be a git repository|"
                 r"returned error: 404|does not exist|no matching repository|not exported",
      "There is no repository at {name}, or the hub's {secret} may not see it."),
     ("certificate", r"SSL certificate|certificate verif|unable to get local issuer",
