@@ -3,37 +3,10 @@
 import subprocess
 
 import httpx
-import pytest
 
-from tests.listening import Team, until
-from tests.test_delivery_usage import report, seen
+from tests.delivering import ana, page_says, put, report, team, used
 
-
-@pytest.fixture(scope="module")
-def team(server):
-    with Team(server.url, server.cast.write_key) as made:
-        yield made
-
-
-@pytest.fixture
-def ana(server):
-    cookies = {"__Host-session": server.cast.cookies["ana"]}
-    with httpx.Client(base_url=server.url, cookies=cookies) as client:
-        yield client
-
-
-def put(team, name, version, **more):
-    body = {"version": version, "reason": "Better"} | more
-    return team.http.put(f"/api/v1/labels/production/{name}", json=body)
-
-
-def used(team, name, instance="one", **more):
-    """A program renders the live version, and the hub has written that down."""
-    report(team, name, {1: 5}, instance=f"{name}-{instance}".replace("/", "."), **more)
-
-
-def settled(team, ana, name, words="1 process"):
-    until(lambda: words in seen(ana.get(f"/clinic/use-now/{name}")))
+__all__ = ["ana", "team"]
 
 
 def test_a_version_that_needs_more_is_refused_and_says_who_lacks_what(team, ana):
@@ -41,7 +14,7 @@ def test_a_version_that_needs_more_is_refused_and_says_who_lacks_what(team, ana)
     team.put_live(name, "Sort: {{ text }}")
     used(team, name)
     used(team, name, "two", app="letters", environment="")
-    settled(team, ana, name, "letters 1 process")
+    page_says(ana, name, "letters 1 process")
     team.save(name, "Sort: {{ text }} for {{ ward }}")
     answer = put(team, name, 2)
     assert answer.status_code == 409
@@ -68,7 +41,7 @@ def test_with_a_reason_it_goes_and_the_reason_is_kept(team, ana, server):
     name = "guard/reason"
     team.put_live(name, "Sort: {{ text }}")
     used(team, name)
-    settled(team, ana, name)
+    page_says(ana, name)
     team.save(name, "Sort: {{ text }} {{ other }}")
     assert put(team, name, 2, despite_programs="  ").status_code == 409
     assert put(team, name, 2, despite_programs="The bot is being replaced").status_code == 200
@@ -84,15 +57,15 @@ def test_one_that_served_it_before_may_go_back_to_it(team, ana):
     name = "guard/back"
     team.put_live(name, "Sort: {{ text }} {{ ward }}")
     used(team, name, variables=["text", "ward"])
-    settled(team, ana, name)
+    page_says(ana, name)
     team.put_live(name, "Sort: {{ text }}")
     report(team, name, {2: 5}, instance="guard.back-new", variables=["text"])
     report(team, name, {2: 5}, instance="guard.back-one", variables=["text"])
-    settled(team, ana, name, "2 processes")
+    page_says(ana, name, "2 processes")
     refused = put(team, name, 1)
     assert refused.status_code == 409  # the new process has never filled in `ward`
     report(team, name, {2: 5}, instance="guard.back-new", variables=["text"], state="closed")
-    settled(team, ana, name, "1 process")
+    page_says(ana, name, "1 process")
     assert put(team, name, 1).status_code == 200
 
 
@@ -100,7 +73,7 @@ def test_a_program_that_never_rendered_stops_nothing(team, ana):
     name = "guard/silent"
     team.put_live(name, "Sort: {{ text }}")
     used(team, name, variables=None)
-    settled(team, ana, name)
+    page_says(ana, name)
     team.save(name, "Sort: {{ text }} {{ more }}")
     assert put(team, name, 2).status_code == 200
 
@@ -109,7 +82,7 @@ def test_merging_and_releasing_a_proposal_asks_the_same(team, ana, server):
     name = "guard/merge"
     first = team.put_live(name, "Sort: {{ text }}")
     used(team, name)
-    settled(team, ana, name)
+    page_says(ana, name)
     base = team.http.get(f"/api/v1/prompts/{name}").json()
     document = base["document"] | {
         "messages": [{"role": "user", "content": "Sort: {{ text }} {{ urgency }}"}]
@@ -138,7 +111,7 @@ def test_the_release_sheet_says_it_and_takes_a_reason(team, server, ana):
     name = "guard/sheet"
     team.put_live(name, "Sort: {{ text }}")
     used(team, name)
-    settled(team, ana, name)
+    page_says(ana, name)
     team.save(name, "Sort: {{ text }} {{ ward }}")
     cookies = {"__Host-session": server.cast.cookies["ben"]}
     with httpx.Client(base_url=server.url, cookies=cookies) as ben:

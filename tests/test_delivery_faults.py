@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.cast import copy_template
+from tests.delivering import kinds
 from tests.listening import Ended, Line, Table, Team, listening, until
 from tests.serving import ended_by_itself, free_port, serve, start, wait_until_ready
 
@@ -27,10 +28,6 @@ def running(tmp_path, migrated):
     with serve(data, free_port(), said) as server, Team(server.url, server.cast.write_key) as team:
         team.put_live("support/triage", "Sort: {{ text }}")
         yield server, team
-
-
-def kinds(batch):
-    return [one.kind for one in batch]
 
 
 def puts_in(line):

@@ -4,10 +4,11 @@ import pytest
 
 from hub.people.accounts import OPERATOR
 from hub.registry import feed, index, versions
+from tests.delivering import app, kinds, stocked, team
 from tests.listening import Ended, beside, listening
-from tests.test_delivery_stream import app, kinds, team
 
-__all__ = ["app", "team"]
+__all__ = ["app", "stocked", "team"]
+pytestmark = pytest.mark.usefixtures("stocked")
 
 
 def test_who_was_away_gets_exactly_the_gap(team, app, server):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.commands import prompthub
-from tests.test_delivery_callers import ana, settled, team, used
+from tests.delivering import ana, page_says, team, used
 
 __all__ = ["ana", "team"]
 
@@ -24,7 +24,7 @@ def needing_more(team, ana, name):
     """A live prompt that a program fills in, and its next version, which needs more of it."""
     team.put_live(name, "Sort: {{ text }}")
     used(team, name)
-    settled(team, ana, name)
+    page_says(ana, name)
 
 
 def test_a_release_by_command_goes_on_with_a_reason_that_history_keeps(team, ana, told):

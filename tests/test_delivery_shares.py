@@ -3,19 +3,12 @@
 import hashlib
 import json
 
-import httpx
-import pytest
-
 from hub.people.accounts import OPERATOR
 from hub.registry import deploy_file, index, versions
-from tests.listening import Team, beside, listening, until
-from tests.test_delivery_usage import seen
+from tests.delivering import give, post, seen, shares, signed_in, team, two_versions
+from tests.listening import beside, listening, until
 
-
-@pytest.fixture(scope="module")
-def team(server):
-    with Team(server.url, server.cast.write_key) as made:
-        yield made
+__all__ = ["team"]
 
 
 def bucket(label, id, key):
@@ -34,20 +27,6 @@ def answered(pointer, key=""):
             return one["version"]
         left -= one["share"]
     raise AssertionError("shares do not add up")
-
-
-def give(team, name, version, share, **more):
-    body = {"version": version, "share": share, "reason": f"To {share} %"} | more
-    return team.http.put(f"/api/v1/labels/production/{name}", json=body)
-
-
-def shares(pointer):
-    return [(one["version"], one["share"]) for one in pointer.get("split", [])]
-
-
-def two_versions(team, name):
-    team.put_live(name, "Old")
-    team.save(name, "New")
 
 
 def test_the_protocols_vectors():
@@ -166,19 +145,6 @@ def test_the_file_says_it_and_older_readers_read_the_larger_share(team, server):
     for wrong in (b"share: 9000", b"share: 0", b"share: x", b"share: 3000000000000"):
         assert deploy_file.parse(data.replace(b"share: 3000", wrong)).beside is None
     assert json.dumps(shares(pointer)) == "[[2, 3000], [1, 7000]]"
-
-
-def signed_in(server, who="ben"):
-    """Somebody's browser; over plain http, so that it carries its cookies by hand."""
-    session = f"__Host-session={server.cast.cookies[who]}"
-    page = httpx.get(f"{server.url}/clinic/prompts", headers={"Cookie": session})
-    token = page.headers["set-cookie"].partition("__Host-csrf=")[2].partition(";")[0]
-    headers = {"Cookie": f"{session}; __Host-csrf={token}", "x-csrftoken": token}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=60)
-
-
-def post(client, path, **form):
-    return client.post(path, data={"_csrf_token": client.headers["x-csrftoken"], **form})
 
 
 def test_people_begin_watch_and_finish_it_on_the_pages(team, server):

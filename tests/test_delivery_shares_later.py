@@ -2,19 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import update
 
 from hub.registry.review.models import Scheduled
-from tests.listening import Team, beside, until
-from tests.test_delivery_shares import give, post, shares, signed_in, two_versions
-from tests.test_delivery_usage import seen
+from tests.delivering import give, post, seen, shares, signed_in, team, two_versions
+from tests.listening import beside, until
 
-
-@pytest.fixture(scope="module")
-def team(server):
-    with Team(server.url, server.cast.write_key) as made:
-        yield made
+__all__ = ["team"]
 
 
 def pointed(team, name):

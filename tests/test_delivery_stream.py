@@ -10,33 +10,12 @@ from hub.people.accounts import OPERATOR
 from hub.people.keys import create, revoke
 from hub.registry import versions
 from tests.cast import copy_template
+from tests.delivering import app, kinds, stocked, team
 from tests.listening import Ended, Line, Table, Team, beside, listening, until
 from tests.serving import free_port, serve
 
-
-@pytest.fixture(scope="module")
-def team(server):
-    with Team(server.url, server.cast.write_key) as made:
-        made.put_live("support/triage", "Sort: {{ text }}")
-        made.put_live("support/reply", "Answer")
-        yield made
-
-
-@pytest.fixture
-def app(team, server):
-    """An app that is in step: its table, and its open line."""
-    table = team.table()
-    with listening(server.url, server.cast.read_key, f"since={table.place}") as line:
-        greeting = line.batch()
-        assert [one.kind for one in greeting] == ["hello", "commit"]
-        assert greeting[0].data["schema"] == 1
-        assert greeting[0].data["heartbeat"] == 15
-        table.apply(greeting)
-        yield table, line
-
-
-def kinds(batch):
-    return [one.kind for one in batch]
+__all__ = ["app", "stocked", "team"]
+pytestmark = pytest.mark.usefixtures("stocked")
 
 
 def test_a_release_and_a_rollback_arrive_with_their_text(team, app):

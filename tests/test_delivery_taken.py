@@ -1,39 +1,23 @@
 """What running programs read is not taken from them without a word, and snippets count."""
 
-import httpx
-import pytest
+from tests.delivering import ana, page_says, post, put, report, seen, signed_in, team, used
+from tests.listening import until
 
-from tests.listening import Team, until
-from tests.test_delivery_callers import put, settled, used
-from tests.test_delivery_shares import post, signed_in
-from tests.test_delivery_usage import report, seen
-
-
-@pytest.fixture(scope="module")
-def team(server):
-    with Team(server.url, server.cast.write_key) as made:
-        yield made
-
-
-@pytest.fixture
-def ana(server):
-    cookies = {"__Host-session": server.cast.cookies["ana"]}
-    with httpx.Client(base_url=server.url, cookies=cookies) as client:
-        yield client
+__all__ = ["ana", "team"]
 
 
 def live(team, ana, name, text="Sort: {{ text }}", **more):
     """A prompt that a program reads."""
     team.put_live(name, text)
     used(team, name, **more)
-    settled(team, ana, name)
+    page_says(ana, name)
 
 
 def test_a_label_does_not_come_off_under_a_program(team, ana):
     name = "taken/label"
     live(team, ana, name)
     used(team, name, "two", app="letters", environment="")
-    settled(team, ana, name, "letters 1 process")
+    page_says(ana, name, "letters 1 process")
     refused = put(team, name, None)
     assert refused.status_code == 409
     said = refused.json()
@@ -78,7 +62,7 @@ def test_the_pages_say_it_and_take_a_reason(team, ana, server):
         assert done.status_code == 303
         assert team.table().versions()["taken/renamed"] == 1
         used(team, "taken/renamed")
-        settled(team, ana, "taken/renamed")
+        page_says(ana, "taken/renamed")
         path = "/clinic/delete/taken/renamed"
         refused = post(ben, path, reason="Not needed")
         assert (refused.status_code, "would find nothing" in refused.text) == (409, True)

@@ -7,45 +7,10 @@ import re
 import httpx
 import pytest
 
-from tests.listening import Team, until
+from tests.delivering import ana, page_says, report, seen, team
+from tests.listening import Team
 
-
-@pytest.fixture(scope="module")
-def team(server):
-    with Team(server.url, server.cast.write_key) as made:
-        yield made
-
-
-@pytest.fixture
-def ana(server):
-    cookies = {"__Host-session": server.cast.cookies["ana"]}
-    with httpx.Client(base_url=server.url, cookies=cookies) as client:
-        yield client
-
-
-def report(team, name, versions, **more):
-    """What a process says; `versions`: number → calls."""
-    uses = [
-        {"name": name, "label": more.pop("label", "production"), "version": version,
-         "source": more.pop("source", "stream"), "calls": calls,
-         "errors": more.pop("errors", 0), "variables": more.pop("variables", ["text"])}
-        for version, calls in versions.items()
-    ]  # fmt: skip
-    body = {
-        "schema": 1, "app": "triage-bot", "environment": "eu", "sdk": "prompthub-python/0.1",
-        "instance": "one", "state": "live", "seconds": 60, "prompts": uses,
-    } | more  # fmt: skip
-    answer = team.http.post("/api/v1/usage", json=body)
-    assert (answer.status_code, answer.content) == (202, b"")
-
-
-def seen(page):
-    """The page's words."""
-    return " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
-
-
-def page_says(ana, name, words, path="use-now"):
-    return until(lambda: words in seen(ana.get(f"/clinic/{path}/{name}")))
+__all__ = ["ana", "team"]
 
 
 def test_a_program_is_seen_with_its_version_and_rate(team, ana):
