@@ -37,11 +37,27 @@ def test_a_release_is_seen_arriving(team, ana):
     assert 'hx-trigger="every 1s"' in ana.get("/clinic/use-now/care/plan").text
     report(team, "care/plan", {1: 4, 2: 6}, instance="a")
     page_says(ana, "care/plan", "1 of 3 processes serves it.")
+    assert "Live v2 in 1 of 3 v1 in 2 of 3" in seen(ana.get("/clinic/use-now/care/plan"))
     for process in ("b", "c"):
         report(team, "care/plan", {2: 10}, instance=process)
     page_says(ana, "care/plan", "All 3 processes that run serve it.")
+    # What a process served before its last report is over, though the calls are counted.
+    assert "Live v2 yes" in seen(ana.get("/clinic/use-now/care/plan"))
     report(team, "care/plan", {2: 1}, instance="c", state="closed")
     page_says(ana, "care/plan", "All 2 processes that run serve it.")
+
+
+def test_a_first_report_tells_of_two_sources_in_one_time(team, ana):
+    """A program reads from its copy on disk for a moment, and from the stream ever after."""
+    name = "care/began"
+    team.put_live(name, "Plan: {{ text }}")
+    uses = [
+        {"name": name, "label": "production", "version": 1, "source": source, "calls": calls}
+        for source, calls in (("stream", 58), ("snapshot", 2))
+    ]
+    report(team, name, {}, prompts=uses)
+    page_says(ana, name, "yes 60 0")
+    assert "copy on disk" not in seen(ana.get(f"/clinic/use-now/{name}"))
 
 
 def test_the_head_of_an_open_page_follows_a_release(team, ana):

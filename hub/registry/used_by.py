@@ -63,6 +63,11 @@ class Line(msgspec.Struct, kw_only=True):
         return sum(one.per_minute for one in self.servings)
 
     @property
+    def shown(self) -> list[Serving]:
+        """Not what was served before the last change, though its calls are counted still."""
+        return [one for one in self.servings if one.programs or one.live or not self.programs]
+
+    @property
     def errors(self) -> int:
         return sum(one.errors for one in self.servings)
 
@@ -93,6 +98,11 @@ class UsedBy(msgspec.Struct, frozen=True):
 
     lines: list[Line]
     arrivals: list[Arrival]
+
+    @property
+    def running(self) -> bool:
+        """Whether a release would be seen arriving: it takes some seconds."""
+        return bool(self.arrivals)
 
     @property
     def arriving(self) -> bool:
@@ -167,13 +177,14 @@ def _line(
     for pair in told:
         by_program.setdefault(pair[1].instance, []).append(pair)
     servings: dict[int, Serving] = {}
+    serves: list[CallerUse] = []
     for pairs in by_program.values():
         now = live.get(label)
-        _add(servings, [use for use, _ in pairs], now.versions if now else ())
+        serves.append(_add(servings, [use for use, _ in pairs], now.versions if now else ()))
     line.servings = sorted(servings.values(), key=lambda one: -one.version)
     line.asks = all(caller.state == ASKS for _, caller in told)
     line.behind = max((_behind(caller, at) for _, caller in alive), default=None) or None
-    line.sources = sorted({use.source for use, _ in told} - FROM_THE_HUB)
+    line.sources = sorted({use.source for use in serves} - FROM_THE_HUB)
     return line
 
 
@@ -181,7 +192,7 @@ def _runs(caller: Caller, at: datetime) -> bool:
     return caller.seen_at > at - ALIVE and caller.state != "closed"
 
 
-def _add(servings: dict[int, Serving], uses: list[CallerUse], live: tuple[int, ...]) -> None:
+def _add(servings: dict[int, Serving], uses: list[CallerUse], live: tuple[int, ...]) -> CallerUse:
     """What one process serves: the versions of its last report; of a change, the newer one."""
     last = max(use.seen_at for use in uses)
     present = [use for use in uses if use.seen_at == last]
@@ -193,6 +204,7 @@ def _add(servings: dict[int, Serving], uses: list[CallerUse], live: tuple[int, .
     arrived = next((use for use in present if use.version in live), None)
     newest = arrived or max(present, key=lambda use: use.version)
     servings[newest.version].programs += 1
+    return newest
 
 
 def _behind(caller: Caller, at: datetime) -> timedelta:

@@ -235,9 +235,13 @@ def _use(
         "version": version, "source": use.source, "calls": use.calls, "errors": use.errors,
         "seconds": report.seconds, "variables": use.variables, "seen_at": at,
     }  # fmt: skip
-    if before is not None:  # two reports in one second: one longer one
-        for count in ("calls", "errors", "seconds"):
+    if before is not None:
+        for count in ("calls", "errors"):
             made[count] += before[count]
+        if before["seen_at"] is at:  # one report, of two sources: what was used most comes first
+            made["source"] = before["source"]
+        else:  # two reports in one second: one longer one
+            made["seconds"] += before["seconds"]
         made["variables"] = _both(before["variables"], use.variables)
     return made
 
