@@ -14,6 +14,17 @@ from tests.test_mcp_door import move, save
 CLIENT = """
 import mlflow
 load = mlflow.genai.load_prompt
+import logging, threading
+heard = []
+class Ear(logging.Handler):
+    def emit(self, record):
+        heard.append(record.getMessage())
+logging.getLogger("mlflow.tracking.client").addHandler(Ear())
+def warned():
+    for one in threading.enumerate():
+        if one.name.startswith("link_prompt"):
+            one.join(60)
+    return heard
 def tried(doing):
     try:
         doing()
@@ -57,6 +68,7 @@ say({
     "latest": load("prompts:/support~triage@latest").template,
     "first": load("support~triage", version=1).version,
     "text": load("prompts:/hello/1").format(name="Ada"),
+    "warned": warned(),
 })
 """
     found = run(filled, script)
@@ -66,15 +78,18 @@ say({
     ]  # fmt: skip
     assert found["config"] == {"model_name": "gpt-5", "temperature": 0.2}
     assert (found["latest"], found["first"], found["text"]) == ("B", 1, "Hello Ada")
+    assert found["warned"] == []
 
 
 def test_what_cannot_be_loaded_is_refused_with_a_sentence(filled: Server):
     script = """
 say({one: tried(lambda: load("prompts:/" + one)) for one in (
     "gone/1", "hello/9", "hello@staging", "turns/1", "looped/1")}
-    | {"missing": load("prompts:/gone/1", allow_missing=True)})
+    | {"missing": load("prompts:/gone/1", allow_missing=True),
+       "new": tried(lambda: mlflow.genai.register_prompt(name="new", template="x"))})
 """
     found = run(filled, script)
+    assert "Save, propose and release them in the hub" in found.pop("new")[1]
     assert found.pop("missing") is None
     said = {name: one[1] for name, one in found.items()}
     assert "no prompt called gone" in said["gone/1"]

@@ -3,6 +3,7 @@
     GET /api/mlflow/api/2.0/mlflow/registered-models/get      a prompt, and where its labels are
     GET /api/mlflow/api/2.0/mlflow/registered-models/alias    the version under a label
     GET /api/mlflow/api/2.0/mlflow/model-versions/get         a version by its number
+    POST /api/mlflow/api/2.0/mlflow/registered-models/set-tag  which experiment used it: not kept
 
 The key is MLFLOW_TRACKING_TOKEN. A name in MLflow's own addresses holds no `/`, so ours is written
 with `~`: `prompts:/support~triage@production`.
@@ -14,12 +15,12 @@ import json
 from datetime import datetime
 from typing import Annotated, Any
 
-from litestar import Response, Router, get
+from litestar import Response, Router, get, post
 from litestar.exceptions import HTTPException
 from litestar.params import FromQuery, QueryParameter
 
 from hub import web
-from hub.errors import Invalid
+from hub.errors import Invalid, NotFound
 from hub.people.policy import Need
 from hub.registry.api import Db, Place, Who
 from hub.registry.api_parts import Ask, about_prompt, as_json, view_of
@@ -32,6 +33,12 @@ from hub.sync.readers import readers_of
 Json = dict[str, Any]
 TOOL = "MLflow client"
 _IS_PROMPT = {"key": "mlflow.prompt.is_prompt", "value": "true"}
+_LINK = "_mlflow_experiment_ids"
+"""What the client wants noted beside each prompt that it loads."""
+NOT_HERE = (
+    "Prompt Hub answers MLflow's client when it loads prompts. Save, propose and release them in "
+    "the hub, over its own REST interface or with git."
+)
 _CODES = {
     400: "INVALID_PARAMETER_VALUE", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED",
     404: "RESOURCE_DOES_NOT_EXIST",
@@ -73,6 +80,23 @@ async def version(
     said = as_json({"model_version": _version(name, view)})
     readers_of(request).note(TOOL, actor, workspace, view)
     return said
+
+
+@post("/registered-models/set-tag", needs=Need.READ, name="mlflow:link", status_code=200)
+async def link(data: Json) -> Response[bytes]:
+    """The hub has no experiments of MLflow's, so there is nothing to keep; else each load warns."""
+    if data.get("key") != _LINK:
+        raise NotFound(NOT_HERE)
+    return as_json({})
+
+
+@post(
+    ["/registered-models/create", "/registered-models/alias", "/model-versions/create"],
+    needs=Need.READ, name="mlflow:write", status_code=200,
+)  # fmt: skip
+async def write() -> None:
+    """What registers a prompt or moves an alias is refused with a sentence."""
+    raise NotFound(NOT_HERE)
 
 
 def _ours(name: str) -> str:
@@ -123,7 +147,7 @@ def told(request: Ask, error: Exception) -> Response[Any]:
 
 ROUTER = Router(
     "/api/mlflow/api/2.0/mlflow",
-    route_handlers=[prompt, alias, version],
+    route_handlers=[prompt, alias, version, link, write],
     exception_handlers={HTTPException: told, Exception: told},
     include_in_schema=False,
 )
