@@ -55,6 +55,23 @@ async def test_the_longest_unused_model_makes_room(two: tuple[Path, int]) -> Non
         await leased(small, "one")
 
 
+async def test_how_far_a_model_is_can_be_asked_until_the_moment_it_is_there(
+    two: tuple[Path, int],
+) -> None:
+    place, size = two
+    loop = Loop()
+    loop.start()
+    shelf = Shelf([place], loop, budget=(128 << 20) + int(size * 2.5))
+    told: list[float] = []
+    for name in ("one", "two") * 4:  # each makes the other go
+        lease = shelf.lease(name)
+        while not lease.model.done():
+            told.append(shelf.progress(name)[0])
+        shelf.give_back(lease)
+    assert told
+    assert all(0 <= one < 1 for one in told)
+
+
 async def test_models_that_do_not_fit_together_run_one_after_another(
     two: tuple[Path, int],
 ) -> None:

@@ -78,9 +78,10 @@ class Shelf:
 
     def progress(self, name: str) -> tuple[float, str]:
         """How far the model is, by the memory it has taken so far; and what it waits for."""
-        if self._loading != name or not self._need:
+        need = self._need  # the loader's thread may be through with it at any moment
+        if self._loading != name or not need:
             return 0.0, self._why if self._loading in (name, "") else ""
-        return min(0.99, max(0.0, (taken() - self._before) / self._need)), ""
+        return min(0.99, max(0.0, (taken() - self._before) / need)), ""
 
     def unload(self, name: str, sentence: str = "The model was unloaded. Run it again.") -> bool:
         """Forget a model; its running streams end with the sentence."""
