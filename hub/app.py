@@ -45,6 +45,7 @@ from hub.playground import api as playground_api
 from hub.playground import routes as playground
 from hub.playground.filling import Filling
 from hub.playground.grid import tried_two_models
+from hub.playground.pages.crowd import pages_first
 from hub.playground.relay.calling import Relaying
 from hub.playground.room import open_playground
 from hub.registry import api as registry_api
@@ -111,6 +112,7 @@ def create_app(settings: Settings) -> Front:
             *([styleguide] if settings.debug else []),
         ],
         guards=[gate],
+        middleware=[pages_first],
         dependencies={
             "db": Provide(web.provide_db),
             "database": Provide(web.provide_database, sync_to_thread=False),
@@ -286,8 +288,7 @@ async def styleguide(request: Request[Any, Any, Any]) -> Template:
 
 
 def csrf(settings: Settings) -> CSRFConfig:
-    """A token in every form. `/api/` and `/v1/` need none: they take no cookies. A letter's own
-    link is signed, and pressed by mail programs."""
+    """A token in every form; `/api/` and `/v1/` take no cookies, and a letter's link is signed."""
     secure = settings.secure_cookies
     return CSRFConfig(
         secret=settings.derive("csrf"),

@@ -142,7 +142,9 @@ class Outbound:
     def engine(self, path: str) -> httpx.AsyncClient:
         """A client for our own engine's Unix socket."""
         if path not in self._engines:
-            self._engines[path] = _client(httpx.AsyncHTTPTransport(uds=path))
+            # To no machine: reading the certificates of all authorities takes 40 ms of the loop.
+            transport = httpx.AsyncHTTPTransport(uds=path, verify=False)
+            self._engines[path] = _client(transport)
         return self._engines[path]
 
     async def close(self) -> None:

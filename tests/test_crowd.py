@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import insert
 
 from hub.front import Front
+from hub.playground.courtesy import Courtesy
 from hub.playground.models import Grid, Run
 from hub.playground.room import CROWD
 from tests.cast import Browser, Cast
@@ -113,3 +114,49 @@ async def test_two_at_a_time_and_who_sends_slowly_keeps_nobody_waiting(
     assert [one.status_code for one in await asyncio.gather(*slow)] == [303, 303]
     nobody = await ana.get("/clinic/grid/999999")
     assert (nobody.status_code, crowd.locked()) == (404, False)
+
+
+async def test_what_waits_behind_pages_goes_one_by_one_and_is_never_stopped_by_them() -> None:
+    courtesy, begun = Courtesy(), []
+
+    async def behind(name: int) -> None:
+        await courtesy.turn()
+        begun.append(name)
+
+    tasks = [asyncio.create_task(behind(name)) for name in range(40)]
+    most = 0
+    async with asyncio.timeout(60):
+        while len(begun) < 20:
+            before = len(begun)
+            await asyncio.sleep(0)
+            most = max(most, len(begun) - before)
+        assert most == 1, "each in a round of the loop of its own"
+        done = courtesy.page()
+        tasks[30].cancel()  # somebody leaves the line
+        await asyncio.wait(tasks)
+    assert begun == [name for name in range(40) if name != 30], "in the order they came"
+    done()
+    assert not courtesy.waited_for
+
+
+async def test_a_page_counts_as_waited_for_until_its_answer_begins(
+    hub: Front, ana: Browser, large: int
+) -> None:
+    courtesy: Courtesy = hub.state.playground.courtesy
+
+    async def look(address: str) -> int:
+        """How many rounds of the loop found somebody waiting."""
+        found, task = 0, asyncio.create_task(ana.get(address))
+        while not task.done():
+            await asyncio.sleep(0)
+            found += courtesy.waited_for
+        await task
+        assert not courtesy.waited_for, address
+        return found
+
+    assert await look("/clinic/prompts") > 0
+    assert await look("/clinic/prompts/support/nothing-here") > 0
+    assert await look("/clinic/nothing-here") == 0
+    assert await look("/api/v1/prompts") == 0, "programs are not people"
+    assert await look(f"/clinic/grid/{large}") < 20, "it steps aside itself"
+    assert await look(f"/clinic/grid/{large}/events") < 20

@@ -6,6 +6,7 @@ import asyncio
 import re
 
 from hub.playground.calls import Call
+from hub.playground.courtesy import Courtesy
 from hub.playground.live import LiveGrid, Place
 from hub.playground.look import read_look
 from hub.playground.models import Run
@@ -38,7 +39,7 @@ async def test_hundreds_of_changes_at_once_leave_others_their_turn():
         return ""
 
     async def read() -> None:
-        async for _ in watch(grid, draw, named, thoughts=True):
+        async for _ in watch(grid, draw, named, thoughts=True, turn=Courtesy().turn):
             pass
 
     reading = asyncio.create_task(read())
@@ -66,7 +67,7 @@ async def test_text_that_comes_while_stacks_are_drawn_is_told_once():
         call.begin()
         call.take(Delta("x"))
     shown: dict[str, str] = {}
-    async for piece in watch(grid, draw, named, thoughts=True):
+    async for piece in watch(grid, draw, named, thoughts=True, turn=Courtesy().turn):
         for target, swap, text in re.findall(
             r'hx-target="#([^"]+)" hx-swap="(\w+)">([^<]*)<', piece.decode()
         ):

@@ -21,6 +21,7 @@ from hub.errors import HubError
 from hub.playground import asking
 from hub.playground.asking import Work
 from hub.playground.calls import Call
+from hub.playground.courtesy import Courtesy
 from hub.playground.models import Grid, Run
 from hub.playground.options import Options
 from hub.playground.render import Renderer
@@ -70,8 +71,9 @@ class LiveGrid:
 class Live:
     """Every grid that runs in this process."""
 
-    def __init__(self, database: Database, renderer: Renderer) -> None:
+    def __init__(self, database: Database, renderer: Renderer, courtesy: Courtesy) -> None:
         self.renderer = renderer
+        self._courtesy = courtesy
         self._database = database
         self._grids: dict[int, LiveGrid] = {}
         self._keepers: set[asyncio.Task[None]] = set()
@@ -140,6 +142,7 @@ class Live:
 
     async def _cell(self, grid: LiveGrid, call: Call, work: Work) -> None:
         try:
+            await self._courtesy.turn()
             if not grid.options.solo:
                 await asking.ask(call, work, grid.options, self._database, self.renderer)
             else:

@@ -19,6 +19,7 @@ from hub.outbound import Outbound
 from hub.playground import prices
 from hub.playground.calls import THIS_MACHINE, Endpoint
 from hub.playground.connections import key_of, own_price
+from hub.playground.courtesy import Courtesy
 from hub.playground.engine.fleet import Fleet, devices_of, surroundings
 from hub.playground.engine.folders import Found, find
 from hub.playground.engine.process import Engine
@@ -57,7 +58,8 @@ class Playground:
         self.warmer = Warmer(fleet.first) if fleet else None
         self.outbound = Outbound(settings.private_hosts, settings.ca_file)
         self.renderer = Renderer()
-        self.live = Live(database, self.renderer)
+        self.courtesy = Courtesy()
+        self.live = Live(database, self.renderer, self.courtesy)
         self.crowd = asyncio.Semaphore(CROWD)
         self._slots: dict[int, Turns] = {}
 

@@ -8,7 +8,7 @@ htmx puts in place. A page that comes late, or comes back, simply starts with em
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 from markupsafe import escape
 
@@ -28,7 +28,11 @@ Names = Callable[[Place], str | None]
 """`row-column-sample` as the page has it; None: the page does not show it."""
 
 
-async def watch(grid: LiveGrid, draw: Draw, names: Names, *, thoughts: bool) -> Pieces:
+Turn = Callable[[], Awaitable[None]]
+"""Others first: hundreds of cells may have to be drawn."""
+
+
+async def watch(grid: LiveGrid, draw: Draw, names: Names, *, thoughts: bool, turn: Turn) -> Pieces:
     """The stream, until the grid is over.
 
     `thoughts`: whether what models think may be seen; it gives away which one it is.
@@ -40,9 +44,9 @@ async def watch(grid: LiveGrid, draw: Draw, names: Names, *, thoughts: bool) -> 
         if parts:
             yield event("".join(parts))
         for stack in changed:
+            await turn()
             _note(grid, shown, stack)  # what is drawn now holds the text of now
             yield event(whole(names, stack, draw))
-            await asyncio.sleep(0)  # hundreds may have changed, and others want their turn
         if grid.over:
             return
         try:
@@ -53,12 +57,12 @@ async def watch(grid: LiveGrid, draw: Draw, names: Names, *, thoughts: bool) -> 
         await asyncio.sleep(BETWEEN)
 
 
-async def once(places: Iterable[Place], draw: Draw, names: Names) -> Pieces:
+async def once(places: Iterable[Place], draw: Draw, names: Names, turn: Turn) -> Pieces:
     """Everything as it is, stack by stack."""
     stacks = dict.fromkeys((row, column) for row, column, _ in places if names((row, column, 0)))
     for place in stacks:
+        await turn()
         yield event(whole(names, place, draw))
-        await asyncio.sleep(0)
 
 
 def event(html: str) -> bytes:

@@ -94,14 +94,14 @@ async def drawn(request: Ask, seen: Seen) -> list[list[str]]:
 
     Where answers are compared word by word, which takes long, that is done in a thread.
     """
-    draw = drawer(request, seen)
+    draw, turn = drawer(request, seen), playground_of(request).courtesy.turn
     made: list[list[str]] = []
     for row in range(len(seen.grid.rows)):
         made.append([])
         for column in seen.look.order:
             if seen.look.base is None:
+                await turn()
                 made[-1].append(draw(row, column))
-                await asyncio.sleep(0)
             else:
                 made[-1].append(await asyncio.to_thread(draw, row, column))
     return made

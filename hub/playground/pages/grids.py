@@ -79,13 +79,14 @@ async def grid_events(
 
 async def _pieces(request: Ask, seen: Seen) -> Pieces:
     """What is new until it is over; then, where answers are compared, all of them once more."""
-    draw = grid_parts.drawer(request, seen)
+    draw, playground = grid_parts.drawer(request, seen), playground_of(request)
+    turn, thoughts = playground.courtesy.turn, not seen.look.hidden
     if seen.live is not None:
-        with playground_of(request).live.watching(seen.live):
-            async for piece in watch(seen.live, draw, seen.name, thoughts=not seen.look.hidden):
+        with playground.live.watching(seen.live):
+            async for piece in watch(seen.live, draw, seen.name, thoughts=thoughts, turn=turn):
                 yield piece
     if seen.live is None or seen.look.base is not None:
-        async for piece in once(seen.runs, draw, seen.name):
+        async for piece in once(seen.runs, draw, seen.name, turn):
             yield piece
     yield event(grid_parts.ending(request, seen))
     yield DONE
