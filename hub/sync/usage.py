@@ -238,11 +238,10 @@ def _use(
     if before is not None:
         for count in ("calls", "errors"):
             made[count] += before[count]
-        if before["seen_at"] is at:  # one report, of two sources: what was used most comes first
-            made["source"] = before["source"]
-        else:  # two reports in one second: one longer one
-            made["seconds"] += before["seconds"]
         made["variables"] = _both(before["variables"], use.variables)
+        if before["seen_at"] is at:  # of two sources in one report the first was used most
+            return made | {"source": before["source"], "seconds": before["seconds"]}
+        made["seconds"] += before["seconds"]  # two reports in one second: one longer one
     return made
 
 
