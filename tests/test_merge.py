@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.registry.clashes import Choice
 from hub.registry.document import Document, Message, Variable
 from hub.registry.merge import Merged, merge
-from hub.registry.merge_text import merge_texts
+from hub.registry.merge_text import merge_texts, sides
 
 
 def chat(*contents: str, **more: object) -> Document:
@@ -192,3 +193,31 @@ def test_a_merged_text_holds_no_line_that_nobody_wrote(base: str, mine: str, the
     if merged is not None:
         words = set((base + mine + theirs).split())
         assert all(any(part in word or word in part for word in words) for part in merged.split())
+
+
+def test_where_two_meet_the_rest_of_the_text_has_the_edits_of_both():
+    """Whoever takes the one side there, does not lose what the other changed elsewhere."""
+    base = "Wait.\n\nAsk for the name. Wait. Be kind.\n\nThank them."
+    mine = "Wait a little.\n\nAsk for the full name. Wait. Be kind.\n\nThank them."
+    theirs = "Wait.\n\nAsk for the first name. Wait. Be very kind.\n\nThank them twice."
+    (clash,) = merge(chat(base), chat(mine), chat(theirs)).clashes
+    around = "Wait a little.\n\n{} Wait. Be very kind.\n\nThank them twice."
+    assert clash.base == around.format("Ask for the name.")
+    said = {"mine": "Ask for the full name.", "theirs": "Ask for the first name."}
+    for keep, words in said.items():
+        choice = {clash.where: Choice(keep=keep)}  # pyright: ignore[reportArgumentType]
+        done = merge(chat(base), chat(mine), chat(theirs), choice)
+        assert done.document == chat(around.format(words))
+    done = merge(chat(base), chat(mine), chat(theirs), {clash.where: Choice(keep="both")})
+    both = f"{said['mine']} Wait. Be very kind.\n\n{said['theirs']}"
+    assert done.document == chat(around.format(both))
+
+
+@settings(max_examples=250, deadline=None)
+@given(texts, texts, texts)
+def test_what_there_is_to_choose_from_is_as_both_wrote_it(base: str, mine: str, theirs: str):
+    found, turned = sides(base, mine, theirs), sides(base, theirs, mine)
+    assert (found.base, found.mine, found.theirs) == (turned.base, turned.theirs, turned.mine)
+    words = set((base + mine + theirs).split())
+    for text in (found.mine, found.theirs, found.both):
+        assert all(any(part in word or word in part for word in words) for part in text.split())

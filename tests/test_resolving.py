@@ -201,5 +201,6 @@ async def test_a_draft_is_decided_place_by_place_too(story: Story, ana: Browser)
     async with story.database.read() as db:
         kept = await drafts.get(db, story.cast.workspace.id, story.cast.account_ids["ana"], id)
     assert kept is not None
-    assert kept.document["messages"][0]["content"] == f"{MINE}\n\n{THEIRS}"
+    both = "Ask for the full name.\n\nAsk for the first name."
+    assert kept.document["messages"][0]["content"] == OLD.replace("Ask for the name.", both)
     assert kept.base_version == 2

@@ -50,8 +50,11 @@ class Clashes:
         """What was decided for the place."""
         return self._choices.get(where)
 
-    def add(self, where: str, base: object, mine: T, theirs: Any) -> T:
-        """The value that stands there: what was decided, else mine, noted down."""
+    def add(self, where: str, base: object, mine: T, theirs: Any, both: str | None = None) -> T:
+        """The value that stands there: what was decided, else mine, noted down.
+
+        `both`: what that means here; None: one text below the other.
+        """
         choice = self.chosen(where)
         if choice is None:
             self.found.append(Clash(where=where, base=base, mine=mine, theirs=theirs))
@@ -62,4 +65,6 @@ class Clashes:
             return mine
         if choice.keep == "edit":
             return cast("T", choice.text)
+        if both is not None:
+            return cast("T", both)
         return cast("T", "\n\n".join(str(one) for one in (mine, theirs) if one))

@@ -1,8 +1,8 @@
 """Brings two people's edits of one prompt together.
 
 Field by field, message by message, and inside a message paragraph by paragraph, then sentence by
-sentence. What both changed differently is a clash: it is listed with all three texts, and the
-document holds mine there, whole and clean, never conflict marks.
+sentence. What both changed differently is a clash: it is listed with all three texts, in which
+what lies apart is merged, and the document holds mine there, clean, never conflict marks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import msgspec
 
 from hub.registry.clashes import Choice, Clash, Clashes
 from hub.registry.document import Document, Message, Template, Variable
-from hub.registry.merge_text import merge_texts
+from hub.registry.merge_text import merge_texts, sides
 from hub.registry.pairing import match_messages
 
 T = TypeVar("T")
@@ -39,26 +39,26 @@ def merge(
         return Merged(document=mine)
     clashes = Clashes(choices)
 
-    def sides(name: str) -> tuple[Any, Any, Any]:
+    def three(name: str) -> tuple[Any, Any, Any]:
         return getattr(base, name), getattr(mine, name), getattr(theirs, name)
 
     def field(where: str, name: str) -> Any:
-        return _pick(where, *sides(name), clashes)
+        return _pick(where, *three(name), clashes)
 
     document = Document(
         id=base.id if base.id is not None else mine.id or theirs.id,
         title=field("the title", "title"),
-        description=_text("the description", *sides("description"), clashes),
+        description=_text("the description", *three("description"), clashes),
         template=_template(base, mine, theirs, clashes),
         tags=_tags(base.tags, mine.tags, theirs.tags),
         model=field("the model", "model"),
-        parameters=_group("the setting ", *sides("parameters"), clashes),
+        parameters=_group("the setting ", *three("parameters"), clashes),
         messages=_messages(base.messages, mine.messages, theirs.messages, clashes),
         variables=_variables(base.variables, mine.variables, theirs.variables, clashes),
         tools=field("the tools", "tools"),
         response_format=field("the response format", "response_format"),
         json_schema=field("the answer schema", "json_schema"),
-        extra=_group("the key ", *sides("extra"), clashes),
+        extra=_group("the key ", *three("extra"), clashes),
     )
     return Merged(document=document, clashes=tuple(clashes.found))
 
@@ -87,7 +87,10 @@ def _text(where: str, base: str, mine: str, theirs: str, clashes: Clashes) -> st
     if mine in (theirs, base) or theirs == base:
         return _pick(where, base, mine, theirs, clashes)
     merged = merge_texts(base, mine, theirs)
-    return clashes.add(where, base, mine, theirs) if merged is None else merged
+    if merged is not None:
+        return merged
+    left = sides(base, mine, theirs)
+    return clashes.add(where, left.base, left.mine, left.theirs, both=left.both)
 
 
 def _tags(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> tuple[str, ...]:
@@ -235,7 +238,9 @@ def _message_order(
         common = [was for was in orders[0] if was in set(orders[1])]
         if common != [was for was in orders[1] if was in set(orders[0])]:
             shown = [[was + 1 for was in order] for order in orders]
-            kept = clashes.add("the order of the messages", list(range(1, length + 1)), *shown)
+            kept = clashes.add(
+                "the order of the messages", list(range(1, length + 1)), shown[0], shown[1]
+            )
             moved[0] = kept == shown[0]
     chosen = orders[1] if moved[1] and not moved[0] else orders[0]
     order = list(chosen)

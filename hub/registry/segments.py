@@ -37,6 +37,12 @@ def segments(old: str, new: str) -> tuple[Segment, ...]:
     return _known(old, new)
 
 
+def swapped(old: str, new: str) -> tuple[Segment, ...]:
+    """One struck, the other added, whole: for values such as 0.7, whose digits say nothing."""
+    cut = [("del", old)] * bool(old) + [("add", new)] * bool(new)
+    return _marked(cut, {}, find_unseen(old), find_unseen(new))
+
+
 def _segments(old: str, new: str) -> tuple[Segment, ...]:
     runs = compare_texts(old, new)
     changed = any(kind != "same" for kind, _ in runs)

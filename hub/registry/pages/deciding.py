@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hub.registry.clashes import Choice, Clash, is_list, is_text
-from hub.registry.segments import Segment, segments
+from hub.registry.segments import Segment, segments, swapped
 from hub.registry.shown import as_text
 
 
@@ -50,11 +50,13 @@ def places(clashes: Sequence[Clash], data: Mapping[str, str], prefix: str = "") 
 def _place(clash: Clash, field: str, data: Mapping[str, str]) -> Place:
     base, mine, theirs = (as_text(side) for side in (clash.base, clash.mine, clash.theirs))
     words = is_text(clash.where)
+    value = not words and not any("\n" in side for side in (base, mine, theirs))
+    changed = swapped if value else segments
     again = data.get(f"where-{field}") == clash.where
     return Place(
         field=field, where=clash.where, mine=mine, theirs=theirs,
         mine_gone=clash.mine is None, theirs_gone=clash.theirs is None,
-        mine_changed=segments(base, mine), theirs_changed=segments(base, theirs), words=words,
+        mine_changed=changed(base, mine), theirs_changed=changed(base, theirs), words=words,
         both=words or is_list(clash.where),
         keep=data.get(f"keep-{field}", "") if again else "",
         text=data.get(f"text-{field}", mine).replace("\r\n", "\n") if again else mine or theirs,
