@@ -36,6 +36,11 @@ PAGES = (
         f"{P}/1/merge", "release-several", "settings/rules", "settings/groups", "settings/audit",
         "release/production/clinical/letters",
     )),
+    # Where nothing has happened yet.
+    ("mallory", tuple(f"/rival{one}" for one in (
+        "", "/prompts", "/proposals", "/proposals?state=closed", "/notices", "/propose-several",
+        "/release-several", "/as-of", "/scheduled", "/settings/rules", "/settings/audit",
+    ))),
 )  # fmt: skip
 
 

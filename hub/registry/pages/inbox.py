@@ -26,10 +26,11 @@ async def inbox_page(
 ) -> Template:
     """What this person should hear of, the newest first."""
     found = await notices.listed(db, workspace.id, actor.account_id or 0, before=before)
-    older = f"/{workspace.slug}/notices?before={found[-1].id}"
+    more = len(found) == notices.PAGE
+    older = f"/{workspace.slug}/notices?before={found[-1].id}" if more else None
     return page(
         request, "registry/reviews/inbox.html", section="notices", notices=found,
-        older=older if len(found) == notices.PAGE else None, first=before is None,
+        older=older, first=before is None,
     )  # fmt: skip
 
 
