@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from litestar import Response, Router, get, post
 from litestar.exceptions import HTTPException
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromQuery, JSONBody, QueryParameter
 
 from hub import web
 from hub.errors import Invalid, NotFound
@@ -83,7 +83,7 @@ async def version(
 
 
 @post("/registered-models/set-tag", needs=Need.READ, name="mlflow:link", status_code=200)
-async def link(data: Json) -> Response[bytes]:
+async def link(data: JSONBody[Json]) -> Response[bytes]:
     """The hub has no experiments of MLflow's, so there is nothing to keep; else each load warns."""
     if data.get("key") != _LINK:
         raise NotFound(NOT_HERE)
