@@ -19,7 +19,7 @@ def test_a_version_that_needs_more_is_refused_and_says_who_lacks_what(team, ana)
     answer = put(team, name, 2)
     assert answer.status_code == 409
     said = answer.json()
-    assert "needs `ward`, which letters, triage-bot (eu) do not pass" in said["detail"]
+    assert "needs `ward`, which letters and triage-bot (eu) do not pass" in said["detail"]
     assert said["programs"] == [
         {"app": "letters", "environment": "", "missing": ["ward"]},
         {"app": "triage-bot", "environment": "eu", "missing": ["ward"]},

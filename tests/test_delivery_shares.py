@@ -165,8 +165,9 @@ def test_people_begin_watch_and_finish_it_on_the_pages(team, server):
         assert post(ben, path, **form | {"reason": "More"}, share="75").status_code == 303
         assert shares(team.table().pointers["production", name]) == [(2, 7500), (1, 2500)]
         assert "75 % first" in ben.get(f"{path}?version=2").text
+        ben.headers["Referer"] = f"{server.url}/clinic/use/{name}"  # who watches stays there
         done = post(ben, path, version="1", expected="2", reason="Worse than it looked")
-        assert done.status_code == 303
+        assert (done.status_code, done.headers["location"]) == (303, f"/clinic/use/{name}")
         pointer = team.table().pointers["production", name]
         assert (pointer["version"], shares(pointer)) == (1, [])
         assert "goes to" not in seen(ben.get(f"/clinic/prompts/{name}"))
@@ -187,7 +188,10 @@ def test_programs_that_serve_either_version_are_in_step(team, server):
     with signed_in(server) as ben:
         until(lambda: "bot" in seen(ben.get(f"/clinic/use-now/{name}")))
         page = ben.get(f"/clinic/use-now/{name}")
-        assert "v2 to 20 %, v1 to the others. The one process that runs serves it." in seen(page)
+        assert (
+            "v2 to 20 %, v1 to the others. The one process that runs serves one of the two."
+            in seen(page)
+        )
         assert "production is elsewhere now" not in page.text
         assert "yes 10 0" in seen(page)  # calls of both
         assert "Live v1" in seen(page)

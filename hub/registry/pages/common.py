@@ -68,6 +68,13 @@ async def heading(db: AsyncSession, workspace: WorkspaceRef, actor: Actor, name:
     )  # fmt: skip
 
 
+def prompt_path(request: Ask, workspace: WorkspaceRef, name: str) -> str:
+    """Where a release leads: to the programs, if it was made there, else to the prompt itself."""
+    programs = f"/{workspace.slug}/use/{name}"
+    came_from = request.headers.get("Referer", "")
+    return programs if came_from.endswith(programs) else f"/{workspace.slug}/prompts/{name}"
+
+
 def crumbs(workspace: WorkspaceRef, name: str, *more: str) -> list[tuple[str, str | None]]:
     """Prompts / folder / … / name, each a link but the last."""
     base = f"/{workspace.slug}/prompts"

@@ -13,7 +13,7 @@ from hub.db import Database
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import released
 from hub.registry.pages import several
-from hub.registry.pages.common import named
+from hub.registry.pages.common import named, prompt_path
 from hub.registry.review.live_callers import BreaksPrograms
 from hub.web import Ask, go
 
@@ -37,7 +37,7 @@ async def put_back(
         f"{one.label} is at version {one.new} again." if one.new else f"{one.label} was taken off."
         for one in made
     ]
-    return go(f"/{workspace.slug}/prompts/{named(name)}", " ".join(said))
+    return go(prompt_path(request, workspace, named(name)), " ".join(said))
 
 
 @post("/{slug:str}/put-back/{commit:str}", needs=Need.RELEASE, name="put-back:all",

@@ -22,7 +22,7 @@ from hub.registry.form import whole
 from hub.registry.labels import Move
 from hub.registry.ledger import Steps, steps_of
 from hub.registry.names import check_label
-from hub.registry.pages.common import Heading, heading, named, prompt_page
+from hub.registry.pages.common import Heading, heading, named, prompt_page, prompt_path
 from hub.registry.pages.glass import may_break, may_insist
 from hub.registry.pages.moments import check_now, moment_of
 from hub.registry.pages.moments import said as said_moment
@@ -137,7 +137,7 @@ async def _now(
     if move.share != ALL:
         said = f"Version {move.version} goes to {move.share // 100} % in {made.label} now."
     return go(
-        f"/{workspace.slug}/prompts/{move.name}",
+        prompt_path(request, workspace, move.name),
         said,
         undo=f"/{workspace.slug}/put-back/{made.commit}/{move.name}" if made.commit else None,
     )

@@ -28,7 +28,14 @@ from hub.registry.snippets import Snippets, may_include, texts_now
 from sdk.errors import TemplateError
 from sdk.variables import by_name, needed
 
-"""The trailer with the reason."""
+MOST_NAMED = 5
+
+
+def _said(apps: list[str]) -> str:
+    """Names of programs in a sentence; of very many, some and how many more."""
+    if len(apps) > MOST_NAMED:
+        apps = [*apps[: MOST_NAMED - 1], f"{len(apps) - MOST_NAMED + 1} more"]
+    return " and ".join(filter(None, [", ".join(apps[:-1]), apps[-1]]))
 
 
 class BreaksPrograms(Conflict):
@@ -36,7 +43,7 @@ class BreaksPrograms(Conflict):
 
     def __init__(self, label: str, name: str, version: int, broken: list[Broken]) -> None:
         first, apps = broken[0], list(dict.fromkeys(one.said for one in broken))
-        shown = ", ".join(apps[:3]) + (f" and {len(apps) - 3} more" if len(apps) > 3 else "")
+        shown = _said(apps)
         what = ", ".join(f"`{one}`" for one in first.missing)
         super().__init__(
             f"Version {version} of {name} needs {what}, which {shown} "
@@ -52,10 +59,7 @@ class TakenFromPrograms(BreaksPrograms):
 
     def __init__(self, label: str, name: str, readers: list[Running], *, renamed: bool) -> None:
         several = len(readers) > 1
-        apps = [one.said for one in readers[:3]]
-        if len(readers) > 3:
-            apps.append(f"{len(readers) - 3} more")
-        shown = ", ".join(apps[:-1]) + " and " + apps[-1] if several else apps[0]
+        shown = _said([one.said for one in readers])
         find = "not find it by its new name" if renamed else "find nothing"
         Conflict.__init__(
             self,
