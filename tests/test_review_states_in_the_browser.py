@@ -88,6 +88,17 @@ def test_an_answer_that_is_being_typed_stays_when_another_remark_is_changed(
         other.locator(".remark", has_text="It does").wait_for()
 
 
+SLOW = """() => {
+  const send = window.fetch;
+  window.fetch = (...given) => {
+    if (given[1]?.method !== "PUT" || document.body.dataset.slow) return send(...given);
+    document.body.dataset.slow = "what was typed is on its way";
+    return new Promise(() => {});
+  };
+}"""
+"""The first that is kept of what is typed takes longer than people stay on the page."""
+
+
 def revise(clinic: Server, number: int, document: dict[str, Any], base: int) -> None:
     """A new revision arrives from elsewhere."""
     with httpx.Client(base_url=clinic.url, headers=clinic.headers("write")) as app:
@@ -103,7 +114,9 @@ def test_an_approval_of_what_is_not_the_latest_is_refused_and_nothing_typed_is_l
 ):
     with at_the_browser(clinic, chromium, "ben") as ben:
         ben.goto(page_of(1))
+        ben.evaluate(SLOW)
         ben.locator("[data-say] textarea").fill("I am not sure about the last line")
+        ben.locator("body[data-slow]").wait_for()
         document = {"messages": [{"role": "system", "content": "Sort the calls.\n\nBe kind."}]}
         revise(clinic, 1, document, 2)
         ben.get_by_role("button", name="Approve what you see").click()

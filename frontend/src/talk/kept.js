@@ -4,7 +4,10 @@ import { csrfToken } from "../htmx.js";
 import { sendFirst } from "../waiting.js";
 
 const PAUSE = 500;
-const waiting = new Map(); // slot → the field whose words are not at the hub yet
+const PATIENCE = 5000;
+// Slot → the field whose words are not at the hub yet; also while they are on their way: a page that
+// is left then cuts them off.
+const waiting = new Map();
 
 function say(field, words) {
   const line = field.closest(".field")?.querySelector("[data-kept]");
@@ -13,17 +16,18 @@ function say(field, words) {
 
 async function keep(field, { closing = false } = {}) {
   const address = document.querySelector("[data-talk]").dataset.talk;
-  const body = new URLSearchParams({ slot: field.dataset.slot, body: field.value });
-  waiting.delete(field.dataset.slot);
+  const { value, dataset: { slot } } = field;
+  const body = new URLSearchParams({ slot, body: value });
   const answer = await fetch(`${address}/draft`, {
     method: "PUT",
     body,
     headers: { "x-csrftoken": csrfToken() },
     keepalive: closing,
   }).catch(() => null);
-  if (answer?.ok) say(field, field.value.trim() ? "Kept for you, not sent yet." : "");
-  else {
-    if (!waiting.has(field.dataset.slot)) waiting.set(field.dataset.slot, field);
+  if (answer?.ok) {
+    if (waiting.get(slot) === field && field.value === value) waiting.delete(slot);
+    say(field, field.value.trim() ? "Kept for you, not sent yet." : "");
+  } else {
     say(field, "The hub cannot be reached; your words are only on this page. Do not close it.");
   }
   return Boolean(answer?.ok);
@@ -57,6 +61,18 @@ document.addEventListener("focusout", ({ target }) => {
 });
 addEventListener("pagehide", () => void keepAll({ closing: true }));
 addEventListener("online", () => void keepAll());
+
+// A form that leads to another page goes when the words are at the hub: that page shows what is there.
+let going = null;
+document.addEventListener("submit", async (event) => {
+  const { target: form, submitter } = event;
+  if (!waiting.size || form === going || event.defaultPrevented) return;
+  event.preventDefault();
+  await Promise.race([keepAll(), new Promise((done) => setTimeout(done, PATIENCE))]);
+  going = form;
+  form.requestSubmit(submitter);
+  going = null;
+});
 sendFirst(keepAll);
 
 /** What is typed in forms of the talk and not sent, to be put back after the talk is drawn anew. */
