@@ -37,6 +37,8 @@ NONE = b"0" * 40
         ("HEAD:refs/tags/main", "keeps no branches or tags"),
         ("HEAD:refs/proposals/1/2", "keeps no branches or tags"),
         ("HEAD:refs/hub/x", "keeps no branches or tags"),
+        ("HEAD:refs/notes/reviews", "keeps no branches or tags"),
+        ("+HEAD:refs/notes/pushed", "keeps no branches or tags"),
         ("HEAD:refs/for/deploy", "keeps no branches or tags"),
         ("HEAD:refs/heads/proposals/99999", "There is no proposal 99999"),
     ],
