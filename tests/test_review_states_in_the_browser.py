@@ -202,6 +202,8 @@ def test_broken_glass_is_red_for_ever_and_everybody_hears_of_it(clinic: Server, 
         maria.goto(page_of(6))
         maria.get_by_role("link", name="Break glass…").click()
         sheet = maria.get_by_role("dialog")
+        reason = sheet.get_by_label("Why can it not wait?")
+        assert reason.evaluate("one => one === document.activeElement")
         button = sheet.get_by_role("button", name=re.compile("^Break glass"))
         button.click()
         sheet.locator(".note-error").wait_for()
