@@ -53,9 +53,11 @@ dictionary with text keys.
             return {
                 _text(name, cast("str", key)): check(name, one, depth + 1) for key, one in pairs
             }
+    kind = type(value).__name__
+    kind = f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}"
     raise InvalidVariable(
         name,
-        f"`{name}` is a {type(value).__name__}; use text, a number, true or false, a list or a "
+        f"`{name}` is {kind}; use text, a number, true or false, a list or a "
         "dictionary with text keys.",
     )
 
