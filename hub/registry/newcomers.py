@@ -21,7 +21,7 @@ from hub.registry.git_terms import check_ids
 from hub.registry.gits import Gits, TooMuch
 from hub.registry.repository import MOST_LISTED, Repository
 
-MOST_COMMITS = 1_000
+MOST_COMMITS, MOST_PARENTS = 1_000, 100
 TOO_MANY_FILES = "This changes more files than a push may change. Push less at a time."
 _LIST = (
     "log", "--topo-order", f"--max-count={MOST_COMMITS + 1}", "--diff-merges=first-parent",
@@ -95,6 +95,12 @@ class Newcomers:
             raise NothingNew("There is nothing new in this: main has all of it already.")
         if len(news.parents) > MOST_COMMITS:
             raise Invalid(f"A push may bring {MOST_COMMITS:,} commits at most.")
+        for id, parents in news.parents.items():
+            if len(parents) > MOST_PARENTS:
+                raise Invalid(
+                    f"Commit {id[:10]} brings {len(parents):,} others together; {MOST_PARENTS} is "
+                    "the most."
+                )
         return news
 
     def sizes(self, ids: Sequence[str]) -> dict[str, tuple[str, int]]:

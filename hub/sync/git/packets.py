@@ -9,6 +9,7 @@ from hub.errors import Invalid
 
 FLUSH = b"0000"
 MOST_IN_ONE = 65_516
+TOO_MANY = "This pushes too many branches and tags. Push one branch at a time."
 NOT_GIT = "The push is not in git's own words."
 
 
@@ -47,9 +48,10 @@ class Packets:
         """The packets up to the next flush; none at the end of the body.
 
         Raises:
-            Invalid: they are more than `most`, or none that git would write.
+            Invalid: they have more than `most` bytes, or are none that git would write.
         """
         found: list[bytes] = []
+        seen = 0
         while await self._have(4):
             head, self._kept = self._kept[:4], self._kept[4:]
             if head == FLUSH:
@@ -58,8 +60,11 @@ class Packets:
                 size = int(head, 16) - 4
             except ValueError:
                 raise Invalid(NOT_GIT) from None
-            if not 1 <= size <= MOST_IN_ONE or len(found) >= most or not await self._have(size):
+            seen += size + 4
+            if not 1 <= size <= MOST_IN_ONE or not await self._have(size):
                 raise Invalid(NOT_GIT)
+            if seen > most:
+                raise Invalid(TOO_MANY)
             found.append(self._kept[:size])
             self._kept = self._kept[size:]
         if found or self._kept:

@@ -37,6 +37,8 @@ AGENT = b"agent=prompthub"
 """By which another hub knows that it speaks to one."""
 CAN = b"report-status side-band-64k quiet delete-refs ofs-delta object-format=sha1 " + AGENT
 """Deletions are refused, with a sentence: a git that may not ask for one shows none."""
+MOST_ASKED = 2 << 20
+"""Bytes of what a push asks for: some 20,000 branches and tags, which are told apart."""
 _WORD = re.compile(r"(?!.*(\.\.|\.lock(/|$)))[\w#+][\w.#+-]*(/[\w#+][\w.#+-]*)*(?<!\.)", re.ASCII)
 """What git lets a branch be called, and less."""
 
@@ -61,7 +63,7 @@ async def receive(
         HubError: it was not even a push; no answer of git's can be given.
     """
     read = packets.Packets(parts)
-    lines = await read.until_flush(100)
+    lines = await read.until_flush(MOST_ASKED)
     if not lines:  # git asks whether it may, before it sends much
         return b""
     updates, can = _updates(lines)

@@ -63,10 +63,16 @@ async def unpack(repository: Repository, quarantine: Quarantine, read: packets.P
     if code < 0 and not complaint:
         raise Invalid("Unpacking this takes more than a push may take. Push less at a time.")
     log.info("a push to %s was not unpacked (%s): %a", repository.path.name, code, complaint)
-    why = complaint.splitlines()[-1] if complaint else ""
-    if "No space left" in why:
+    if "No space left" in complaint:
         raise Unavailable("The hub's disk is full, so this was not taken. Nothing was changed.")
-    raise Invalid(f"git does not accept what was pushed: {ascii(why)[1:-1][:200]}")
+    raise Invalid(f"git does not accept what was pushed: {ascii(_why(complaint))[1:-1][:200]}")
+
+
+def _why(complaint: str) -> str:
+    """Which object it is about, if git says so; else its last word."""
+    lines = complaint.splitlines() or [""]
+    named = [one for one in lines if one.startswith("error: object ")]
+    return (named or lines)[-1].removeprefix("error: ")
 
 
 def _bound(child: Child) -> None:
