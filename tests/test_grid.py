@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import msgspec
@@ -93,6 +94,25 @@ async def test_the_same_prompt_on_several_models_by_one_press(ana, acme, triage)
     none = await ana.post_form(TRY, form(acme, "echo") | {"do": "vary:model"})
     assert (none.status_code, "from 2 to 8 values" in none.text) == (422, True)
     assert "pain" in none.text, "what was typed is still there"
+
+
+async def test_where_a_model_is_and_what_it_costs_stands_under_its_menu(maria, ana, acme, triage):
+    async def lines(column: dict[str, Any]) -> list[str]:
+        page = await ana.post_form(TRY, column | {"do": "vary:"})
+        return re.findall(r'<p class="help model-about"[^>]*>(.*?)</p>', page.text)
+
+    assert await lines(form(acme, "echo", "shout", "slow")) == [
+        "Acme · $15 in, $60 out per million tokens", "Acme · $1 in, $2 out per million tokens",
+        "Acme · price not known",
+    ]  # fmt: skip
+    local = form(acme, "echo") | {"model": ["local:prompthub/tiny"]}
+    assert await lines(local) == ["This machine · no charge per call"]
+    await maria.post_form("/clinic/models/machine", {"hour_price": "2.5"})
+    assert await lines(local) == ["This machine · $2.50 for an hour of the machine"]
+    fast = {"name": "fast", "rule": "price", "target": [f"{acme.id}:echo", f"{acme.id}:shout"]}
+    assert (await maria.post_form("/clinic/models/aliases", fast)).status_code == 303
+    named = form(acme, "echo") | {"model": ["alias:fast"]}
+    assert await lines(named) == ["The cheapest first: echo at Acme, shout at Acme"]
 
 
 async def test_samples_that_are_equal_are_one_answer(ana, acme, triage, fake):

@@ -135,6 +135,24 @@ def test_tokens_stream_into_both_columns_over_one_stream(hub, open_page, acme, f
     assert len(streams) == 1
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_line_under_the_menu_is_never_of_another_model(hub, open_page, acme, scripts):
+    page = open_page("ana", java_script_enabled=scripts, viewport={"width": 390, "height": 860})
+    page.goto(f"{hub.url}/clinic/try/support/triage")
+    menu, line = page.get_by_label("Model", exact=True), page.locator("#about-model-0")
+    expect(line).to_have_text("This machine · no charge per call")
+    menu.select_option(label="shout")
+    if scripts:
+        expect(line).to_have_text("Acme · $2 in, $3 out per million tokens")
+        expect(menu).to_have_accessible_description("Acme · $2 in, $3 out per million tokens")
+    else:
+        expect(line).not_to_be_visible()
+    page.get_by_role("button", name="Add a column").click()
+    expect(line).to_have_text("Acme · $2 in, $3 out per million tokens")
+    expect(line).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_a_reload_in_the_middle_goes_on_where_it_was_and_esc_stops(hub, open_page, acme):
     page = open_page("ana")
     page.goto(f"{hub.url}/clinic/try/support/triage")

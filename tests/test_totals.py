@@ -8,7 +8,7 @@ import pytest
 
 from hub.playground.calls import THIS_MACHINE
 from hub.playground.models import Run
-from hub.playground.totals import Volume, total
+from hub.playground.totals import HOUR, NO_PRICE, NOTHING, Volume, total
 
 
 def answered(**figures: Any) -> Run:
@@ -66,3 +66,12 @@ def test_guards_are_paid_for_too():
     found = total([mixed], Volume(calls=1000, hour=2))
     assert found.month == pytest.approx(2 * 720 + 0.001 * 1000 * 30)
     assert found.formula.endswith("and $30.0000 for guards elsewhere")
+
+
+def test_a_month_that_cannot_be_told_says_what_is_missing():
+    assert total([answered(tokens_out=200, tokens_per_s=50.0)], Volume()).formula == HOUR
+    elsewhere = Run(state="done", connection="Acme", model="m", tokens_out=9)
+    assert total([elsewhere], Volume(hour=2.0)).formula == NO_PRICE
+    held = Run(state="stopped", connection="Acme", model="m", error="Held back")
+    found = total([held, held], Volume())
+    assert (found.lines, found.formula) == (("2 of 2 stopped",), NOTHING)

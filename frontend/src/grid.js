@@ -68,6 +68,14 @@ document.addEventListener("keydown", (event) => {
   else if (key >= "1" && key <= "8") voting()?.querySelectorAll("button")[Number(key) - 1]?.click();
 });
 
+// Where a model is and what it costs stands under the menu that it is chosen from.
+document.addEventListener("change", (event) => {
+  const line = document.getElementById(event.target.dataset?.tells ?? "");
+  if (!line) return;
+  line.textContent = event.target.selectedOptions[0]?.dataset.about ?? "";
+  line.dataset.live = "";
+});
+
 // Whoever changes the values on the Try page means to run them.
 document.addEventListener("input", (event) => {
   const { name, form } = event.target;

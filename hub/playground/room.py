@@ -45,6 +45,8 @@ class Choice(msgspec.Struct, frozen=True):
     value: str
     model: str
     where: str
+    about: str = ""
+    """Where it is and what it costs, for those who choose: "Acme · $0.15 in, $0.60 out …"."""
 
 
 class Playground:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.db import now
 from hub.errors import HubError, NotFound, Unavailable
 from hub.people import audit
 from hub.people.policy import Actor, WorkspaceRef
-from hub.playground import aliases, connections
+from hub.playground import aliases, connections, offers
 from hub.playground.calls import THIS_MACHINE, Endpoint, Route
 from hub.playground.models import Machine
 from hub.playground.room import ALIASES, Choice, Playground
@@ -18,6 +19,18 @@ async def offered(db: AsyncSession, playground: Playground, workspace_id: int) -
     found = await playground.choices(await connections.listing(db, workspace_id))
     return found + [
         Choice(f"alias:{one.name}", one.name, ALIASES)
+        for one in await aliases.listing(db, workspace_id)
+    ]
+
+
+async def priced(db: AsyncSession, playground: Playground, workspace_id: int) -> list[Choice]:
+    """The same for people who choose: each with the line about where it is and what it costs."""
+    kept = await connections.listing(db, workspace_id)
+    price = await hour_price(db, workspace_id)
+    found = offers.told(await playground.choices(kept), kept, price, now())
+    known = {one.value: one for one in found}
+    return found + [
+        Choice(f"alias:{one.name}", one.name, ALIASES, offers.alias(one, known))
         for one in await aliases.listing(db, workspace_id)
     ]
 

@@ -15,6 +15,9 @@ from hub.playground.models import Run
 DAYS = 30
 HOURS = 24 * DAYS
 MOST_CALLS = 1_000_000_000
+NOTHING = "Nothing was answered."
+HOUR = "Type what an hour of the machine costs."
+NO_PRICE = "No price known. An administrator can enter it under Models."
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +41,7 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     month: float | None = None
     """US dollars in 30 days."""
     formula: str = ""
-    """How `month` comes about, with its figures."""
+    """How `month` comes about, with its figures; without a `month`, what is missing."""
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,14 +101,16 @@ def total(cells: Sequence[Call | Run], volume: Volume) -> Total:
     local = bool(done) and all(is_local(cell) for cell in done)
     if local:
         lines.append("local")
-    failed = sum(cell.state == "failed" for cell in cells)
-    if failed:
-        lines.append(f"{failed} of {len(cells)} failed")
+    for ended in ("failed", "stopped"):
+        if some := sum(cell.state == ended for cell in cells):
+            lines.append(f"{some} of {len(cells)} {ended}")
     if local:
         money = _owned(done, volume, watched)
     else:
         money = _paid(done, costs, volume, watched) if costs else None
-    month, formula = money or (None, "")
+    month, formula = money or (None, "" if done else NOTHING)
+    if done and money is None:
+        formula = HOUR if local and volume.hour is None else NO_PRICE
     return Total(lines=tuple(lines), month=month, formula=formula)
 
 

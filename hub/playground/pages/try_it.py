@@ -125,7 +125,7 @@ async def _bench(
     async with database.read() as db:
         about = await heading(db, workspace, actor, name)
         offer = await sources.offer(db, workspace.id, about.id, actor.account_id)
-        choices = await targets.offered(db, playground, workspace.id)
+        choices = await targets.priced(db, playground, workspace.id)
         kept = await examples.listing(db, workspace.id, about.id)
         guarding = await guards.offered(db, workspace.id)
     bench = Bench(
@@ -262,6 +262,7 @@ def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
     shown = prompt_page(
         request, "playground/try.html", bench.about, tab="try",
         may_run=may_run(actor, workspace), choices=grouped(bench.choices),
+        about_models={one.value: one.about for one in bench.choices},
         local=[one.value for one in bench.choices if one.where == THIS_MACHINE],
         sources=bench.offer.options, guards=bench.guards, columns=bench.columns,
         fields=bench.fields, typed=bench.typed, wrong=bench.wrong, own=bench.own,
