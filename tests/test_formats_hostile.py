@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.registry.document import serialise, to_json
+from hub.registry.document import Document, Message, serialise, to_json
 from hub.sync.formats import known
 from hub.sync.formats.files import read_folder
 from hub.sync.formats.report import Refused
@@ -96,6 +96,19 @@ def put(text: str, path: tuple[str | int, ...], value: object) -> str:
         return json.dumps(value)
     tree[path[-1]] = value
     return json.dumps(root)
+
+
+@pytest.mark.parametrize(
+    "text", ["exec:./make.sh", "exec:id", "python:run.py", "file://x.mjs:f", "a.sh", "x.py:f"]
+)
+def test_what_promptfoo_would_run_never_comes_in_nor_goes_out_as_such(text: str):
+    with pytest.raises(Refused):
+        known.read("a.promptfoo.yaml", json.dumps({"prompts": [text], "providers": ["openai:x"]}))
+    document = Document(messages=(Message(role="user", content=text),))
+    files, _ = known.write(known.FORMATS["promptfoo"], "a", document)
+    written = files["a.promptfoo.yaml"].decode()
+    assert f"raw: {text}" not in written
+    assert '"role": "user"' in written  # a chat of one turn, which promptfoo only sends
 
 
 WRONG = [None, True, 3, "x", [], {}, [[]], {"lc": 1}, ["a", 1], {"a": {"b": [None]}}, {"id": []}]

@@ -104,7 +104,7 @@ async def test_it_is_saved_where_no_rule_asks_for_a_review(
     ]  # fmt: skip
     again = await drop(ana, [("a.md", "One.")], folder="ward")
     assert "As it is here" in again.text
-    assert title(again) == "Import 0 prompts"
+    assert title(again) == "Nothing to import"
 
 
 async def test_where_a_rule_asks_it_can_only_be_proposed(

@@ -17,9 +17,10 @@ from hub.sync.formats.trees import Keys, Tree, json_of, kind, yaml_of
 _CODE = "code and places outside may not come in"
 _RUNS = "it says how promptfoo runs, not what the prompt is"
 _ELSEWHERE = re.compile(
-    r"\s*(file|https?|langfuse|portkey|helicone|exec|python|package)://"
-    r"|\s*\S+\.(js|py|ts|json|txt|md|yaml)\s*$"
+    r"\s*(file|https?|langfuse|portkey|helicone|package)://|\s*(exec|python|node|ruby|golang):"
+    r"|\s*\S+\.([cm]?[jt]s|py|rb|go|sh|jsonl?|ya?ml|txt|md|j2|csv|toml)(:\w+)?\s*$"
 )
+"""What promptfoo opens or runs instead of taking it for a text."""
 _RUNNING = (
     "defaultTest scenarios derivedMetrics evaluateOptions outputPath env extensions"
     " nunjucksFilters sharing commandLineOptions"
