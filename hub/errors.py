@@ -52,6 +52,14 @@ class Invalid(HubError):
     status = 422
 
 
+class WrongField(Invalid):
+    """One field of what you sent cannot be used; `field` names it, for the form to mark."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence, field=field)
+        self.field = field
+
+
 class Conflict(HubError):
     """It changed under you, or it is in the wrong state for this."""
 

@@ -4,9 +4,10 @@ import msgspec
 import pytest
 from sqlalchemy import select, text
 
+from hub.errors import WrongField
 from hub.playground import connections
 from hub.playground.calls import Call
-from hub.playground.connections import Wrong, models_text, parse_models
+from hub.playground.connections import models_text, parse_models
 from hub.playground.models import Connection
 from hub.playground.runs import perform
 from hub.playground.secrets_box import KeyLost, seal, unseal
@@ -159,7 +160,7 @@ def test_models_are_read_and_written_as_typed():
     typed = "gpt-5-mini 0.25 2\nqwen"
     assert models_text(parse_models(typed)) == typed
     assert parse_models("a, $1, 2\n\n a;3;4 ") == [{"id": "a", "input_price": 3, "output_price": 4}]
-    with pytest.raises(Wrong):
+    with pytest.raises(WrongField):
         parse_models("\n".join(f"m{number}" for number in range(501)))
 
 

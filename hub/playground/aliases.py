@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import Conflict, NotFound, WrongField
 from hub.people import audit
 from hub.people.policy import Actor, WorkspaceRef
 from hub.playground.calls import Endpoint
@@ -45,14 +45,6 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     """Values of choices, `3:gpt-5-mini`; empty ones are rows left open."""
 
 
-class Wrong(Invalid):
-    """A field cannot be used; `field` says which."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence, field=field)
-        self.field = field
-
-
 async def listing(db: AsyncSession, workspace_id: int) -> list[Alias]:
     """The workspace's aliases, by name."""
     query = select(Alias).where(Alias.workspace_id == workspace_id)
@@ -75,20 +67,20 @@ def check(fields: Fields, known: set[str]) -> Fields:
     """The fields, each looked at; `known`: the choices there are.
 
     Raises:
-        Wrong: names the field and says what to change.
+        WrongField: names the field and says what to change.
     """
     name = fields.name.strip()
     if not 0 < len(name) <= 80 or not name.isprintable():
-        raise Wrong("name", "Give the alias a name of up to 80 characters.")
+        raise WrongField("name", "Give the alias a name of up to 80 characters.")
     if fields.rule not in get_args(Rule):
-        raise Wrong("rule", "Choose how one of the models is chosen.")
+        raise WrongField("rule", "Choose how one of the models is chosen.")
     targets = list(dict.fromkeys(filter(None, fields.targets)))
     if not targets:
-        raise Wrong("targets", "Choose at least one model.")
+        raise WrongField("targets", "Choose at least one model.")
     if len(targets) > MOST_TARGETS:
-        raise Wrong("targets", f"An alias stands for at most {MOST_TARGETS} models.")
+        raise WrongField("targets", f"An alias stands for at most {MOST_TARGETS} models.")
     if any(one not in known or one.startswith("alias:") for one in targets):
-        raise Wrong("targets", "One of these models is not there any more. Choose another.")
+        raise WrongField("targets", "One of these models is not there any more. Choose another.")
     return Fields(name=name, rule=fields.rule, targets=targets)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import Conflict, Invalid, NotFound, WrongField
 from hub.outbound import Outbound
 from hub.people import audit
 from hub.people.policy import Actor, WorkspaceRef
@@ -55,14 +55,6 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     forget_key: bool
 
 
-class Wrong(Invalid):
-    """A field cannot be used; `field` says which."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence, field=field)
-        self.field = field
-
-
 async def listing(db: AsyncSession, workspace_id: int) -> list[Connection]:
     """The workspace's connections, by name."""
     query = select(Connection).where(Connection.workspace_id == workspace_id)
@@ -81,26 +73,30 @@ async def check(fields: Fields, outbound: Outbound) -> Checked:
     """The fields, each looked at; asks for the address of the host, so hold no transaction.
 
     Raises:
-        Wrong: names the field and says what to change.
+        WrongField: names the field and says what to change.
     """
     name, key = fields.name.strip(), fields.key.strip()
     if not 0 < len(name) <= 80 or not name.isprintable():
-        raise Wrong("name", "Give the connection a name of up to 80 characters.")
+        raise WrongField("name", "Give the connection a name of up to 80 characters.")
     if name.casefold() in RESERVED:
-        raise Wrong("name", f"{name} is what the hub calls something else. Choose another name.")
+        raise WrongField(
+            "name", f"{name} is what the hub calls something else. Choose another name."
+        )
     if fields.kind not in DIALECTS:
-        raise Wrong("kind", "Choose the language that the endpoint speaks.")
+        raise WrongField("kind", "Choose the language that the endpoint speaks.")
     if len(fields.base_url) > 500:
-        raise Wrong("base_url", "This address is longer than 500 characters.")
+        raise WrongField("base_url", "This address is longer than 500 characters.")
     try:
         base_url = await outbound.check(fields.base_url)
     except Invalid as refusal:
-        raise Wrong("base_url", refusal.sentence) from None
+        raise WrongField("base_url", refusal.sentence) from None
     at_once = int(fields.concurrency) if re.fullmatch(r"\d{1,4}", fields.concurrency) else 0
     if not 1 <= at_once <= MOST_AT_ONCE:
-        raise Wrong("concurrency", f"Choose a number from 1 to {MOST_AT_ONCE}.")
+        raise WrongField("concurrency", f"Choose a number from 1 to {MOST_AT_ONCE}.")
     if len(key) > 1000 or not key.isascii() or not key.isprintable():
-        raise Wrong("key", "This does not look like a key: it holds signs that keys do not have.")
+        raise WrongField(
+            "key", "This does not look like a key: it holds signs that keys do not have."
+        )
     return Checked(
         name=name, base_url=base_url, key=key, models=parse_models(fields.models),
         concurrency=at_once, hour_price=hour_price(fields.hour_price), kind=fields.kind,
@@ -174,14 +170,14 @@ def hour_price(text: str) -> float | None:
     """Dollars an hour, as typed; None: nothing was.
 
     Raises:
-        Wrong: it is no price.
+        WrongField: it is no price.
     """
     text = text.strip().lstrip("$").replace(",", ".")
     if not text:
         return None
     price = float(text) if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text) else 0.0
     if not price:
-        raise Wrong("hour_price", "Write the dollars for an hour as a number such as 2.50.")
+        raise WrongField("hour_price", "Write the dollars for an hour as a number such as 2.50.")
     return price
 
 
@@ -204,10 +200,10 @@ def parse_models(text: str) -> list[dict[str, Any]]:
         if not name:
             continue
         if len(name) > 200:
-            raise Wrong("models", f"The name `{name[:40]}…` is longer than 200 characters.")
+            raise WrongField("models", f"The name `{name[:40]}…` is longer than 200 characters.")
         models[name] = {"id": name} | _prices(name, prices)
     if len(models) > MOST_MODELS:
-        raise Wrong("models", f"These are {len(models)} models; {MOST_MODELS} is the most.")
+        raise WrongField("models", f"These are {len(models)} models; {MOST_MODELS} is the most.")
     return list(models.values())
 
 
@@ -228,7 +224,7 @@ def models_text(models: list[dict[str, Any]]) -> str:
 
 def _prices(name: str, texts: list[str]) -> dict[str, float | None]:
     if len(texts) not in (0, 2, 3):
-        raise Wrong(
+        raise WrongField(
             "models",
             f"After `{name}` write two prices, dollars per million tokens in and out, or none. "
             "A third is for what a cache gives.",
@@ -238,7 +234,9 @@ def _prices(name: str, texts: list[str]) -> dict[str, float | None]:
     except ValueError:
         numbers = [-1.0]
     if any(not 0 <= number <= 1_000_000 for number in numbers):
-        raise Wrong("models", f"The prices after `{name}` are not numbers. Write them like 0.15.")
+        raise WrongField(
+            "models", f"The prices after `{name}` are not numbers. Write them like 0.15."
+        )
     given = numbers or [None, None]
     prices = {"input_price": given[0], "output_price": given[1]}
     return prices | ({"cached_price": given[2]} if len(given) > 2 else {})

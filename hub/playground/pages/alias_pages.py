@@ -9,10 +9,10 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import Conflict, HubError
+from hub.errors import Conflict, HubError, WrongField
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.playground import aliases, connections
-from hub.playground.aliases import Fields, Wrong
+from hub.playground.aliases import Fields
 from hub.playground.models import Alias
 from hub.playground.pages.common import form_of, grouped, playground_of
 from hub.playground.room import Choice
@@ -96,7 +96,7 @@ async def _save(
         checked = aliases.check(fields, known)
         async with database.write() as db:
             kept = await aliases.save(db, workspace, checked, actor=actor, alias_id=alias_id)
-    except (Wrong, Conflict) as refusal:
+    except (WrongField, Conflict) as refusal:
         async with database.read() as db:
             alias = await aliases.get(db, workspace.id, alias_id) if alias_id else None
             return await _form(request, db, workspace, fields, alias=alias, refusal=refusal)
@@ -113,7 +113,7 @@ async def _form(
     request: Ask, db: AsyncSession, workspace: WorkspaceRef, typed: Fields, *,
     alias: Alias | None = None, refusal: HubError | None = None,
 ) -> Template:  # fmt: skip
-    field = refusal.field if isinstance(refusal, Wrong) else "name"
+    field = refusal.field if isinstance(refusal, WrongField) else "name"
     targets = [one for one in typed.targets if one]
     count = min(max(LEAST_ROWS, len(targets) + SPARE_ROWS), aliases.MOST_TARGETS)
     rows = [*targets, *[""] * (count - len(targets))]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from litestar.response import Template
 
-from hub.errors import HubError
+from hub.errors import HubError, WrongField
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.playground import connections
 from hub.playground.models import Connection
@@ -84,7 +84,7 @@ def connection_form(
 
     `testing` stands where the lines of a test go.
     """
-    field = refusal.field if isinstance(refusal, connections.Wrong) else "name"
+    field = refusal.field if isinstance(refusal, WrongField) else "name"
     return page(
         request, "playground/connection.html", section="models",
         status=refusal.status if refusal else 200, typed=msgspec.structs.asdict(typed),

@@ -11,11 +11,11 @@ from litestar.response import Redirect, Stream, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import Conflict, Invalid, NotFound, Unavailable
+from hub.errors import Conflict, Invalid, NotFound, Unavailable, WrongField
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.playground import connections, machine, probe, targets
 from hub.playground.card import blocks
-from hub.playground.connections import Fields, Wrong
+from hub.playground.connections import Fields
 from hub.playground.engine.folders import BUILTIN, BUILTIN_NAME
 from hub.playground.pages.common import connection_form, fields_of, playground_of
 from hub.playground.pages.model_rows import everything, relay_row
@@ -52,7 +52,7 @@ async def machine_price(
     where = f"/{workspace.slug}/models"
     try:
         price = await targets.set_hour_price(db, workspace, data.get("hour_price", ""), actor=actor)
-    except Wrong as refusal:
+    except WrongField as refusal:
         return go(where, refusal.sentence, kind="error")
     said = f"An hour of this machine costs ${price:g}." if price else "This machine has no price."
     return go(where, said)
@@ -143,7 +143,7 @@ async def add(
             kept = await connections.add(
                 db, workspace, checked, secret=playground.settings.secret(), actor=actor
             )
-    except (Wrong, Conflict) as refusal:
+    except (WrongField, Conflict) as refusal:
         return connection_form(request, fields, refusal=refusal)
     return growing_page(request, workspace, kept, news="It is kept.")
 
@@ -182,7 +182,7 @@ async def change(
                 db, workspace, connection_id, checked,
                 secret=playground.settings.secret(), actor=actor,
             )  # fmt: skip
-    except (Wrong, Conflict) as refusal:
+    except (WrongField, Conflict) as refusal:
         async with database.read() as db:
             kept = await connections.get(db, workspace.id, connection_id)
         return connection_form(request, fields, connection=kept, refusal=refusal)

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database, now
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import Conflict, Invalid, NotFound, WrongField
 from hub.outbound import Outbound
 from hub.people import audit, guarded
 from hub.people.policy import Actor, Need, WorkspaceRef
@@ -51,14 +51,6 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     """Set: releases that are made there count here."""
     mirror: str = ""
     """Set: open proposals stand there as branches."""
-
-
-class Wrong(Invalid):
-    """A field cannot be used; `field` says which."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence, field=field)
-        self.field = field
 
 
 @dataclass(frozen=True)
@@ -109,7 +101,7 @@ async def link(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Actor
     """Keep where it is and how to get in; of https, after a look whether that works.
 
     Raises:
-        Wrong: a field cannot be used.
+        WrongField: a field cannot be used.
         Conflict: one is linked already.
         Trouble, Unavailable: it does not answer, or not to us.
     """
@@ -117,7 +109,7 @@ async def link(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Actor
         address = addresses.read(fields.url)
         ips = await addresses.checked(room.outbound, address)
     except Invalid as refused:
-        raise Wrong("url", refused.sentence) from None
+        raise WrongField("url", refused.sentence) from None
     token, user = _way_in(fields)
     row = _fresh(workspace, address, user, actor)
     _wish(row, fields)
@@ -141,13 +133,15 @@ def _way_in(fields: Fields) -> tuple[str, str]:
     """Token and user name as they can be sent; either may be empty.
 
     Raises:
-        Wrong: one of them cannot be one.
+        WrongField: one of them cannot be one.
     """
     token, user = fields.token.strip(), fields.user.strip()
     if not token.isascii() or not token.isprintable() or len(token) > 1000 or " " in token:
-        raise Wrong("token", "This does not look like a token: it holds signs that tokens do not.")
+        raise WrongField(
+            "token", "This does not look like a token: it holds signs that tokens do not."
+        )
     if user and not _NAMED.fullmatch(user):
-        raise Wrong("user", "Leave this empty, or enter the user name that the token is for.")
+        raise WrongField("user", "Leave this empty, or enter the user name that the token is for.")
     return token, user
 
 
@@ -194,7 +188,7 @@ async def renew(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Acto
     """Another token, or another wish about what goes there; the address stays.
 
     Raises:
-        Wrong: a field cannot be used.
+        WrongField: a field cannot be used.
     """
     token, user = _way_in(fields)
     async with room.database.write() as db:

@@ -10,10 +10,10 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import Forbidden, HubError
+from hub.errors import Forbidden, HubError, WrongField
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.sync.remotes import linking
-from hub.sync.remotes.linking import Fields, Room, Wrong
+from hub.sync.remotes.linking import Fields, Room
 from hub.sync.remotes.view import view
 from hub.web import Ask, Form, go, page
 
@@ -129,7 +129,7 @@ async def _page(
     if isinstance(refusal, Forbidden):  # they are no administrator any more
         raise refusal
     row = await linking.find(db, workspace.id)
-    field = refusal.field if isinstance(refusal, Wrong) else "url"
+    field = refusal.field if isinstance(refusal, WrongField) else "url"
     more: dict[str, Any] = {
         "remote": view(row) if row else None, "typed": typed,
         "errors": {field: refusal.sentence} if refusal else {},

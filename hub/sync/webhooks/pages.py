@@ -11,12 +11,12 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.errors import Conflict
+from hub.errors import Conflict, WrongField
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.sync.webhooks import acts, deliveries, store
 from hub.sync.webhooks import shown as show
 from hub.sync.webhooks.door import worker_of
-from hub.sync.webhooks.store import Fields, Wrong
+from hub.sync.webhooks.store import Fields
 from hub.web import Ask, Form, go
 
 Place = NamedDependency[WorkspaceRef]
@@ -48,7 +48,7 @@ async def add(
     fields = fields_of(data)
     try:
         hook, made = await acts.add(worker_of(request), database, workspace, actor, fields)
-    except (Wrong, Conflict) as refusal:
+    except (WrongField, Conflict) as refusal:
         return show.form(request, fields, refusal=refusal)
     if made is None:
         return go(show.address(workspace, hook.id), f"{hook.name} is kept. Send it a test.")
@@ -79,7 +79,7 @@ async def change(
     fields = fields_of(data)
     try:
         hook = await acts.change(worker_of(request), database, workspace, actor, webhook, fields)
-    except (Wrong, Conflict) as refusal:
+    except (WrongField, Conflict) as refusal:
         async with database.read() as db:
             kept = await store.get(db, workspace.id, webhook)
         return show.form(request, fields, hook=kept, refusal=refusal)

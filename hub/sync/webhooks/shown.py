@@ -10,14 +10,14 @@ from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
-from hub.errors import HubError
+from hub.errors import HubError, WrongField
 from hub.people.policy import WorkspaceRef
 from hub.settings import Secret
 from hub.sync.webhooks import deliveries, incoming, messages, signing, store, view
 from hub.sync.webhooks.kinds import CHOICES
 from hub.sync.webhooks.messages import FORMS, SLACK, STANDARD
 from hub.sync.webhooks.models import Delivery, Inlet, Webhook
-from hub.sync.webhooks.store import Fields, Wrong
+from hub.sync.webhooks.store import Fields
 from hub.web import Ask, page
 
 
@@ -39,7 +39,7 @@ def form(
     request: Ask, typed: Fields, *, hook: Webhook | None = None, refusal: HubError | None = None
 ) -> Template:
     """The form with what was typed; a token is not sent back, only asked for again."""
-    field = refusal.field if isinstance(refusal, Wrong) else "name"
+    field = refusal.field if isinstance(refusal, WrongField) else "name"
     chosen = (hook.form if hook else typed.form) if typed.form in FORMS else STANDARD
     return page(
         request, "sync/webhook_form.html", section="settings", typed=typed, hook=hook,

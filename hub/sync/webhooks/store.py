@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import Conflict, Invalid, NotFound, WrongField
 from hub.outbound import Outbound
 from hub.outbox import Event
 from hub.people import audit, guarded
@@ -61,35 +61,29 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     events: list[str]
 
 
-class Wrong(Invalid):
-    """A field cannot be used; `field` says which."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence, field=field)
-        self.field = field
-
-
 async def check(fields: Fields, outbound: Outbound, kept: Webhook | None = None) -> Checked:
     """The fields, each looked at; asks for the address of the host, so hold no transaction.
 
     Raises:
-        Wrong: names the field and says what to change.
+        WrongField: names the field and says what to change.
     """
     form = kept.form if kept else fields.form
     name, token = " ".join(fields.name.split()), fields.token.strip()
     if not 0 < len(name) <= 80 or not name.isprintable():
-        raise Wrong("name", "Give the webhook a name of up to 80 characters.")
+        raise WrongField("name", "Give the webhook a name of up to 80 characters.")
     if form not in FORMS:
-        raise Wrong("form", "Choose what the other side understands.")
+        raise WrongField("form", "Choose what the other side understands.")
     if fields.some and not fields.events:
-        raise Wrong("events", "Tick at least one event, or choose everything.")
+        raise WrongField("events", "Tick at least one event, or choose everything.")
     if unknown := [kind for kind in fields.events if kind not in KINDS]:
-        raise Wrong("events", f"There is no event {unknown[0]}.")
+        raise WrongField("events", f"There is no event {unknown[0]}.")
     if len(token) > 1000 or not token.isascii() or not token.isprintable():
-        raise Wrong("token", "This does not look like a token: it holds signs that tokens lack.")
+        raise WrongField(
+            "token", "This does not look like a token: it holds signs that tokens lack."
+        )
     address = await _address(form, fields.address.strip(), outbound, kept)
     if form == GITHUB and not token and (kept is None or kept.address != address):
-        raise Wrong("token", "Enter a token that may write to the repository's contents.")
+        raise WrongField("token", "Enter a token that may write to the repository's contents.")
     events = [kind for kind in sorted(KINDS) if kind in fields.events]
     return Checked(name=name, form=form, address=address, token=token, events=events)
 
@@ -100,11 +94,11 @@ async def _address(form: str, typed: str, outbound: Outbound, kept: Webhook | No
     if form == GITHUB and (found := _REPOSITORY.fullmatch(typed)):
         typed = f"https://api.github.com/repos/{found[1]}/{found[2]}/dispatches"
     if len(typed) > 500:
-        raise Wrong("address", "This address is longer than 500 characters.")
+        raise WrongField("address", "This address is longer than 500 characters.")
     try:
         return await outbound.check_address(typed)
     except Invalid as refusal:
-        raise Wrong("address", refusal.sentence) from None
+        raise WrongField("address", refusal.sentence) from None
 
 
 async def add(
