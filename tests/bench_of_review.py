@@ -79,9 +79,7 @@ class Bench(Shelf):
 
     async def merge(self, made: Made, by: str = "ben", **more: Any) -> proposals.Merged:
         given: dict[str, Any] = {"digest": made.digest, "actor": self.people[by]}
-        return await proposals.merge(
-            self.publisher, self.database, self.workspace, made.number, **(given | more)
-        )
+        return await proposals.merge(self.publisher, self.workspace, made.number, **(given | more))
 
     async def move(self, name: str, version: int | None, by: str = "ben", **more: Any) -> LabelMove:
         given: dict[str, Any] = {"actor": self.people[by], "reason": "Because"}

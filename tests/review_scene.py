@@ -148,7 +148,7 @@ async def landed(story: Story) -> None:
         change("clinical/mood", brief("Say how the patient feels, at once.")), title="At once"
     )
     await proposals.merge(
-        story.publisher, story.database, story.cast.workspace, made.number,
+        story.publisher, story.cast.workspace, made.number,
         actor=await story.actor("maria"), digest=made.digest,
         broke_glass="The ward stands still and nobody is awake",
     )  # fmt: skip

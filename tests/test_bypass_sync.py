@@ -88,9 +88,7 @@ async def test_who_wrote_it_there_does_not_approve_it_here(linked: Linked):
             shelf.publisher, shelf.workspace, made.number, verdict="approve", **given
         )
     with pytest.raises(proposals.NeedsReview):
-        await proposals.merge(
-            shelf.publisher, shelf.database, shelf.workspace, made.number, **given
-        )
+        await proposals.merge(shelf.publisher, shelf.workspace, made.number, **given)
     await safe(linked)
 
 

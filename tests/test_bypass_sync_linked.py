@@ -61,13 +61,11 @@ async def refused(linked: Linked, number: int, digest: str) -> None:
         )
     with pytest.raises(proposals.NeedsReview):
         await proposals.merge(
-            shelf.publisher, shelf.database, shelf.workspace, number, actor=linked.admin,
+            shelf.publisher, shelf.workspace, number, actor=linked.admin,
             digest=digest,
         )  # fmt: skip
     await proposals.review(shelf.publisher, shelf.workspace, number, actor=shelf.ben, **given)
-    await proposals.merge(
-        shelf.publisher, shelf.database, shelf.workspace, number, actor=shelf.ben, digest=digest
-    )
+    await proposals.merge(shelf.publisher, shelf.workspace, number, actor=shelf.ben, digest=digest)
 
 
 async def to_propose(linked: Linked, arrives: Callable[[], Awaitable[object]]) -> None:

@@ -183,7 +183,7 @@ async def test_a_clash_shows_both_texts_and_is_settled_by_a_revision(bench: Benc
     with pytest.raises(proposals.NeedsResolving, match="Ben changed") as refused:
         await bench.merge(made)
     with pytest.raises(proposals.NeedsResolving):
-        await proposals.rebase(bench.publisher, bench.database, bench.workspace, 1, actor=bench.ana)
+        await proposals.rebase(bench.publisher, bench.workspace, 1, actor=bench.ana)
     item = refused.value.items[0]
     assert "gentle" in item.mine.messages[0].content
     assert "brief" in item.theirs.messages[0].content
@@ -208,9 +208,7 @@ async def test_gone_or_renamed_meanwhile_is_said(bench: Bench):
         await bench.merge(second)
     with pytest.raises(Conflict, match="prompt called c by now"):
         await bench.merge(third)
-    newer = await proposals.rebase(
-        bench.publisher, bench.database, bench.workspace, second.number, actor=bench.ana
-    )
+    newer = await proposals.rebase(bench.publisher, bench.workspace, second.number, actor=bench.ana)
     assert newer.revision == 2
     await bench.merge(newer)
     assert "Two" in bench.git("show", "main:d.prompt.yml")
@@ -239,7 +237,5 @@ async def test_nothing_to_rebase_makes_no_revision(bench: Bench):
     saved = await bench.save("a", "One")
     made = await bench.propose(change("a", "Two", saved.hash))
     await bench.save("b", "Other")
-    again = await proposals.rebase(
-        bench.publisher, bench.database, bench.workspace, 1, actor=bench.ana
-    )
+    again = await proposals.rebase(bench.publisher, bench.workspace, 1, actor=bench.ana)
     assert (again.revision, again.digest, again.created) == (1, made.digest, False)

@@ -211,5 +211,5 @@ async def approved_and_merged(linked: Linked) -> None:
     shelf = linked.shelf
     digest = await approved(linked)
     await proposals.merge(
-        shelf.publisher, shelf.database, shelf.workspace, 1, actor=shelf.ben, digest=digest
+        shelf.publisher, shelf.workspace, 1, actor=shelf.ben, digest=digest
     )  # fmt: skip

@@ -50,7 +50,7 @@ async def merged(linked: Linked, number: int) -> None:
         shelf.publisher, shelf.workspace, number, actor=shelf.ben, digest=digest, verdict="approve"
     )  # fmt: skip
     await proposals.merge(
-        shelf.publisher, shelf.database, shelf.workspace, number, actor=shelf.ben, digest=digest
+        shelf.publisher, shelf.workspace, number, actor=shelf.ben, digest=digest
     )  # fmt: skip
 
 
@@ -116,9 +116,7 @@ async def test_the_same_words_become_a_proposal_with_both_texts(linked: Linked):
     assert (item.kind, item.base_hash) == ("change", first)
     assert b"slow" in (item.data or b"")
     with pytest.raises(NeedsResolving):
-        await proposals.rebase(
-            shelf.publisher, shelf.database, shelf.workspace, 1, actor=shelf.ben
-        )  # fmt: skip
+        await proposals.rebase(shelf.publisher, shelf.workspace, 1, actor=shelf.ben)
     # Editing goes on, of this prompt and of others; nothing is locked.
     again = await shelf.save("support/triage", "Be kind and very quick.", base=mine.hash)
     await shelf.save("tutor/maths", "Explain sums.")

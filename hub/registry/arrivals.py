@@ -12,7 +12,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -39,7 +38,7 @@ from hub.registry.taking import Arrived, TakeLine
 async def arrive(
     publisher: Publisher, workspace: WorkspaceRef, line: Line, *, actor: Actor,
     bring: Callable[[], None] | None = None, answers: bool = True, strict: bool = True,
-    at: datetime | None = None, others: tuple[tuple[str, str], ...] = (),
+    others: tuple[tuple[str, str], ...] = (),
 ) -> Arrived:  # fmt: skip
     """Put `line` on main, or on deploy, as it is; durable, and in the index, when it returns.
 
@@ -54,7 +53,7 @@ async def arrive(
         Forbidden: it deletes what is live, and this actor may not.
         Invalid, Conflict: a file cannot be taken; the sentence names it.
     """
-    given: dict[str, Any] = {"actor": actor, "message": "", "at": at, "bring": bring}
+    given: dict[str, Any] = {"actor": actor, "message": "", "bring": bring}
     given |= {"line": line, "answers": answers, "others": others}
     if line.ref == DEPLOY:
         require(actor, Need.RELEASE, workspace.id)

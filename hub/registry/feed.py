@@ -178,7 +178,7 @@ def restart(db: Connection, workspace_id: int) -> None:
     _tell(db, workspace_id)
 
 
-def compact(db: Connection, most_rows: int = MOST_ROWS) -> int:
+def compact(db: Connection, most_rows: int) -> int:
     """Forget the oldest revisions of logs that have grown too long; how many rows went."""
     counted = select(FeedChange.workspace_id, func.count()).group_by(FeedChange.workspace_id)
     gone = 0

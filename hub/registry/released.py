@@ -90,8 +90,7 @@ async def last_release(
 
 
 async def take_back(
-    publisher: Publisher, workspace: WorkspaceRef, commit: str, *, actor: Actor, name: str = "",
-    broke_glass: str = "",
+    publisher: Publisher, workspace: WorkspaceRef, commit: str, *, actor: Actor, name: str = ""
 ) -> list[Landed]:  # fmt: skip
     """Put every label of that release back where it was, in one step; `name`: of one prompt alone.
 
@@ -101,9 +100,7 @@ async def take_back(
     require(actor, Need.RELEASE, workspace.id)
     async with publisher.database.read() as db:
         moves, reason = await way_back(db, workspace.id, commit, name)
-    return await labels.move_many(
-        publisher, workspace, moves, actor=actor, reason=reason, broke_glass=broke_glass
-    )
+    return await labels.move_many(publisher, workspace, moves, actor=actor, reason=reason)
 
 
 async def way_back(

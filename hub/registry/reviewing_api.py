@@ -79,7 +79,7 @@ async def merge(
     asked = decode(body, given.MergeBody)
     await checks.refresh(database, workspace, number)
     await proposals.merge(
-        publisher_of(request), database, workspace, number, actor=actor, digest=asked.digest,
+        publisher_of(request), workspace, number, actor=actor, digest=asked.digest,
         release=asked.release, reason=asked.reason, broke_glass=asked.break_glass,
         despite=asked.despite_programs,
         request_id=request_id(request),

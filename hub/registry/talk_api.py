@@ -161,7 +161,7 @@ async def rebase(
 ) -> Response[bytes]:
     """With what was saved since; 409 where a person must choose between two texts."""
     decode(body or b"{}", RebaseBody)
-    await proposals.rebase(publisher_of(request), database, workspace, number, actor=actor)
+    await proposals.rebase(publisher_of(request), workspace, number, actor=actor)
     await checks.refresh(database, workspace, number)
     return await answer(database, workspace.id, number)
 

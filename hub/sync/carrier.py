@@ -216,8 +216,8 @@ class Carrier:
             except Exception:
                 log.exception("tidying up failed; trying again in a minute")
 
-    async def tidy(self, most_rows: int = feed.MOST_ROWS) -> None:
-        await self._database.write_at_once(lambda db: feed.compact(db, most_rows))
+    async def tidy(self) -> None:
+        await self._database.write_at_once(lambda db: feed.compact(db, feed.MOST_ROWS))
         await self._database.write_at_once(usage.forget_old)
         self._doubt(self._pictures)
 

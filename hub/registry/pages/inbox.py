@@ -13,7 +13,7 @@ from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry.review import notices
 from hub.registry.review.bell import Bell, Listener
 from hub.registry.review.models import Notice
-from hub.web import Ask, Form, go, page
+from hub.web import Ask, go, page
 
 
 @get("/{slug:str}/notices", needs=Need.READ, name="notices")
@@ -36,7 +36,6 @@ async def inbox_page(
 
 @post("/{slug:str}/notices/seen", needs=Need.READ, name="notices:seen")
 async def see_all(
-    data: Form,
     actor: NamedDependency[Actor],
     workspace: NamedDependency[WorkspaceRef],
     db: NamedDependency[AsyncSession],

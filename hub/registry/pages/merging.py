@@ -81,7 +81,7 @@ async def merge(
     await checks.refresh(database, workspace, number)
     try:
         done = await proposals.merge(
-            request.app.state.publisher, database, workspace, number, actor=actor,
+            request.app.state.publisher, workspace, number, actor=actor,
             digest=data.get("digest", ""), release=data.get("release") == "yes",
             reason=data.get("reason", ""), broke_glass=data.get("broke_glass", ""),
             despite=data.get("despite", ""),

@@ -264,12 +264,12 @@ async def read_it(
 @post("/{slug:str}/proposals/{number:int}/rebase", needs=Need.PROPOSE, name="proposal:rebase")
 async def rebase(
     request: Ask, number: FromPath[int], actor: NamedDependency[Actor],
-    workspace: NamedDependency[WorkspaceRef], database: NamedDependency[Database],
+    workspace: NamedDependency[WorkspaceRef],
 ) -> Redirect:  # fmt: skip
     """Bring in what others saved meanwhile; where words clash, a person chooses."""
     publisher = publisher_of(request)
     try:
-        made = await proposals.rebase(publisher, database, workspace, number, actor=actor)
+        made = await proposals.rebase(publisher, workspace, number, actor=actor)
     except proposals.NeedsResolving:
         return go(_here(workspace, number, "resolve"))
     said = f"Brought together as revision {made.revision}. Read it once more."

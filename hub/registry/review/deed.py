@@ -22,7 +22,7 @@ from hub.registry.models import Intent
 from hub.registry.review import rows
 from hub.registry.review.follow_proposals import HeldProposal
 from hub.registry.review.models import Proposal
-from hub.registry.review.propose import NoSuchProposal
+from hub.registry.review.record import NoSuchProposal
 
 LONGEST_BODY = 20_000
 _WAITS = 60

@@ -177,7 +177,7 @@ def _change(
     mine, theirs = parse(data or b""), parse(ledger.contents[now.hash])
     merged = merge(base, mine, theirs)
     if merged.clashes:
-        clashes.append(_clash(ledger, part, now, (base, mine, theirs), merged.document,
+        clashes.append(_clash(ledger, now, (base, mine, theirs), merged.document,
                               merged.clashes))  # fmt: skip
         return Landing(part, data, now)
     reading: Reading = reading_for(msgspec.structs.replace(merged.document, id=now.id))
@@ -220,7 +220,7 @@ def _author(ledger: Ledger, now: Held) -> str:
 
 
 def _clash(
-    ledger: Ledger, part: Part, now: Held, texts: tuple[Document, Document, Document],
+    ledger: Ledger, now: Held, texts: tuple[Document, Document, Document],
     merged: Document, clashes: tuple[Clash, ...],
 ) -> ItemClash:  # fmt: skip
     base, mine, theirs = texts

@@ -152,16 +152,13 @@ async def settle(db: AsyncSession, workspace_id: int, kind: str) -> None:
 
 
 async def see(
-    db: AsyncSession, workspace_id: int, account_id: int, *, number: int | None = None,
-    notice_id: int | None = None,
-) -> None:  # fmt: skip
-    """The person has seen them: one, those of one proposal, or all. What was seen is not mailed."""
+    db: AsyncSession, workspace_id: int, account_id: int, *, notice_id: int | None = None
+) -> None:
+    """The person has seen them: one, or all. What was seen is not mailed."""
     change = update(Notice).where(
         Notice.account_id == account_id, Notice.workspace_id == workspace_id,
         Notice.seen_at.is_(None),
     )  # fmt: skip
-    if number is not None:
-        change = change.where(Notice.number == number)
     if notice_id is not None:
         change = change.where(Notice.id == notice_id)
     await db.execute(change.values(seen_at=now(), mail_after=None))

@@ -22,7 +22,8 @@ from hub.registry.review.drawing import Wanted
 from hub.registry.review.guard import NeedsReview
 from hub.registry.review.landing import BroughtTogether, ItemClash, NeedsResolving
 from hub.registry.review.merging import Merge, Moved, Rebase, StaleReview
-from hub.registry.review.propose import Closed, Made, NoSuchProposal, Offer, RevisionMoved
+from hub.registry.review.propose import Closed, Made, Offer, RevisionMoved
+from hub.registry.review.record import NoSuchProposal
 from hub.registry.review.reviewing import (
     HiddenCharacters,
     decline,
@@ -116,8 +117,8 @@ async def revise(
 
 
 async def merge(
-    publisher: Publisher, database: Database, workspace: WorkspaceRef, number: int, *,
-    actor: Actor, digest: str, release: bool = False, reason: str = "", broke_glass: str = "",
+    publisher: Publisher, workspace: WorkspaceRef, number: int, *, actor: Actor, digest: str,
+    release: bool = False, reason: str = "", broke_glass: str = "",
     despite: str = "", request_id: str | None = None, at: datetime | None = None,
 ) -> Merged:  # fmt: skip
     """Put what `digest` names on main; with `release`, its label moves in the same moment.
@@ -151,16 +152,15 @@ async def merge(
 
 
 async def rebase(
-    publisher: Publisher, database: Database, workspace: WorkspaceRef, number: int, *,
-    actor: Actor, at: datetime | None = None,
-) -> Made:  # fmt: skip
+    publisher: Publisher, workspace: WorkspaceRef, number: int, *, actor: Actor
+) -> Made:
     """Bring in what main has since: a new revision, or the latest one if it still fits as it is.
 
     Raises:
         NeedsResolving: a person must choose between two texts; `items` holds them.
     """
     require(actor, Need.PROPOSE, workspace.id)
-    made = await _rebase(publisher, workspace, number, actor, at)
+    made = await _rebase(publisher, workspace, number, actor, at=None)
     made.pop("news")
     return Made(**made)
 

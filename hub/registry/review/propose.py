@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
-from hub.errors import Conflict, Forbidden, Invalid, NotFound
+from hub.errors import Conflict, Forbidden, Invalid
 from hub.people.policy import Need, allows
 from hub.registry import names
 from hub.registry.asks import Ask, Later, Settled
@@ -26,6 +26,7 @@ from hub.registry.review.follow_proposals import (
     text_of,
     trailers_of,
 )
+from hub.registry.review.record import NoSuchProposal
 
 LONGEST_WHY = 20_000
 
@@ -48,13 +49,6 @@ class RevisionMoved(Conflict):
             "began. Nothing was overwritten; look at it, then send yours again.",
             number=held.number, revision=held.revision, digest=held.digest,
         )  # fmt: skip
-
-
-class NoSuchProposal(NotFound):
-    """No proposal has that number."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"There is no proposal {number} here. Look for it among the reviews.")
 
 
 @dataclass(kw_only=True)

@@ -29,7 +29,8 @@ from hub.registry.review.follow_proposals import HeldProposal
 from hub.registry.review.keeping import deciding
 from hub.registry.review.merging import StaleReview
 from hub.registry.review.models import Proposal, Review, Watcher
-from hub.registry.review.propose import Closed, NoSuchProposal
+from hub.registry.review.propose import Closed
+from hub.registry.review.record import NoSuchProposal
 
 
 class HiddenCharacters(Invalid):

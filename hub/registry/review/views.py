@@ -179,11 +179,9 @@ class View(ProposalLine, frozen=True, kw_only=True):
     landed: Landed | None
     dismissals: list[Dismissal] = []
 
-    def verdict_for(self, actor: Actor, mover: Person | None, broke_glass: str = "") -> Verdict:
+    def verdict_for(self, actor: Actor, mover: Person | None) -> Verdict:
         """What the rules say if this person merges, and moves the target if there is one."""
-        return judge(
-            msgspec.structs.replace(self.case, actor=actor, mover=mover, broke_glass=broke_glass)
-        )
+        return judge(msgspec.structs.replace(self.case, actor=actor, mover=mover))
 
     @property
     def open(self) -> bool:

@@ -92,7 +92,7 @@ async def land(sides: Sides, there: Iterable[There]) -> bool:
         while digest:
             try:
                 await proposals.merge(
-                    sides.publisher, sides.publisher.database, sides.workspace, one.number,
+                    sides.publisher, sides.workspace, one.number,
                     actor=_who(sides, one), digest=digest,
                 )  # fmt: skip
                 done, digest = done + 1, ""

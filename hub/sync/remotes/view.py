@@ -78,7 +78,7 @@ def view(row: Remote) -> View:
         ahead=row.ahead, behind=row.behind, main=row.main, deploy=row.deploy, mirror=row.mirror,
         takes_releases=row.takes_releases, one_way=row.one_way,
         proposals=list(row.waiting["proposals"]) if row.waiting else [],
-        choices=_choices(row, address.name) if state == "stopped" else [],
+        choices=_choices(row) if state == "stopped" else [],
         tip=str(stopped.get("tip", "")), note=row.note, synced_at=row.synced_at,
         next_at=row.due_at, failures=row.failures, linked_by=row.created_by, user=row.user,
         has_secret=row.sealed is not None, public_key=row.public_key,
@@ -137,7 +137,7 @@ def _stopped(stopped: dict[str, str], main: str, name: str) -> str:
     return said[stopped["why"]]
 
 
-def _choices(row: Remote, name: str) -> list[Choice]:
+def _choices(row: Remote) -> list[Choice]:
     stopped = row.stopped or {}
     tip, default = str(stopped.get("tip", "")), str(stopped.get("default", ""))
     ours = Choice(

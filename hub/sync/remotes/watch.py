@@ -12,7 +12,7 @@ import logging
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 import msgspec
@@ -161,10 +161,10 @@ def _pause(failures: int) -> timedelta:
     return min(FIRST * 2 ** min(failures - 1, 10), LONGEST) if failures else EVERY
 
 
-async def _is_due(db: AsyncSession, row: Remote, at: datetime | None = None) -> bool:
+async def _is_due(db: AsyncSession, row: Remote) -> bool:
     if not linking.ready(row):
         return False
-    if row.due_at <= (at or now()):
+    if row.due_at <= now():
         return True
     if row.failures:
         return False

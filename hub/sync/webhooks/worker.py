@@ -47,13 +47,10 @@ class Worker:
     """One per process. Senders only send; what came of it is written down by one hand, for all
     webhooks in one transaction, so that many of them cost the database no more than one."""
 
-    def __init__(
-        self, database: Database, outbound: Outbound, *, url: str, secret: Secret,
-        patience: float | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, database: Database, outbound: Outbound, *, url: str, secret: Secret) -> None:
         """`url`: of the hub. `secret`: what the secrets of webhooks are sealed with."""
         self._database, self.outbound, self.secret = database, outbound, secret
-        self.url, self.patience = url, patience or sending.PATIENCE
+        self.url, self.patience = url, sending.PATIENCE
         self._tail = Tail(database, "webhooks", CONCERNS, partial(collect, url=url))
         self._poked = asyncio.Event()
         self._senders: dict[int, asyncio.Task[None]] = {}
