@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import ssl
@@ -115,11 +116,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.secret_key:
             return self.secret_key
         path = self.data / "secret.key"
-        if not path.exists():
-            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(32))
-        return Secret(path.read_text().strip())
+        kept = path.read_text().strip() if path.exists() else ""
+        return Secret(kept or _made_once(path))
 
     def derive(self, purpose: str) -> str:
         """A key of its own for each purpose, so that one that leaks tells nothing of the others."""
@@ -129,6 +127,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def _construct(kind: type[Any], raw: Any) -> Any:
     return kind(raw)
+
+
+def _made_once(path: Path) -> str:
+    """The key at `path`, made if it holds none, and on disk before anything is signed with it.
+
+    An empty file, as a kill or a full disk leaves it, counts as none: everybody would know that
+    key. Of several starts at the same moment the first one makes it, the others read it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        key = file.read().strip()
+        if not key:
+            key = secrets.token_hex(32)
+            file.seek(0)
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+    return key
 
 
 def _holds_certificates(path: Path) -> bool:
