@@ -65,7 +65,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def place(self) -> str:
         """Another one when a label has moved, for pages that are open."""
-        return "_".join(f"{one.label}.{one.version}.{one.moved_at:%s}" for one in self.labels)
+        return "_".join(f"{at.label}.{at.version}.{at.moved_at.timestamp()}" for at in self.labels)
 
     def live(self, label: str = "production") -> LabelAt | None:
         """Where `label` is, if it is set."""
