@@ -42,7 +42,7 @@ async def import_folder(
     found = await asyncio.to_thread(read_folder, path)
     good = [one for one in found if one.document is not None]
     for one in good:
-        names.check_name(_below(folder, one.name))
+        names.check_name(kept.below(folder, one.name))
     rows = await _rows(parts, workspace, folder, good)
     landing = [row for row in rows if row.takes]
     lines = [line for one in found for line in _said(one, folder)]
@@ -116,15 +116,11 @@ async def _propose(
     return said
 
 
-def _below(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
 def _said(one: Imported, folder: str) -> list[str]:
     if one.document is None:
         return [f"left out  {one.source_path}: {' '.join(one.notes)}"]
     notes = f": {' '.join(one.notes)}" if one.notes else ""
-    return [f"{one.document.template:<9} {one.source_path} → {_below(folder, one.name)}{notes}"]
+    return [f"{one.document.template:<9} {one.source_path} → {kept.below(folder, one.name)}{notes}"]
 
 
 def _sum(rows: Sequence[kept.Row], left_out: int) -> str:

@@ -54,7 +54,7 @@ async def prepare(parts: Parts, *, demo: bool) -> list[str]:
     said.append(f"Prompt Hub is at {parts.settings.url}")
     if token:
         said.append("Sign in for the first time (once, within a day):")
-        said.append(f"  {parts.settings.url}/sign-in/{token}")
+        said.append(f"  {accounts.link_at(parts.settings.url, token)}")
     return said
 
 
@@ -134,7 +134,7 @@ async def add_person(parts: Parts, slug: str, email: str, name: str, role: str) 
                 "`prompthub people role`."
             ) from None
         token = await accounts.make_link(db, account)
-    return f"{address(parts.settings)}/sign-in/{token}"
+    return accounts.link_at(address(parts.settings), token)
 
 
 async def link_for(parts: Parts, email: str) -> str:
@@ -145,7 +145,7 @@ async def link_for(parts: Parts, email: str) -> str:
             raise NotFound(f"Nobody here has the address {email}.")
         audit.record(db, OPERATOR, "account.invited", account.email, None)
         token = await accounts.make_link(db, account)
-    return f"{address(parts.settings)}/sign-in/{token}"
+    return accounts.link_at(address(parts.settings), token)
 
 
 async def make_key(parts: Parts, slug: str, name: str, scope: str, person: str = "") -> str:

@@ -110,6 +110,11 @@ async def make_link(
     return token
 
 
+def link_at(url: str, token: str) -> str:
+    """Where a token is turned into a sign-in; `url`: of the hub."""
+    return f"{url}/sign-in/{token}"
+
+
 async def of_link(db: AsyncSession, token: str) -> Account:
     """Whose link this is, without using it up.
 

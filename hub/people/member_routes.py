@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import HubError
-from hub.people import appointing, workspaces
+from hub.people import accounts, appointing, workspaces
 from hub.people.policy import ROLES, Actor, Need, WorkspaceRef
 from hub.web import Ask, Form, go, page
 
@@ -136,7 +136,7 @@ async def _people_page(
 
 
 def _link(request: Ask, token: str | None) -> str | None:
-    return f"{request.app.state.settings.url}/sign-in/{token}" if token else None
+    return accounts.link_at(request.app.state.settings.url, token) if token else None
 
 
 ROUTES: list[Any] = [

@@ -32,19 +32,19 @@ SAME = {"top_p": "topP", "max_tokens": "maxTokens", "maxCompletionTokens": "maxT
 def from_form(fields: Fields, stored: Tree) -> Tree:
     """The tree that the form describes, as typed: it may not be a valid document yet."""
     tree: Tree = {}
-    _put(tree, "name", _one(fields, "title").strip())
-    _put(tree, "description", _line_ends(_one(fields, "description")).strip())
+    _put(tree, "name", first(fields, "title").strip())
+    _put(tree, "description", _line_ends(first(fields, "description")).strip())
     if stored.get("id"):
         tree["id"] = stored["id"]
-    _put(tree, "tags", _tags(_one(fields, "tags")))
-    tree["template"] = "plain" if _one(fields, "template") == "plain" else "jinja"
-    _put(tree, "model", _one(fields, "model").strip())
+    _put(tree, "tags", _tags(first(fields, "tags")))
+    tree["template"] = "plain" if first(fields, "template") == "plain" else "jinja"
+    _put(tree, "model", first(fields, "model").strip())
     _put(tree, "modelParameters", _parameters(fields, stored.get("modelParameters") or {}))
     tree["messages"] = _messages(fields, stored.get("messages") or [])
     _put(tree, "variables", _variables(fields))
-    _put(tree, "tools", _json(_one(fields, "tools")))
-    _put(tree, "responseFormat", _one(fields, "response_format"))
-    _put(tree, "jsonSchema", _json(_one(fields, "json_schema")))
+    _put(tree, "tools", _json(first(fields, "tools")))
+    _put(tree, "responseFormat", first(fields, "response_format"))
+    _put(tree, "jsonSchema", _json(first(fields, "json_schema")))
     tree.update({key: value for key, value in stored.items() if key not in KNOWN})
     return tree
 
@@ -141,7 +141,7 @@ def _parameters(fields: Fields, stored: Tree) -> Tree:
         if SAME.get(key, key) not in NUMBERS:
             parameters[key] = value
     for key, kind in NUMBERS.items():
-        text = _one(fields, key).strip().replace(",", ".")
+        text = first(fields, key).strip().replace(",", ".")
         if not text:
             continue
         try:
@@ -158,7 +158,8 @@ def _put(tree: Tree, key: str, value: Any) -> None:
         tree[key] = value
 
 
-def _one(fields: Fields, key: str) -> str:
+def first(fields: Fields, key: str) -> str:
+    """The field, or the first of several of that name; empty: it is not there."""
     return _nth(fields.get(key, ()), 0)
 
 

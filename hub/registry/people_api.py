@@ -12,7 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.errors import Forbidden, Invalid
-from hub.people import appointing, groups, policy_changes, rule_edits, rules_store, workspaces
+from hub.people import (
+    accounts,
+    appointing,
+    groups,
+    policy_changes,
+    rule_edits,
+    rules_store,
+    workspaces,
+)
 from hub.people.policy import Actor, Need
 from hub.people.rules import GroupEdit
 from hub.registry import policy_bodies as given
@@ -174,7 +182,7 @@ async def _person(db: AsyncSession, workspace_id: int, account_id: int) -> given
 
 
 def _link(request: Request[Any, Any, Any], token: str | None) -> str | None:
-    return f"{request.app.state.settings.url}/sign-in/{token}" if token else None
+    return accounts.link_at(request.app.state.settings.url, token) if token else None
 
 
 def _fresh(value: Any, *, status: int = 200) -> Response[bytes]:

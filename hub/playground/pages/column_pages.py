@@ -18,12 +18,11 @@ from hub.playground.options import options_of
 from hub.playground.view import title_of
 from hub.registry.diff import compare
 from hub.registry.document import InvalidDocument, from_json
+from hub.registry.form import first
+from hub.registry.pages.common import Fields, fields_of
 from hub.registry.pages.offers import (
-    Fields,
     Piece,
     done,
-    fields_of,
-    first,
     made_of,
     offer_them,
     screen_of,

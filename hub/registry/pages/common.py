@@ -18,6 +18,8 @@ from hub.registry.review import offering
 from hub.registry.review.offering import OpenOne
 from hub.web import Ask, page
 
+Fields = dict[str, list[str]]
+
 
 class Heading(msgspec.Struct, frozen=True, kw_only=True):
     """`About`, this person's draft of it, what went live last and what is to come."""
@@ -66,6 +68,12 @@ async def heading(db: AsyncSession, workspace: WorkspaceRef, actor: Actor, name:
             (await rules_store.read(db, workspace.id)).policy, about.name
         ),
     )  # fmt: skip
+
+
+async def fields_of(request: Ask) -> Fields:
+    """The form with every repeated field, in order."""
+    data = await request.form()
+    return {key: [str(value) for value in data.getall(key)] for key in data}
 
 
 def prompt_path(request: Ask, workspace: WorkspaceRef, name: str) -> str:

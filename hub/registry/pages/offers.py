@@ -16,14 +16,14 @@ from hub.registry import catalog, drafts
 from hub.registry.diff import Change, compare
 from hub.registry.document import InvalidDocument, from_json
 from hub.registry.drafts import DraftView
-from hub.registry.form import whole
+from hub.registry.form import first, whole
+from hub.registry.pages.common import Fields
 from hub.registry.record import VersionView
 from hub.registry.review import offering, record
 from hub.registry.review.offering import Offered, OpenOne, Reviewer
 from hub.registry.review.proposals import Made, Wanted
 from hub.web import Ask, go
 
-Fields = dict[str, list[str]]
 NO_TITLE = "Give it a title: one line that says what the change is for."
 
 
@@ -113,15 +113,6 @@ async def _against(
         for one in pieces
         if one.wanted and one.wanted.document and (before := said.get(one.key))
     ]
-
-
-async def fields_of(request: Ask) -> Fields:
-    data = await request.form()
-    return {key: [str(value) for value in data.getall(key)] for key in data}
-
-
-def first(fields: Fields, key: str) -> str:
-    return (fields.get(key) or [""])[0]
 
 
 def typed_in(fields: Fields, screen: Screen) -> dict[str, Any]:

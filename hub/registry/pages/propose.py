@@ -16,13 +16,10 @@ from hub.errors import Conflict, HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.registry import catalog, drafts, form
 from hub.registry.document import to_json
-from hub.registry.pages.common import Heading, crumbs, heading, named
+from hub.registry.pages.common import Fields, Heading, crumbs, fields_of, heading, named
 from hub.registry.pages.offers import (
-    Fields,
     Piece,
     done,
-    fields_of,
-    first,
     made_of,
     of_draft,
     offer_them,
@@ -70,7 +67,7 @@ async def _one(
     workspace, actor = request.state.workspace, request.state.actor
     about = await heading(db, workspace, actor, name)
     own = await _own(db, workspace, actor, about, fields)
-    began = form.whole(first(fields, "base_version")) or (own and own.base_version)
+    began = form.whole(form.first(fields, "base_version")) or (own and own.base_version)
     latest = await catalog.version(db, workspace.id, about.name, began)
     writes = not allows(actor, Need.DRAFT, workspace.id)
     if not writes and about.draft_of is None and refused is None:
@@ -111,7 +108,7 @@ async def _own(
     db: AsyncSession, workspace: WorkspaceRef, actor: Actor, about: Heading, fields: Fields
 ) -> Own | None:
     """The one that `into` names; None: it is not theirs, not open, or not about this text."""
-    into = form.whole(first(fields, "into"))
+    into = form.whole(form.first(fields, "into"))
     mine = await offering.mine_on(db, workspace.id, actor.account_id, [about.id])
     if (one := next((one for one in mine if one.number == into), None)) is None:
         return None
@@ -148,7 +145,7 @@ async def _piece(
         Conflict: there is neither.
     """
     if "content" in fields:
-        began = form.whole(first(fields, "base_version"))
+        began = form.whole(form.first(fields, "base_version"))
         base = await catalog.version(db, workspace.id, about.name, began)
         own = await _own(db, workspace, actor, about, fields)
         tree = _tree(own, base)

@@ -13,11 +13,10 @@ from hub.db import Database
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import drafts
+from hub.registry.pages.common import Fields, fields_of
 from hub.registry.pages.offers import (
-    Fields,
     Piece,
     done,
-    fields_of,
     of_draft,
     offer_them,
     screen_of,

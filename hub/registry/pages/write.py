@@ -19,7 +19,7 @@ from hub.registry.aside import aside
 from hub.registry.document import InvalidDocument, from_json
 from hub.registry.drafts import DraftView, Tree
 from hub.registry.lint import Finding, lint
-from hub.registry.pages.common import Heading, heading, named, prompt_page
+from hub.registry.pages.common import Heading, fields_of, heading, named, prompt_page
 from hub.registry.record import VersionView
 from hub.registry.saving import NeedsResolving, save_draft
 from hub.registry.shown import shown
@@ -124,11 +124,10 @@ async def autosave(
 
 
 async def _fields(request: Ask) -> dict[str, list[str]]:
-    """The form with every repeated field, in order."""
-    data = await request.form()
-    if not data:
+    fields = await fields_of(request)
+    if not fields:
         raise Invalid("Nothing of the form arrived, so your draft is as it was. Try again.")
-    return {key: [str(value) for value in data.getall(key)] for key in data}
+    return fields
 
 
 async def _keep(
@@ -145,16 +144,12 @@ async def _keep(
     held = await drafts.get(db, workspace.id, account, about.id)
     tree = form.from_form(fields, held.document if held else latest.tree)
     form.act(tree, action)
-    base = _one(fields, "base") or (held.base if held else latest.hash)
+    base = form.first(fields, "base") or (held.base if held else latest.hash)
     return await drafts.put(
         db, workspace.id, account, about.id, tree, name=about.name, base=base,
-        base_version=form.whole(_one(fields, "base_version")) or latest.number,
-        revision=form.whole(_one(fields, "revision")),
+        base_version=form.whole(form.first(fields, "base_version")) or latest.number,
+        revision=form.whole(form.first(fields, "revision")),
     )  # fmt: skip
-
-
-def _one(fields: dict[str, list[str]], key: str) -> str:
-    return (fields.get(key) or [""])[0]
 
 
 @post("/{slug:str}/prompts/{name:path}", needs=Need.DRAFT, name="write:post", status_code=200)
@@ -167,7 +162,7 @@ async def write(
 ) -> Template | Redirect:
     """The editor's buttons. Whatever is pressed, what was typed is a draft first."""
     fields = await _fields(request)
-    action = _one(fields, "action")
+    action = form.first(fields, "action")
     async with database.write() as db:
         about = await heading(db, workspace, actor, named(name))
         draft = await _keep(db, about, actor, workspace, fields, action)
@@ -175,7 +170,7 @@ async def write(
         return go(f"/{workspace.slug}/propose/{about.name}")
     if action not in ("ask", "save"):
         return go(f"/{workspace.slug}/prompts/{about.name}")
-    why = _one(fields, "message").strip()
+    why = form.first(fields, "message").strip()
     if action == "ask" or not why:
         error = WHY if action == "save" else None
         return await _again(request, database, name, asking=True, why_error=error)

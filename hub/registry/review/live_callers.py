@@ -79,16 +79,10 @@ class Programs(msgspec.Struct, frozen=True):
     """Texts that versions which are about to be released include."""
 
 
-class Broken(msgspec.Struct, frozen=True):
+class Broken(Running, frozen=True):
     """A program, and what it does not pass."""
 
-    app: str
-    environment: str
     missing: list[str]
-
-    @property
-    def said(self) -> str:
-        return f"{self.app} ({self.environment})" if self.environment else self.app
 
 
 def look(db: Connection, ledger: Ledger, asks: Sequence[Ask]) -> Programs:

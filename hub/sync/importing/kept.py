@@ -98,7 +98,7 @@ async def mine(db: AsyncSession, workspace: WorkspaceRef, account_id: int) -> li
 async def rows_of(db: AsyncSession, workspace: WorkspaceRef, kept: Import) -> list[Row]:
     """As things stand now; those that would land first."""
     found = [msgspec.convert(one, Found) for one in kept.found]
-    named = {_below(kept.folder, one.name) for one in found}
+    named = {below(kept.folder, one.name) for one in found}
     query = select(Prompt.name, Prompt.id, Prompt.hash, Prompt.head).where(
         Prompt.workspace_id == workspace.id, Prompt.deleted_at.is_(None)
     )
@@ -116,7 +116,7 @@ async def rows_of(db: AsyncSession, workspace: WorkspaceRef, kept: Import) -> li
 
 
 def _row(at: int, one: Found, folder: str, there: Mapping[str, Any]) -> Row:
-    name = _below(folder, one.name)
+    name = below(folder, one.name)
     made = Row(at=at, name=name, source=one.source, notes=one.notes, kind="left")
     if one.text is None:
         return made
@@ -174,8 +174,12 @@ def _name_problem(name: str) -> str:
     return ""
 
 
-def _below(folder: str, name: str) -> str:
+def below(folder: str, name: str) -> str:
+    """The prompt's name when it comes in below `folder`; empty: at the top."""
     return f"{folder}/{name}" if folder else name
 
 
-__all__ = ["MOST_ITEMS", "Moved", "Row", "check_folder", "chosen", "get", "keep", "mine", "rows_of"]
+__all__ = [
+    "MOST_ITEMS", "Moved", "Row", "below", "check_folder", "chosen", "get", "keep", "mine",
+    "rows_of",
+]  # fmt: skip
