@@ -142,7 +142,9 @@ async def link_for(parts: Parts, email: str) -> str:
     async with parts.database.write() as db:
         account = await accounts.find(db, email)
         if account is None:
-            raise NotFound(f"Nobody here has the address {email}.")
+            raise NotFound(
+                f"Nobody here has the address {email}. `prompthub user add` adds somebody."
+            )
         audit.record(db, OPERATOR, "account.invited", account.email, None)
         token = await accounts.make_link(db, account)
     return accounts.link_at(address(parts.settings), token)
@@ -156,7 +158,9 @@ async def make_key(parts: Parts, slug: str, name: str, scope: str, person: str =
             return (await keys.create(db, workspace, name, scope, actor=OPERATOR)).token
         account = await accounts.find(db, person)
         if account is None:
-            raise NotFound(f"Nobody here has the address {person}.")
+            raise NotFound(
+                f"Nobody here has the address {person}. `prompthub user add` adds somebody."
+            )
         made = await own_keys.create(db, workspace, name, scope, account=account, actor=OPERATOR)
         return made.token
 

@@ -174,7 +174,7 @@ async def _free(db: AsyncSession, workspace_id: int, name: str, *, but: int = 0)
     query = select(Group.id, Group.name).where(Group.workspace_id == workspace_id)
     for group_id, other in await db.execute(query):
         if group_id != but and other.casefold() == name.casefold():
-            raise Conflict(f"There is a group called “{other}” here already.")
+            raise Conflict(f"There is a group called “{other}” here already. Choose another name.")
 
 
 async def _members_of(db: AsyncSession, workspace_id: int, account_ids: set[int]) -> dict[int, str]:

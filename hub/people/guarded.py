@@ -61,7 +61,7 @@ async def still(db: AsyncSession, workspace_id: int, actor: Actor, need: Need) -
     if actor.key_id is not None:
         key = await db.get(ApiKey, actor.key_id)
         if key is None or key.revoked_at is not None:
-            raise Forbidden("This key was revoked.")
+            raise Forbidden("This key was revoked. Make another, or ask an administrator for one.")
 
 
 async def is_guarded(db: AsyncSession, workspace_id: int, role: str, actor: Actor) -> bool:

@@ -218,7 +218,7 @@ async def _waiting(db: AsyncSession, workspace_id: int, change_id: int) -> Polic
     if row is None or row.workspace_id != workspace_id:
         raise NotFound("There is no such change of the rules here.")
     if row.accepted_at is not None or row.declined_at is not None:
-        raise Conflict("This change was decided already.")
+        raise Conflict("This change was decided already. Reload the page to see how.")
     return row
 
 
@@ -231,12 +231,15 @@ async def _check(
         raise Invalid("These are the rules already; there is nothing to change.")
     known = await db.scalars(select(Group.id).where(Group.workspace_id == workspace_id))
     if policy.named("group") - set(known):
-        raise Invalid("A rule names a group that is not here.")
+        raise Invalid("A rule names a group that is not here (any more). Choose another one.")
     members = await db.scalars(select(Member.account_id).where(Member.workspace_id == workspace_id))
     # Whoever left meanwhile may stay in a rule: their word counts for nothing.
     strangers = policy.named("person") - set(members) - before.named("person")
     if strangers:
-        raise Invalid("A rule names a person who is not a member of this workspace.")
+        raise Invalid(
+            "A rule names a person who is not a member of this workspace. Add them first, or "
+            "choose somebody else."
+        )
     others = len(await _admins(db, workspace_id)) - 1
     if policy.change_needs > max(others, before.change_needs):
         raise Invalid(

@@ -98,7 +98,9 @@ async def save(
     try:
         await db.flush()
     except IntegrityError:
-        raise Conflict(f"There is an alias called {checked.name} already.") from None
+        raise Conflict(
+            f"There is an alias called {checked.name} already. Choose another name."
+        ) from None
     deed = "alias.changed" if alias_id else "alias.added"
     audit.record(db, actor, deed, alias.name, workspace.id, targets=len(alias.targets))
     return alias

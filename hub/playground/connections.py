@@ -85,7 +85,9 @@ async def check(fields: Fields, outbound: Outbound) -> Checked:
     if fields.kind not in DIALECTS:
         raise WrongField("kind", "Choose the language that the endpoint speaks.")
     if len(fields.base_url) > 500:
-        raise WrongField("base_url", "This address is longer than 500 characters.")
+        raise WrongField(
+            "base_url", "This address is longer than 500 characters. Enter a shorter one."
+        )
     try:
         base_url = await outbound.check(fields.base_url)
     except Invalid as refusal:
@@ -262,4 +264,6 @@ async def _flush(db: AsyncSession, name: str) -> None:
     try:
         await db.flush()
     except IntegrityError:
-        raise Conflict(f"There is a connection called {name.strip()} already.") from None
+        raise Conflict(
+            f"There is a connection called {name.strip()} already. Choose another name."
+        ) from None

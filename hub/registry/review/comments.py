@@ -22,7 +22,7 @@ from hub.people.policy import Actor, Need, allows, require
 from hub.registry.review import remarks
 from hub.registry.review.anchors import OLD, Anchor, make, texts_before_and_after
 from hub.registry.review.models import Comment, Proposal, Revision, Watcher
-from hub.registry.review.record import items_of
+from hub.registry.review.record import NoSuchProposal, items_of
 
 MOST = 2_000
 """Remarks on one proposal."""
@@ -164,7 +164,7 @@ def speaker(actor: Actor, workspace_id: int) -> int:
 async def _proposal(db: AsyncSession, workspace_id: int, number: int) -> Proposal:
     found = await db.get(Proposal, (workspace_id, number))
     if found is None:
-        raise NotFound(f"There is no proposal {number} here. Look for it among the reviews.")
+        raise NoSuchProposal(number)
     return found
 
 

@@ -10,10 +10,11 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import Conflict, Invalid
 from hub.people.policy import Actor
 from hub.registry.review import comments, remarks
 from hub.registry.review.models import Comment, CommentDraft, Proposal
+from hub.registry.review.record import NoSuchProposal
 
 MOST = 200
 """Unsent texts of one person, in all proposals of a workspace together."""
@@ -27,7 +28,7 @@ async def keep(
     """Keep what is being typed into that form; an empty text is forgotten."""
     account_id = comments.speaker(actor, workspace_id)
     if await db.get(Proposal, (workspace_id, number)) is None:
-        raise NotFound(f"There is no proposal {number} here.")
+        raise NoSuchProposal(number)
     if not _SLOT.fullmatch(slot):
         raise Invalid("This form is not one of this page. Reload it.")
     body = body.replace("\r\n", "\n").replace("\x00", "").encode("utf-8", "replace").decode()

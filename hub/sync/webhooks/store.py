@@ -94,7 +94,9 @@ async def _address(form: str, typed: str, outbound: Outbound, kept: Webhook | No
     if form == GITHUB and (found := _REPOSITORY.fullmatch(typed)):
         typed = f"https://api.github.com/repos/{found[1]}/{found[2]}/dispatches"
     if len(typed) > 500:
-        raise WrongField("address", "This address is longer than 500 characters.")
+        raise WrongField(
+            "address", "This address is longer than 500 characters. Enter a shorter one."
+        )
     try:
         return await outbound.check_address(typed)
     except Invalid as refusal:
@@ -272,4 +274,4 @@ async def _flush(db: AsyncSession, name: str) -> None:
     try:
         await db.flush()
     except IntegrityError:
-        raise Conflict(f"There is a webhook called {name} already.") from None
+        raise Conflict(f"There is a webhook called {name} already. Choose another name.") from None
