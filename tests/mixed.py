@@ -1,4 +1,4 @@
-"""What both tests of mixed deeds share: people who take what comes, and what they were told."""
+"""What the tests of mixed deeds share: people who take what comes, and what they were told."""
 
 from __future__ import annotations
 
@@ -53,6 +53,15 @@ class Deeds:
         late = [one for one in deeds if shares.get(kind_of.get(name(one), ""), -1) == least]
         return dice.choice(late if late and dice.random() < 0.5 else deeds)
 
+    async def do(self, deed: Deed) -> bool:
+        """Whether it came about."""
+        self.begun[name(deed)] += 1
+        with suppress(HubError):  # somebody was quicker, and this one was told so
+            if await deed():
+                self.fine[name(deed)] += 1
+                return True
+        return False
+
     def told(self) -> str:
         return f"{sum(self.shares.values())} came about of {self.begun.total()}: {self.shares}"
 
@@ -81,12 +90,7 @@ class Person:
             await asyncio.sleep(self.dice.uniform(0, 0.1))
 
     async def do(self, deed: Deed) -> bool:
-        self.deeds.begun[name(deed)] += 1
-        with suppress(HubError):  # somebody was quicker, and this one was told so
-            if await deed():
-                self.deeds.fine[name(deed)] += 1
-                return True
-        return False
+        return await self.deeds.do(deed)
 
     def text(self) -> str:
         return f"{self.who} {self.dice.random()}"
