@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from hub.db import Database
+from hub.front import Front
 from hub.people import rules
 from hub.people.models import Account, Member
 from hub.people.policy import Actor
@@ -92,3 +95,9 @@ class Story:
             self.publisher, self.cast.workspace, number, actor=await self.actor(who),
             digest=digest, verdict="approve",
         )  # fmt: skip
+
+
+@pytest.fixture
+async def story(hub: Front, cast: Cast) -> Story:
+    """A hub in which nothing was written yet."""
+    return Story(hub.state.publisher, hub.state.database, cast)

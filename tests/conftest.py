@@ -39,6 +39,7 @@ pytest_plugins = [
     "tests.browsing",
     "tests.ordering",
     "tests.hook_people",
+    "tests.clinic_story",
 ]
 passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from hub.front import Front
 from hub.people import rules
 from hub.registry import catalog
 from tests.cast import Browser, Cast
 from tests.clinic_story import NAME, OLD, Story
 from tests.proposal_page import HERE, PART, digest_of, seen, words
-
-
-@pytest.fixture
-async def story(hub: Front, cast: Cast) -> Story:
-    return Story(hub.state.publisher, hub.state.database, cast)
 
 
 async def live(hub: Front, cast: Cast) -> int:

@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-import pytest
-
-from hub.front import Front
 from hub.registry.review.proposals import Wanted
-from tests.cast import Browser, Cast, title
+from tests.cast import Browser, title
 from tests.clinic_story import NAME, NEW, OLD, TITLE, WHY, Story, doc
 from tests.proposal_page import HERE, seen, words
-
-
-@pytest.fixture
-async def story(hub: Front, cast: Cast) -> Story:
-    return Story(hub.state.publisher, hub.state.database, cast)
 
 
 async def test_the_head_says_who_what_why_and_whom_it_waits_for(story: Story, ben: Browser):

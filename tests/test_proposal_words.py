@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import html
 
-import pytest
-
-from hub.front import Front
 from hub.registry.review.proposals import Wanted
 from tests.cast import Browser, Cast
 from tests.clinic_story import NAME, NEW, Story, doc
 from tests.proposal_page import HERE, PART, digest_of, seen, words
-
-
-@pytest.fixture
-async def story(hub: Front, cast: Cast) -> Story:
-    return Story(hub.state.publisher, hub.state.database, cast)
 
 
 async def test_approve_sends_what_is_on_the_screen(story: Story, ben: Browser):

@@ -5,31 +5,18 @@ from __future__ import annotations
 import html
 import re
 
-import httpx
 import pytest
 
-from hub.front import Front
 from hub.people import rules
 from hub.registry import drafts
 from hub.registry.document import to_json
-from hub.registry.review import record
 from hub.registry.review.proposals import Wanted
-from hub.registry.review.views import View
 from tests.cast import Browser, Cast, title
 from tests.clinic_story import NAME, NEW, OLD, Story, doc
+from tests.proposal_page import seen, words
 
 PAGE = f"/clinic/propose/{NAME}"
 WRITE = f"/clinic/prompts/{NAME}"
-
-
-@pytest.fixture
-async def story(hub: Front, cast: Cast) -> Story:
-    return Story(hub.state.publisher, hub.state.database, cast)
-
-
-async def view_of(story: Story, number: int = 1) -> View:
-    async with story.database.read() as db:
-        return await record.get(db, story.cast.workspace.id, number)
 
 
 async def draft(story: Story, content: str = NEW, *, who: str = "ana", name: str = NAME) -> None:
@@ -47,11 +34,6 @@ async def draft(story: Story, content: str = NEW, *, who: str = "ana", name: str
 async def has_draft(story: Story, who: str = "ana") -> bool:
     async with story.database.read() as db:
         return bool(await drafts.names(db, story.cast.workspace.id, story.cast.account_ids[who]))
-
-
-def words(page: httpx.Response) -> str:
-    text = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page.text, flags=re.S)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", text)).split())
 
 
 async def test_where_a_rule_applies_the_editor_says_propose(story: Story, ana: Browser):
@@ -92,7 +74,7 @@ async def test_a_draft_becomes_a_proposal_and_is_dropped_only_then(
     )
     assert title(done) == "Any case"
     assert not await has_draft(story)
-    view = await view_of(story)
+    view = await seen(story)
     assert (view.target, view.why) == ("production", "Callers type <small> letters")
     assert [one.name for one in view.words if one.requested] == ["Ben Carter"]
     assert "open for review" in words(await ana.get(WRITE))
@@ -108,7 +90,7 @@ async def test_the_next_draft_is_offered_as_a_revision(story: Story, ana: Browse
     typed = {"into": "1", "revision-1": "1", "title": "", "why": "Slower"}
     done = await ana.post_form(PAGE, typed, follow_redirects=True)
     assert "Revision 2 is up for review." in words(done)
-    assert (await view_of(story)).revision == 2
+    assert (await seen(story)).revision == 2
 
 
 async def test_a_revision_that_is_not_the_latest_any_more_keeps_the_draft(
@@ -124,13 +106,13 @@ async def test_a_revision_that_is_not_the_latest_any_more_keeps_the_draft(
     assert await has_draft(story)
     alone = {"into": "new", "title": "My own", "why": "Slower"}
     assert (await ana.post_form(PAGE, alone)).status_code == 303
-    assert (await view_of(story, 2)).title == "My own"
+    assert (await seen(story, 2)).title == "My own"
 
 
 async def test_write_on_takes_the_proposals_text(story: Story, ana: Browser):
     await story.saved()
     await story.proposed()
-    id = (await view_of(story)).items[0].prompt_id
+    id = (await seen(story)).items[0].prompt_id
     page = await ana.post_form(
         "/clinic/proposals/1/write", {"prompt_id": id}, follow_redirects=True
     )
@@ -160,7 +142,7 @@ async def test_a_viewer_suggests(story: Story, carla: Browser):
     assert NEW in html.unescape(refused.text)
     done = await carla.post_form(PAGE, typed | {"title": "Any case"}, follow_redirects=True)
     assert title(done) == "Any case"
-    new = (await view_of(story)).items[0].new
+    new = (await seen(story)).items[0].new
     assert new is not None
     assert (new.messages[0].content, new.parameters) == (NEW, {"temperature": 0.3})
 
@@ -184,7 +166,7 @@ async def test_a_viewer_writes_on_at_what_they_suggested(
     done = await carla.post_form(PAGE, again | {"target": "production"}, follow_redirects=True)
     assert "Revision 2 is up for review." in words(done)
     assert "New since you looked" not in words(done), "they wrote it"
-    view = await view_of(story)
+    view = await seen(story)
     assert (view.revision, view.title, view.target) == (2, "Any case", "production")
     new = view.items[0].new
     assert new is not None
@@ -212,7 +194,7 @@ async def test_a_rename_or_a_delete_is_proposed_from_its_sheet(
         f"/clinic/{sheet}/{NAME}", fields | {"action": "propose"}, follow_redirects=True
     )
     assert "is up for review" in words(done)
-    view = await view_of(story)
+    view = await seen(story)
     assert (view.items[0].kind, view.why) == (kind, fields["reason"])
     assert "Waiting for one approval from reviewers." in words(done)
 
@@ -250,7 +232,7 @@ async def test_title_reason_and_target_can_be_said_better(story: Story, ana: Bro
     assert wrong.status_code == 422
     assert "Kept words" in wrong.text
     await ana.post_form(url, {"title": "Better said", "why": "So", "revision": "1"})
-    view = await view_of(story)
+    view = await seen(story)
     assert (view.title, view.state_now) == ("Better said", "approved")
 
 

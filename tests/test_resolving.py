@@ -5,18 +5,16 @@ from __future__ import annotations
 import html
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.front import Front
 from hub.registry import catalog, drafts
 from hub.registry.clashes import Choice, Keep
 from hub.registry.document import Document, Message, Variable, to_json
 from hub.registry.merge import merge
 from hub.registry.review import record
 from hub.registry.review.proposals import Wanted
-from tests.cast import Browser, Cast, title
+from tests.cast import Browser, title
 from tests.clinic_story import NAME, OLD, Story, doc
 
 MINE = OLD.replace("Ask for the name.", "Ask for the full name.")
@@ -97,11 +95,6 @@ def test_a_removed_variable_can_stay_removed():
 
 
 # ── the pages ───────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-async def story(hub: Front, cast: Cast) -> Story:
-    return Story(hub.state.publisher, hub.state.database, cast)
 
 
 async def clash(story: Story) -> None:
