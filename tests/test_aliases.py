@@ -1,6 +1,7 @@
 """An administrator gives several models one name; people run it, and see who answered."""
 
 import asyncio
+import re
 
 import msgspec
 import pytest
@@ -80,7 +81,7 @@ async def test_a_prompt_written_for_an_alias_is_answered_by_the_first_that_can(
     assert await alias_of(maria, targets=names) == 303
     vendors.down = {"anthropic"}
     page = (await ana.get("/clinic/try/support/triage")).text
-    assert '<option value="alias:fast" selected>' in page
+    assert re.search(r'<option value="alias:fast"[^>]* selected>', page)
     form = {"source": "v1", "model": "alias:fast", "temperature": "", "max_tokens": "", "seed": "",
             "own": "yes", "v.complaint": "pain"}  # fmt: skip
     started = await ana.post_form("/clinic/try/support/triage", form)
@@ -172,7 +173,7 @@ async def test_an_alias_is_changed_and_its_name_is_taken_once(hub, maria, connec
         alias = (await db.scalars(select(Alias))).one()
     address = f"/clinic/models/aliases/{alias.id}"
     page = (await maria.get(address)).text
-    assert f'<option value="{gemini}" selected>' in page
+    assert re.search(rf'<option value="{gemini}"[^>]* selected>', page)
     form = {"name": "fast", "rule": "price", "target": [ollama, gemini]}
     assert (await maria.post_form(address, form)).status_code == 303
     listed = (await maria.get("/clinic/models")).text
