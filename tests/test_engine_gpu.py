@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
+from transformers import AutoModelForCausalLM
 
 from hub.playground.engine import slots as storage
+from hub.playground.engine.attention import NAME
 from hub.playground.engine.graphs import Graphs, Recorded
 from hub.playground.engine.slots import Slots
 from hub.playground.engine.solo import best
@@ -57,6 +59,26 @@ def test_what_a_gpu_replays_is_right_for_every_slot_with_a_stream_and_harms_no_o
     assert slots.graphs.usable
     assert {size for size, _ in slots.graphs.sizes} <= {1, 2, 4}
     assert slots.rows == 5
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3"])
+def test_a_step_reads_no_number_back_and_touches_one_device_alone(kind: str) -> None:
+    """On torch's device without memory, either of which fails; on a GPU it would break a recording,
+    or make it replay the numbers of the first time."""
+    with torch.device("meta"):
+        blank = AutoModelForCausalLM.from_config(model(kind).config, dtype=torch.bfloat16).eval()
+    blank.set_attn_implementation(NAME)
+    slots = Slots(blank, 4)
+    slots.graphs = Graphs(slots)
+    slots._make_room(4, 300)  # pyright: ignore[reportPrivateUsage]
+    logits = slots.graphs.forward(slots.graphs.blank(4), 256)
+    assert (logits.shape[0], logits.device.type, logits.dtype) == (4, "meta", torch.bfloat16)
+    slots.graphs = None
+    for slot, ids in ((0, [1, 2, 3]), (1, [4, 5])):
+        assert slots.take(ids, 16)[0] == slot
+    logits = slots.step([(0, [1, 2, 3]), (1, [4, 5])])
+    logits = slots.step([(0, [6]), (1, [7, 8])])
+    assert (len(logits), logits.device.type) == (2, "meta")
 
 
 def test_a_model_that_cannot_be_recorded_runs_as_before() -> None:

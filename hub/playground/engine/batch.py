@@ -15,6 +15,7 @@ from itertools import count
 import torch
 from tokenizers import Tokenizer
 
+from hub.playground.engine.graphs import ONE_AT_A_TIME
 from hub.playground.engine.sampling import Choice, choose, unusable
 from hub.playground.engine.slots import Forward, Work
 from hub.playground.engine.stream import Event, Request, Row
@@ -289,6 +290,7 @@ def _is_fatal(error: Exception) -> bool:
 def _sentence(error: Exception) -> str:
     if _is_memory(error):
         if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+            with ONE_AT_A_TIME:  # a model that is loading may be recording just now
+                torch.cuda.empty_cache()
         return NO_MEMORY
     return f"The model failed while it was answering: {type(error).__name__}: {str(error)[:200]}"

@@ -19,6 +19,7 @@ from hub.playground.engine import chat
 from hub.playground.engine.batch import Batch
 from hub.playground.engine.folders import Found
 from hub.playground.engine.grammar import Guide
+from hub.playground.engine.graphs import ONE_AT_A_TIME
 from hub.playground.engine.memory import available, resident
 from hub.playground.engine.refusal import Refused, broken
 from hub.playground.engine.solo import best
@@ -100,7 +101,8 @@ def forget() -> None:
     """Give memory back that models left behind."""
     gc.collect()
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        with ONE_AT_A_TIME:  # not while another model's step is recorded: that waits for the device
+            torch.cuda.empty_cache()
 
 
 def open_model(
