@@ -144,7 +144,7 @@ def _is_refusal(reply: Reply, body: Mapping[str, Any]) -> bool:
 
 def _fresh(body: Mapping[str, Any], reply: Reply, pin: Pin, name: str) -> Said:
     try:
-        prompt = Prompt.from_record(body)
+        prompt = Prompt.owning(body)
         prompt.prepare()
     except TemplateError as error:
         return Failed(str(error))

@@ -37,4 +37,4 @@ def thawed(value: Any) -> Any:
 
 def flat(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """A message without lists and dictionaries as a plain one, which is quick to copy."""
-    return dict(message) if _BARE.issuperset(map(type, message.values())) else message
+    return dict(message) if _BARE.issuperset(map(type, message.values())) else frozen(message)

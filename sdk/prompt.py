@@ -25,13 +25,11 @@ class Prompt:
     """An immutable version; `source` says where it came from, so a stale answer is no secret.
 
     `source` is `stream`, `poll` (asked for again and again), `snapshot` (kept on disk), `bundled`
-    (came with your program), `default` (yours), or, for what is asked for one by one, `hub` (just
-    fetched), `cache` (kept, looked after in the background) or `stale` (kept, nobody answers).
+    (came with your program), `default` (yours), or, of what is asked for singly, `hub` (fetched),
+    `cache` (kept, looked after in the background) or `stale` (kept, nobody answers).
 
-    >>> triage = Prompt.from_record({
-    ...     "name": "support/triage", "version": 7,
-    ...     "document": {"messages": [{"role": "user", "content": "Hello {{ name }}"}]},
-    ... })
+    >>> triage = Prompt.from_record({"name": "support/triage", "version": 7, "document": {
+    ...     "messages": [{"role": "user", "content": "Hello {{ name }}"}]}})
     >>> triage.text(name="Ada")
     'Hello Ada'
     >>> triage.text()
@@ -41,9 +39,8 @@ class Prompt:
 
     __slots__ = (
         "_declared", "_document", "_flat", "_needed", "_pictures", "_plan", "_record", "_shares",
-        "_texts",
-        "commit", "hash", "id", "label", "labels", "life", "message", "name", "notes", "source",
-        "tally", "version",
+        "_texts", "commit", "hash", "id", "label", "labels", "life", "message", "name", "notes",
+        "source", "tally", "version",
     )  # fmt: skip
 
     name: str
@@ -61,9 +58,9 @@ class Prompt:
     """Taken from once for each read."""
 
     def __init__(self, record: Record, source: str, texts: tuple[Text | None, ...]) -> None:
-        """Use `from_record`; `record` is frozen."""
+        """Use `from_record`."""
         document = cast("Record", record["document"])
-        declared = by_name(document.get("variables"))
+        declared = by_name(frozen(document.get("variables")))
         put = object.__setattr__
         put(self, "name", str(record["name"]))
         put(self, "id", str(record.get("id") or ""))
@@ -89,21 +86,24 @@ class Prompt:
 
     @classmethod
     def from_record(cls, record: Record, source: str = "hub") -> Prompt:
-        """The prompt in an answer of `GET /api/v1/prompts/{name}`.
+        """The prompt in an answer of `GET /api/v1/prompts/{name}`; raises as `owning`."""
+        return cls.owning(thawed(record), source)
+
+    @classmethod
+    def owning(cls, record: Record, source: str = "hub") -> Prompt:
+        """Of a record that nobody else holds: it is made read-only only where it is handed out.
 
         Raises:
             TemplateError: a text is not a template this SDK renders.
             KeyError, TypeError, ValueError: the record is not one of a prompt.
         """
-        record = frozen(record)
         document = cast("Record", record["document"])
         snippets = cast("Mapping[str, str]", record.get("snippets") or {})
         try:
             texts = texts_of(document, snippets)
         except TemplateError as error:
-            raise TemplateError(
-                f"{record['name']} v{record['version']}, {error.sentence}", error.line
-            ) from None
+            said = f"{record['name']} v{record['version']}, {error.sentence}"
+            raise TemplateError(said, error.line) from None
         return cls(record, source, texts)
 
     def with_source(self, source: str, life: Life | None = None) -> Prompt:
@@ -200,7 +200,7 @@ class Prompt:
     @property
     def messages(self) -> tuple[Mapping[str, Any], ...]:
         """The messages as written, before anything is filled in; read-only."""
-        return self._document["messages"]
+        return frozen(self._document["messages"])
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -218,7 +218,7 @@ def _prompt(table: Table, pointer: Pointer, one: Pointer | Share, source: str) -
             "hash": one.hash, "label": pointer.label, "labels": (pointer.label,),
             "document": content["document"], "snippets": content.get("snippets") or {},
         }  # fmt: skip
-        prompt = Prompt.from_record(record, source)
+        prompt = Prompt.owning(record, source)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadDocument(
             f"{pointer.name} v{one.version} has another shape than expected ({error!r:.90})"

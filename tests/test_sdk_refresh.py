@@ -211,7 +211,7 @@ def test_a_worker_survives_an_answer_nobody_foresaw(stand_in, hub, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Prompt, "from_record", explode)
+        patch.setattr(Prompt, "owning", explode)
         with pytest.raises(sdk.PromptUnavailable, match="MemoryError"):
             hub.get_prompt("a/b")
     until(lambda: hub.get_prompt("a/b", default="x").text() == "One")
