@@ -92,8 +92,21 @@ async def test_the_same_prompt_on_several_models_by_one_press(ana, acme, triage)
     assert page.text.count('name="source"') == 3
     assert [f'value="{one}"' in page.text for one in ("0", "0.5", "1")] == [True] * 3
     none = await ana.post_form(TRY, form(acme, "echo") | {"do": "vary:model"})
-    assert (none.status_code, "from 2 to 8 values" in none.text) == (422, True)
+    assert (none.status_code, "from 2 to 10 values" in none.text) == (422, True)
     assert "pain" in none.text, "what was typed is still there"
+
+
+async def test_two_wordings_on_five_models_are_ten_columns_by_one_press(ana, acme, triage):
+    two = form(acme, "echo", "echo") | {"source": ["v2", "v1"], "do": "vary:model"}
+    models = [f"{acme.id}:{name}" for name in ("echo", "shout", "counts", "slow", "drops")]
+    page = await ana.post_form(TRY, two | {"vary-all": "on", "vary-model": models})
+    assert page.text.count('name="source"') == 10
+    assert page.text.count('<option value="v1" selected>') == 5
+    heat = {"do": "vary:temperature", "vary-all": "on", "vary-temperature": "0 1 2 1.1 1.2 1.3"}
+    refused = await ana.post_form(TRY, two | heat)
+    assert refused.status_code == 422
+    assert "That would be 12 columns, and a grid has at most 10." in refused.text
+    assert refused.text.count('name="source"') == 2, "they are as they were"
 
 
 async def test_where_a_model_is_and_what_it_costs_stands_under_its_menu(maria, ana, acme, triage):

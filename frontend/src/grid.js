@@ -65,7 +65,7 @@ document.addEventListener("keydown", (event) => {
   if (key === "r") press(event.shiftKey ? "[data-new-seeds]" : "[data-run-all]");
   else if (key === "f") press("[data-all-columns]") || head("[data-focus]");
   else if (key === "d") press("[data-no-base]") || head("[data-base]");
-  else if (key >= "1" && key <= "8") voting()?.querySelectorAll("button")[Number(key) - 1]?.click();
+  else if (/^\d$/.test(key)) voting()?.querySelectorAll("button")[(Number(key) + 9) % 10]?.click();
 });
 
 // Where a model is and what it costs stands under the menu that it is chosen from.

@@ -12,7 +12,8 @@ from hub.playground.calls import THIS_MACHINE
 from hub.playground.room import ALIASES, Choice
 from hub.playground.sources import Source
 
-MOST_COLUMNS = 8
+MOST_COLUMNS = 10
+"""Five models, each with two wordings."""
 Json = dict[str, Any]
 
 
@@ -60,18 +61,26 @@ def plan(
     ]
 
 
-def vary(column: Column, what: str, values: Sequence[str]) -> list[Column]:
-    """The same column once for each value of one thing: `source`, `model`, `temperature`, `seed`.
+def vary(columns: Sequence[Column], what: str, values: Sequence[str]) -> list[Column]:
+    """Each of the columns once for each value of one thing: `source`, `model`, `temperature`,
+    `seed`. Those of one value stand side by side; columns that differ in nothing else are one.
 
     Raises:
-        Invalid: nothing to vary, or more values than a grid has columns.
+        Invalid: nothing to vary, or more columns than a grid can have.
     """
     kept = list(dict.fromkeys(value.strip() for value in values if value.strip()))
     if what not in ("source", "model", "temperature", "seed"):
         raise Invalid("Choose what shall differ from column to column.")
     if not 2 <= len(kept) <= MOST_COLUMNS:
         raise Invalid(f"Choose from 2 to {MOST_COLUMNS} values, one for each column.")
-    return [msgspec.structs.replace(column, **{what: value}) for value in kept]
+    made = [msgspec.structs.replace(one, **{what: value}) for value in kept for one in columns]
+    made = list(dict.fromkeys(made))
+    if len(made) > MOST_COLUMNS:
+        raise Invalid(
+            f"That would be {len(made)} columns, and a grid has at most {MOST_COLUMNS}. Choose "
+            "fewer values, or remove columns first."
+        )
+    return made
 
 
 def note(column: Json) -> str:

@@ -189,11 +189,12 @@ def _take(bench: Bench, fields: Fields) -> None:
 
 
 def _vary(bench: Bench, fields: Fields, what: str) -> None:
-    """The first column once for each value; typed values are divided by commas or spaces."""
+    """The first column, or every one, once for each value; commas or spaces divide typed ones."""
     values = [value for name, value in fields if name == f"vary-{what}"]
     if what in ("temperature", "seed"):
         values = try_columns.numbers(" ".join(values))
-    bench.columns = vary(bench.columns[0], what, values)
+    every = any(name == "vary-all" for name, _ in fields)
+    bench.columns = vary(bench.columns if every else bench.columns[:1], what, values)
 
 
 def _change(bench: Bench, do: str) -> None:
