@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.sync import export_api, export_pages
 from hub.sync.foreign import langfuse, langsmith, mlflow
 from hub.sync.importing import pages as importing
 from hub.sync.remotes import api as remotes_api
@@ -13,5 +14,6 @@ from hub.sync.webhooks import api, door, inlet_pages, pages
 ROUTES: list[Any] = [
     *pages.ROUTES, *inlet_pages.ROUTES, *api.ROUTES, door.hear, langfuse.ROUTER, langsmith.ROUTER,
     mlflow.ROUTER,
-    *importing.ROUTES, *remotes_pages.ROUTES, *remotes_api.ROUTES,
+    *importing.ROUTES, *export_pages.ROUTES, *export_api.ROUTES,
+    *remotes_pages.ROUTES, *remotes_api.ROUTES,
 ]  # fmt: skip

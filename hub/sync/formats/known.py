@@ -42,6 +42,8 @@ class Format:
 
     name: str
     about: str
+    readers: str
+    """Who reads such a file, for somebody who has to choose one."""
     endings: tuple[str, ...]
     write: Writer
     read: Reader | None = None
@@ -60,40 +62,53 @@ FORMATS = {
     one.name: one
     for one in (
         Format(
-            "prompt.yml",
-            "GitHub Models and this hub",
-            (".prompt.yml", ".prompt.yaml"),
-            _own,
-            _read_own,
-        ),
-        Format("prompty", "Prompty", (".prompty",), prompty.write, prompty.read),
-        Format("prompty2", "Prompty, version 2", (".prompty",), prompty2.write, prompty.read),
-        Format("dotprompt", "Dotprompt", (".prompt",), dotprompt.write, dotprompt.read),
-        Format(
-            "langsmith",
-            "LangSmith and LangChain Hub",
-            _JSON,
-            langsmith.write,
-            langsmith.read,
-            langsmith.sniff,
-        ),
-        Format("langfuse", "Langfuse", _JSON, langfuse.write, langfuse.read, langfuse.sniff),
-        Format("mlflow", "MLflow", _JSON, mlflow.write, mlflow.read, mlflow.sniff),
-        Format(
-            "promptfoo",
-            "promptfoo",
-            (".yaml", ".yml", ".json"),
-            promptfoo.write,
-            promptfoo.read,
-            promptfoo.sniff,
+            "prompt.yml", "GitHub Models and this hub",
+            "The file as it is kept here: for GitHub, or for another hub.",
+            (".prompt.yml", ".prompt.yaml"), _own, _read_own,
         ),
         Format(
-            "openai", "OpenAI reusable prompts", (".json",), openai.write, openai.read, openai.sniff
+            "prompty", "Prompty", "Programs with version 0.1 of the Prompty package.",
+            (".prompty",), prompty.write, prompty.read,
         ),
-        Format("markdown", "plain Markdown", (".md", ".txt"), markdown.write),
-        Format("csv", "examples as a table", (".csv",), examples.write),
+        Format(
+            "prompty2", "Prompty, version 2", "Programs with version 2 of the Prompty package.",
+            (".prompty",), prompty2.write, prompty.read,
+        ),
+        Format(
+            "dotprompt", "Dotprompt", "Genkit, and other programs that read Dotprompt files.",
+            (".prompt",), dotprompt.write, dotprompt.read,
+        ),
+        Format(
+            "langsmith", "LangSmith and LangChain Hub", "The prompts of LangSmith, and LangChain.",
+            _JSON, langsmith.write, langsmith.read, langsmith.sniff,
+        ),
+        Format(
+            "langfuse", "Langfuse", "The prompts of Langfuse, in the words of its API.",
+            _JSON, langfuse.write, langfuse.read, langfuse.sniff,
+        ),
+        Format(
+            "mlflow", "MLflow", "The prompt registry of MLflow, in the words of its API.",
+            _JSON, mlflow.write, mlflow.read, mlflow.sniff,
+        ),
+        Format(
+            "promptfoo", "promptfoo", "Tries the prompt out; its examples become tests.",
+            (".yaml", ".yml", ".json"), promptfoo.write, promptfoo.read, promptfoo.sniff,
+        ),
+        Format(
+            "openai", "OpenAI reusable prompts",
+            "Programs that ask OpenAI, in the words of its API.",
+            (".json",), openai.write, openai.read, openai.sniff,
+        ),
+        Format(
+            "markdown", "Plain Markdown", "People, and any program: the wording and nothing else.",
+            (".md", ".txt"), markdown.write,
+        ),
+        Format(
+            "csv", "Examples as a table", "A spreadsheet: the examples, without the prompt.",
+            (".csv",), examples.write,
+        ),
     )
-}
+}  # fmt: skip
 
 _ENDING = re.compile(
     r"(?:\.(?:langfuse|langsmith|mlflow|openai|promptfoo))?\.(?:json|ya?ml)$|\.(?:prompty|prompt|py|js|mjs|ts|csv)$",
