@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from hub.playground.again import STILL_RUNS
+from hub.playground.columns import MOST_COLUMNS
 from hub.playground.models import Run
 from tests.cast import on_both_engines
 from tests.test_grid import TRY, acme, add_examples, fake, form, settings, triage
@@ -132,7 +133,7 @@ async def test_a_new_column_from_a_past_run(ana: Any, acme: Any, triage: Any):
     assert link
     more = await ana.get(link[1].replace("&amp;", "&"))
     assert more.text.count('name="model"') == 3
-    full = await over(ana, await run(ana, form(acme, *["echo"] * 8)))
+    full = await over(ana, await run(ana, form(acme, *["echo"] * MOST_COLUMNS)))
     assert "data-add-column" not in full
 
 

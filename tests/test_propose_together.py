@@ -7,9 +7,7 @@ import re
 from hub.registry import drafts
 from tests.cast import Browser, title
 from tests.clinic_story import NEW, Story
-from tests.test_propose_pages import draft, story, view_of
-
-__all__ = ["story"]
+from tests.test_propose_pages import draft, view_of
 
 
 async def test_several_drafts_go_together(story: Story, ana: Browser):
