@@ -7,7 +7,8 @@ import re
 from hub.registry import drafts
 from tests.cast import Browser, title
 from tests.clinic_story import NEW, Story
-from tests.test_propose_pages import draft, view_of
+from tests.proposal_page import seen
+from tests.test_propose_pages import draft
 
 
 async def test_several_drafts_go_together(story: Story, ana: Browser):
@@ -23,7 +24,7 @@ async def test_several_drafts_go_together(story: Story, ana: Browser):
     form = {"title": "Both", "why": "So", "into": "new", "draft": ids[:2]}
     done = await ana.post_form("/clinic/propose-several", form, follow_redirects=True)
     assert title(done) == "Both"
-    assert len((await view_of(story)).items) == 2
+    assert len((await seen(story)).items) == 2
     async with story.database.read() as db:
         left = await drafts.names(db, story.cast.workspace.id, story.cast.account_ids["ana"])
     assert len(left) == 1
@@ -40,15 +41,15 @@ async def test_a_rename_and_a_deletion_go_up_with_what_is_there(story: Story, an
     ids = re.findall(r'name="draft" value="([^"]+)"', page.text)
     form = {"title": "All", "why": "So", "into": "new", "draft": ids}
     await ana.post_form("/clinic/propose-several", form)
-    made = (await view_of(story)).number
+    made = (await seen(story)).number
     assert f"Together with proposal {made}" in (await ana.get("/clinic/rename/open/c")).text
     offered = {"action": "propose", "into": str(made)}
     await ana.post_form("/clinic/rename/open/c", offered | {"new_name": "open/see"})
     await ana.post_form("/clinic/delete/open/d", offered)
-    view = await view_of(story)
+    view = await seen(story)
     assert [one.kind for one in view.items] == ["change", "change", "rename", "delete"]
     assert f"Together with proposal {made}" not in (await ana.get("/clinic/rename/open/a")).text
     again = await ana.post_form("/clinic/rename/open/a", offered | {"new_name": "open/ay"})
     assert again.status_code == 409
     assert "one thing to a prompt" in again.text
-    assert (await view_of(story)).revision == view.revision
+    assert (await seen(story)).revision == view.revision
