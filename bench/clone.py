@@ -28,13 +28,13 @@ from sqlalchemy import func, select
 
 from bench.delivery import App
 from bench.filled import Filled, document, fill
-from bench.serving import uvicorn
+from bench.serving import HUB, uvicorn
 from hub.db import Database
 from hub.people.policy import Actor
 from hub.registry import versions
+from hub.registry.git.repository import version as git_version
 from hub.registry.models import Prompt, Version
-from hub.registry.publish import Publisher
-from hub.registry.repository import version as git_version
+from hub.registry.writing.publish import Publisher
 from hub.settings import Secret, Settings
 
 RESULTS = Path(__file__).parent / "results" / "clone.json"
@@ -227,7 +227,7 @@ def main() -> None:
             "PROMPTHUB_DATA": str(settings.data), "PROMPTHUB_SECRET_KEY": "0" * 64,
             "PROMPTHUB_PORT": str(settings.port),
         }  # fmt: skip
-        with uvicorn("hub.app:from_environment", settings.port, env, "--factory") as hub:
+        with uvicorn("hub.app:from_environment", settings.port, env, *HUB) as hub:
             door = f"http://any:{made.key}@127.0.0.1:{settings.port}/clinic.git"
             cloned = clones(door, repository, folder, given.rounds)
             pushed = asyncio.run(pushes(made, Pusher(door, folder), given.pushes, hub.pid))

@@ -30,14 +30,15 @@ from typing import Any
 import httpx
 
 from bench.filled import Filled, fill
-from bench.serving import cpu, rss, uvicorn
+from bench.serving import HUB, cpu, rss, uvicorn
 from hub.db import Database
 from hub.people import sign_ins, workspaces
 from hub.people.policy import Actor
 from hub.playground import examples
-from hub.registry import catalog, versions
-from hub.registry.document import Document, Message, Variable
-from hub.registry.publish import Publisher
+from hub.registry import versions
+from hub.registry.prompt.document import Document, Message, Variable
+from hub.registry.reading import catalog
+from hub.registry.writing.publish import Publisher
 from hub.settings import Secret, Settings
 
 RESULTS = Path(__file__).parent / "results" / "crowd.json"
@@ -237,8 +238,7 @@ def measure(made: Filled, cookies: list[str], rounds: int) -> dict[str, Any]:
         "PROMPTHUB_DATA": str(made.settings.data), "PROMPTHUB_SECRET_KEY": "0" * 64,
         "PROMPTHUB_PORT": str(port),
     }  # fmt: skip
-    given = ("--factory", "--http", "hub.listener:Listener")
-    with uvicorn("bench.held:app", port, env, *given) as hub:
+    with uvicorn("bench.held:app", port, env, *HUB) as hub:
         url = f"http://127.0.0.1:{port}"
         colleague = Colleague(port, made)
         ours, theirs = multiprocessing.get_context("spawn").Pipe()

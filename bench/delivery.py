@@ -26,7 +26,7 @@ import httpx
 import uvloop
 
 from bench.filled import Filled, fill
-from bench.serving import rss, uvicorn, wrk
+from bench.serving import HUB, rss, uvicorn, wrk
 from hub.settings import Secret, Settings
 
 RESULTS = Path(__file__).parent / "results" / "delivery.json"
@@ -168,7 +168,7 @@ def main() -> None:
             "PROMPTHUB_DATA": str(settings.data), "PROMPTHUB_SECRET_KEY": "0" * 64,
             "PROMPTHUB_PORT": str(settings.port),
         }  # fmt: skip
-        start = ("hub.app:from_environment", settings.port, env, "--factory")
+        start = ("hub.app:from_environment", settings.port, env, *HUB)
         with uvicorn(*start) as server:
             listening = uvloop.run(streams(made, given.streams, given.releases, server))
         with uvicorn(*start) as server:

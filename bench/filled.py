@@ -9,9 +9,10 @@ from hub.db import Database
 from hub.migrate import upgrade
 from hub.people import accounts, keys, sign_ins, workspaces
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry import labels, versions
-from hub.registry.document import Document, Message
-from hub.registry.publish import Publisher
+from hub.registry import versions
+from hub.registry.labels import labels
+from hub.registry.prompt.document import Document, Message
+from hub.registry.writing.publish import Publisher
 from hub.settings import Settings
 
 BATCH = 2000

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.filled import Filled, fill
-from bench.serving import uvicorn
+from bench.serving import HUB, uvicorn
 from hub.db import Database
 from hub.people.policy import Actor
 from hub.registry import versions
-from hub.registry.document import Document, Message, Variable
-from hub.registry.publish import Publisher
+from hub.registry.prompt.document import Document, Message, Variable
+from hub.registry.writing.publish import Publisher
 from hub.settings import Secret, Settings
 from tests.crowding import (
     OVER,
@@ -144,8 +144,7 @@ def main() -> None:
             "PROMPTHUB_DATA": str(settings.data), "PROMPTHUB_SECRET_KEY": "0" * 64,
             "PROMPTHUB_PORT": str(given.port), "PROMPTHUB_PRIVATE_HOSTS": to.hosts,
         }  # fmt: skip
-        more = ("--factory", "--http", "hub.listener:Listener")
-        with uvicorn("hub.app:from_environment", given.port, env, *more) as hub:
+        with uvicorn("hub.app:from_environment", given.port, env, *HUB) as hub:
             found = asyncio.run(rounds(made, cookies, columns, hub.pid, to, given.rounds))
     first, *counting = found
     result = {

@@ -35,11 +35,12 @@ from hub.people import accounts, policy_changes, sign_ins, workspaces
 from hub.people.models import Account
 from hub.people.policy import Actor
 from hub.people.rules import Policy, Rule
-from hub.registry import catalog, versions
-from hub.registry.document import Document, Message
-from hub.registry.publish import Publisher
+from hub.registry import versions
+from hub.registry.prompt.document import Document, Message
+from hub.registry.reading import catalog
 from hub.registry.review import comments, proposals
 from hub.registry.review.drawing import Wanted
+from hub.registry.writing.publish import Publisher
 from hub.settings import Secret, Settings
 
 RESULTS = Path(__file__).parent / "results" / "review.json"

@@ -33,12 +33,13 @@ from hub.db import Database, now
 from hub.migrate import upgrade
 from hub.people.models import Workspace
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry import index, versions
-from hub.registry.document import Document, Message, Variable
-from hub.registry.git_terms import MAIN
+from hub.registry import versions
+from hub.registry.git.git_terms import MAIN
+from hub.registry.git.repository import Repository, version
+from hub.registry.indexing import index
 from hub.registry.models import Prompt
-from hub.registry.publish import Publisher
-from hub.registry.repository import Repository, version
+from hub.registry.prompt.document import Document, Message, Variable
+from hub.registry.writing.publish import Publisher
 
 RESULTS = Path(__file__).parent / "results" / "saves.json"
 Bases = dict[str, versions.Saved]

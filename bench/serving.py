@@ -1,9 +1,9 @@
 """How fast are fetches and lists? `python -m bench.serving [--prompts 10000] [--rounds 5]`
 
-A real uvicorn with one worker on a workspace made through the write side, asked by `wrk` over 32
-connections in short rounds taken in turns, so that a noisy machine is noisy for all. The floor, in
-the same run: an ASGI app that always answers the same bytes. Lists and searches are also timed
-inside a process of ours, as server time.
+The hub as `prompthub serve` runs it, on a workspace made through the write side, asked by `wrk`
+over 32 connections in short rounds taken in turns, so that a noisy machine is noisy for all. The
+floor, in the same run: an ASGI app under uvicorn that always answers the same bytes. Lists and
+searches are also timed inside a process of ours, as server time.
 
 Needs `wrk` (Debian: `apt-get install wrk`).
 """
@@ -35,7 +35,7 @@ from sqlalchemy import insert
 from bench.filled import LIVE, Filled, fill
 from hub.db import Database, now
 from hub.outbox import Event
-from hub.registry import catalog
+from hub.registry.reading import catalog
 from hub.settings import Secret, Settings
 
 HERE = Path(__file__).parent
@@ -45,6 +45,7 @@ BARS = {
     "search ms": 2.0, "page ms": 100.0, "idle RSS MiB": 150.0,
 }  # fmt: skip
 SEARCHES = ("tri", "zeb", "refund pol", "clinical/ha", "kindly", "the", "a", "nobody writes this")
+HUB = ("--factory", "--http", "hub.listener:Listener")  # as hub/operating.py runs it
 
 
 @contextmanager
@@ -194,7 +195,7 @@ def over_http(made: Filled, folder: Path, rounds: int, seconds: int) -> dict[str
     }  # fmt: skip
     port = made.settings.port
     with (
-        uvicorn("hub.app:from_environment", port, env, "--factory") as server,
+        uvicorn("hub.app:from_environment", port, env, *HUB) as server,
         uvicorn("bench.bare:app", 8489, {"BENCH_BODY": "1700"}) as bare,
     ):
         time.sleep(1)
@@ -210,6 +211,9 @@ def over_http(made: Filled, folder: Path, rounds: int, seconds: int) -> dict[str
                 one = wrk(bare_url if process is bare else url, asks, made.key, seconds)
                 one["cpu_us"] = (cpu(process) - begun) / (one["rps"] * seconds) * 1e6
                 found.setdefault(what, []).append(one)
+        floor = statistics.median(one["rps"] for one in found["floor: bare ASGI"])
+        for one in (one for several in found.values() for one in several):
+            one["of the floor"] = one["rps"] / floor
         alone = wrk(url, files["cached 200"], made.key, seconds, connections=1)
         return {
             **{what: summed(several) for what, several in found.items()},

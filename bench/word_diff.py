@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hub.registry.words import compare_texts, tokenise
+from hub.registry.prompt.words import compare_texts, tokenise
 
 LARGE = 50_000
 STEMS = (

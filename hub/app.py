@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import web
 from hub.assets import Assets
 from hub.db import Database
-from hub.front import App, Behind, Front, security_headers
+from hub.front import App, Behind, Front, program_headers
 from hub.openapi import openapi
 from hub.outbox import Watch
 from hub.parts import open_parts
@@ -48,10 +48,14 @@ from hub.playground.grid import tried_two_models
 from hub.playground.pages.crowd import pages_first
 from hub.playground.relay.calling import Relaying
 from hub.playground.room import open_playground
-from hub.registry import api as registry_api
-from hub.registry import (
+from hub.registry import routes as registry
+from hub.registry.git.repository import Repository
+from hub.registry.labels.due import Due
+from hub.registry.models import Label
+from hub.registry.reading import catalog
+from hub.registry.rest import api as registry_api
+from hub.registry.rest import (
     audit_api,
-    catalog,
     people_api,
     proposals_api,
     releases_api,
@@ -60,10 +64,6 @@ from hub.registry import (
     scheduled_api,
     talk_api,
 )
-from hub.registry import routes as registry
-from hub.registry.due import Due
-from hub.registry.models import Label
-from hub.registry.repository import Repository
 from hub.registry.review import builtin
 from hub.registry.review.queue import Queue
 from hub.registry.review.ringing import open_bell
@@ -157,7 +157,7 @@ async def running(app: Litestar) -> AsyncGenerator[Behind]:
         state.bell, ringing = open_bell(settings, state.database, state.queue, state.watch)
         state.badges = state.bell.badges
         stack.callback(state.bell.close)
-        always = security_headers(settings)
+        always = program_headers(settings)
         state.served = Served(state.publisher, state.key_table, state.watch, always)
         stack.callback(state.served.close)
         state.carrier = Carrier(state.database, state.key_table, state.served)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -13,13 +13,15 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
+from sqlalchemy.exc import DBAPIError
 
 from hub import __version__, exchange, operating, remote, remote_people, remote_rules
+from hub.db import complaint
 from hub.errors import HubError
 from hub.parts import Parts, open_parts
 from hub.people.keys import SCOPES
 from hub.playground.engine import serving
-from hub.settings import PREFIX, Settings
+from hub.settings import Settings, wrong_setting
 
 T = TypeVar("T")
 
@@ -46,7 +48,7 @@ def prompthub() -> None:
 def serve(data: Path | None, host: str | None, port: int | None, demo: bool) -> None:
     """Start the hub; the first start makes what it needs."""
     settings = read_settings(data=data, host=host, port=port)
-    said = run(settings, lambda parts: operating.prepare(parts, demo=demo), makes=True, guest=False)
+    said = run(settings, lambda parts: operating.begin(parts, demo=demo), makes=True, guest=False)
     for line in said:
         click.echo(line)
     operating.listen(settings)
@@ -212,9 +214,10 @@ def import_(path: Path, data: Path | None, workspace: str, **how: Any) -> None:
 @workspace_option
 @click.option("--format", "as_", required=True, metavar="F", help="Such as prompty or langfuse.")
 @click.option("--folder", default="", help="Only what is below this folder.")
-def export(out: Path, data: Path | None, workspace: str, as_: str, folder: str) -> None:
+@click.option("--label", default="", help="What it points at. Default: the latest of each.")
+def export(out: Path, data: Path | None, workspace: str, as_: str, **which: str) -> None:
     """Write the prompts as files of another program, and say what those cannot hold."""
-    ask = partial(exchange.export_folder, slug=workspace, format_=as_, folder=folder, out=out)
+    ask = partial(exchange.export_folder, slug=workspace, format_=as_, out=out, **which)
     report = run(read_settings(data=data), ask, look=True)
     click.echo("\n".join(report.lines))
     sys.exit(0 if report.written else 1)
@@ -253,20 +256,7 @@ def read_settings(**given: Any) -> Settings:
     try:
         return Settings.from_environment(**given)
     except msgspec.ValidationError as error:
-        raise click.ClickException(_wrong_setting(str(error))) from None
-
-
-def _wrong_setting(said: str) -> str:
-    """The sentence about the setting that cannot be used, by the name that an operator gave it."""
-    if unknown := re.search(r"unknown field `(\w+)`", said):
-        known = ", ".join(PREFIX + name.upper() for name in Settings.__struct_fields__)
-        return f"{PREFIX}{unknown[1].upper()} is not a setting. There are: {known}."
-    where = re.search(r" - at `\$\.(\w+)`", said)
-    name = PREFIX + where[1].upper() if where else "A setting"
-    wanted = {"int": "a whole number", "bool": "true or false", "float": "a number"}
-    kind = re.search(r"Expected `(\w+)`", said)
-    asked = wanted.get(kind[1]) if kind else None
-    return f"{name} cannot be used: it has to be {asked}." if asked else f"{name}: {said}."
+        raise click.ClickException(wrong_setting(str(error))) from None
 
 
 def run(
@@ -291,7 +281,11 @@ def run(
         return asyncio.run(inside())
     except HubError as refused:
         raise click.ClickException(refused.sentence) from None
+    except DBAPIError as error:
+        raise click.ClickException(complaint(error, settings.database)) from None
     except OSError as error:
+        if settings.database_url and isinstance(error, ConnectionError | socket.gaierror):
+            raise click.ClickException(complaint(error, settings.database)) from None
         raise click.ClickException(f"{settings.data}: {error.strerror or error}.") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from hub.loading import loading
 from sdk import command
 
 
@@ -12,7 +13,8 @@ def main() -> None:
     if command.ours(arguments):
         sys.exit(command.main(arguments))
     try:
-        from hub.cli import main as all_commands
+        with loading():
+            from hub.cli import main as all_commands
     except ModuleNotFoundError as error:
         sys.exit(
             f"This command needs the whole hub ({error.name} is not installed): "

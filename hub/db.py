@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection, DateTime, MetaData
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -30,6 +31,25 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+def complaint(error: OSError | DBAPIError, url: str) -> str:
+    """What an operator reads when the database at `url` cannot be used; never its password."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error.strerror or error)
+    where = make_url(url)
+    if where.get_backend_name() != "sqlite":
+        place = f"{where.host or 'localhost'}:{where.port or 5432}"
+        return f"The database {where.database} at {place} cannot be used: {said.splitlines()[0]}."
+    if "disk is full" in said:
+        return (
+            f"The disk with {where.database} is full. Nothing was lost; make room, and try again."
+        )
+    if isinstance(error, OperationalError):
+        return f"The database {where.database} cannot be used just now: {said}. Try again."
+    return (
+        f"The database {where.database} is damaged: {said}. Restore it from a backup, then run "
+        "`prompthub reindex`: prompts and their history are read from the repositories."
+    )
 
 
 class Instant(TypeDecorator[datetime]):

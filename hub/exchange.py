@@ -15,7 +15,8 @@ from hub.operating import find_workspace
 from hub.parts import Parts
 from hub.people.accounts import OPERATOR
 from hub.people.policy import WorkspaceRef
-from hub.registry import names, versions
+from hub.registry import versions
+from hub.registry.prompt import names
 from hub.registry.review import checks, proposals
 from hub.registry.review.guard import NeedsReview
 from hub.sync.export import Exported, export
@@ -55,10 +56,12 @@ async def import_folder(
     return Report(lines, len(good))
 
 
-async def export_folder(parts: Parts, slug: str, format_: str, folder: str, out: Path) -> Exported:
+async def export_folder(
+    parts: Parts, slug: str, *, format_: str, folder: str, label: str, out: Path
+) -> Exported:
     """Write the prompts below `folder` as files of another program."""
     workspace = await find_workspace(parts, slug)
-    return await export(parts.database, workspace, format_, folder, out)
+    return await export(parts.database, workspace, format_, folder, out, label)
 
 
 async def _rows(

@@ -21,7 +21,7 @@ from litestar.types import Message, Receive, Scope, Send
 from hub.assets import Assets
 from hub.errors import HubError
 from hub.settings import Settings
-from hub.web import SECURITY_HEADERS
+from hub.web import PROGRAMS, SECURITY_HEADERS
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Quick = Callable[[Scope], tuple[Message, Message] | None]
@@ -36,6 +36,17 @@ WRONG_HOST = (
     "PROMPTHUB_PUBLIC_URL or PROMPTHUB_ALLOWED_HOSTS."
 )
 WRONG_PATH = "Write names in addresses with plain slashes; this address cannot be used."
+BARE_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>That address cannot be used · Prompt Hub</title>
+<h1>That address cannot be used</h1>
+<p>{}</p>
+<p><a href="/">To the start</a></p>
+</html>
+"""
 
 
 class Behind(msgspec.Struct, frozen=True):
@@ -43,7 +54,7 @@ class Behind(msgspec.Struct, frozen=True):
 
     app: App
     quick: Quick | None = None
-    """Whole answers to GET requests, at once and with `security_headers`; None: ask the app."""
+    """Whole answers to GET requests, at once and with `program_headers`; None: ask the app."""
 
 
 Running = Callable[[Litestar], AbstractAsyncContextManager[Behind]]
@@ -64,6 +75,7 @@ class Front:
         self._hosts = allowed_hosts(settings)
         self._known_hosts: set[bytes] = set()
         self._headers = security_headers(settings)
+        self._for_programs = program_headers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if cast(str, scope["type"]) == "lifespan":
@@ -75,14 +87,15 @@ class Front:
         if scope["type"] != "http":
             await app(scope, receive, send)
         elif (refusal := self._refusal(scope)) is not None:
-            await _refuse(refusal, self._guarded(send))
+            await _refuse(refusal, scope, self._guarded(send))
         elif scope["path"].startswith("/static/"):
             await self._assets(scope, receive, self._guarded(send))
         elif quick and scope["method"] == "GET" and (answer := quick(scope)) is not None:
             await send(answer[0])
             await send(answer[1])
         else:
-            await app(scope, receive, self._guarded(send))
+            programs = scope["path"].startswith(PROGRAMS)
+            await app(scope, receive, self._guarded(send, programs=programs))
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
@@ -108,14 +121,15 @@ class Front:
             return
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _guarded(self, send: Send) -> Send:
+    def _guarded(self, send: Send, *, programs: bool = False) -> Send:
         """Add the security headers, leaving those that a route set itself."""
+        always = self._for_programs if programs else self._headers
 
         async def out(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = list(message.get("headers", []))
                 names = {name.lower() for name, _ in present}
-                present += [pair for pair in self._headers if pair[0] not in names]
+                present += [pair for pair in always if pair[0] not in names]
                 message["headers"] = present
             await send(message)
 
@@ -167,6 +181,15 @@ def security_headers(settings: Settings) -> Headers:
     ]
 
 
+def program_headers(settings: Settings) -> Headers:
+    """What answers to programs carry of it: enough that no browser makes a page of one. Each line
+    of a head is looked through by two patterns on its way out, which a fetch at full speed feels.
+    """
+    kept = {b"x-content-type-options", b"strict-transport-security"}
+    policy = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+    return [policy, *(pair for pair in security_headers(settings) if pair[0] in kept)]
+
+
 def allowed_hosts(settings: Settings) -> frozenset[str]:
     """Exact `host` or `host:port`; those without a port are good with any."""
     given = [urlsplit(settings.url).netloc, *settings.allowed_hosts.split(",")]
@@ -175,14 +198,14 @@ def allowed_hosts(settings: Settings) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in [*given, *local, *named] if host.strip())
 
 
-async def _refuse(sentence: str, send: Send) -> None:
-    """Problem details even for pages: no template may meet an address that was refused."""
-    body = msgspec.json.encode(
-        {"type": "about:blank", "title": "BadRequest", "status": 400, "detail": sentence}
-    )
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
+async def _refuse(sentence: str, scope: Scope, send: Send) -> None:
+    """Problem details, or a bare page for browsers: no template may meet what was refused, and
+    nothing of it is said again."""
+    if any(name == b"accept" and b"text/html" in value for name, value in scope["headers"]):
+        kind, body = b"text/html; charset=utf-8", BARE_PAGE.replace("{}", sentence).encode()
+    else:
+        told = {"type": "about:blank", "title": "BadRequest", "status": 400, "detail": sentence}
+        kind, body = b"application/problem+json", msgspec.json.encode(told)
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 400, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -9,7 +9,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.router import Router
 
 from hub.people.policy import Need
-from hub.registry.api_schema import JsonSchema
+from hub.registry.rest.api_schema import JsonSchema
 from hub.sync.described import PATHS
 
 

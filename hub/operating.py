@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import socket
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +14,8 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from hub import demo as demo_
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import Conflict, Invalid, NotFound, Unavailable
+from hub.loading import loading
 from hub.parts import Parts
 from hub.people import (
     accounts,
@@ -28,15 +32,20 @@ from hub.people.accounts import FIRST_ADMIN_NAME, OPERATOR
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
 from hub.people.rules import plain, sentences
-from hub.registry import index
-from hub.settings import Settings
+from hub.registry.indexing import index
+from hub.settings import ADDRESS_FILE, Settings
 
 if TYPE_CHECKING:
     from hub.registry.doctor import Finding
 
 FIRST_ADMIN = "admin@localhost"
 FIRST_WORKSPACE = ("main", "Prompts")
-ADDRESS_FILE = "hub.url"
+
+
+async def begin(parts: Parts, *, demo: bool) -> list[str]:
+    """`prepare`, once it is sure that nothing else is where this hub shall be found."""
+    check_address(parts.settings)
+    return await prepare(parts, demo=demo)
 
 
 async def prepare(parts: Parts, *, demo: bool) -> list[str]:
@@ -87,16 +96,47 @@ def address(settings: Settings) -> str:
     return noted.read_text(encoding="utf-8").strip()
 
 
+def check_address(settings: Settings) -> None:
+    """Refuse an address that cannot be listened on, before anybody is sent there."""
+    host, port = settings.host, settings.port
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, place in places:
+            with socket.socket(family, kind, protocol) as one:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                one.bind(place)
+    except OSError as error:
+        raise Unavailable(_why_not_there(error, host, port)) from None
+
+
+def _why_not_there(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Another program, perhaps another hub, listens on {host}, port {port}. Stop it, or "
+            "choose another port with --port."
+        )
+    if isinstance(error, PermissionError):
+        return (
+            f"This user may not listen on port {port}. Choose one above 1023 with --port, and let "
+            "a proxy in front of the hub have this one."
+        )
+    return f"This machine has no address {host} ({error.strerror}). Choose another with --host."
+
+
 def listen(settings: Settings) -> None:
     """Serve until stopped. uvloop is not optional: see "One process" in docs/ARCHITECTURE.md."""
-    import uvicorn
+    with loading():
+        import uvicorn
 
-    from hub.app import create_app
-    from hub.listener import Listener
+        from hub.app import create_app
+        from hub.listener import Listener
 
+        app = create_app(settings)
     (settings.data / ADDRESS_FILE).write_text(settings.url, encoding="utf-8")
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
@@ -107,7 +147,9 @@ def listen(settings: Settings) -> None:
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
-    server.run()
+    # uvicorn closes all in order at Ctrl+C, and then raises it again.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
     if not server.started:
         sys.exit(1)
 
@@ -243,4 +285,11 @@ async def export_audit(parts: Parts, slug: str, write: Callable[[bytes], object]
 async def examine(parts: Parts) -> list[Finding]:
     from hub.registry import doctor
 
-    return await doctor.examine(parts.database, parts.settings.repositories)
+    found = await doctor.examine(parts.database, parts.settings.repositories)
+    if (settings := parts.settings).lost_its_secret:
+        sentence = (
+            f"{settings.data / 'secret.key'} is gone. Restore it from a backup: with a new one, "
+            "keys of models, webhooks and linked repositories have to be typed in again."
+        )
+        found.insert(0, doctor.Finding(level="error", where="hub", sentence=sentence))
+    return found

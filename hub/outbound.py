@@ -87,6 +87,8 @@ class Outbound:
         if url.userinfo or url.fragment or "#" in text or " " in text:
             raise _with_more()
         if url.scheme == "http" and not self._listed(url.host, port or 80):
+            with contextlib.suppress(ValueError):  # a name: it is looked up when it is used
+                _refuse_never(url.host, ipaddress.ip_address(url.host))
             raise ForbiddenAddress(
                 f"{url.host} would be spoken to without encryption. Use https://, or, for a server "
                 f"of your own, {self._how(url.host, port or 80)}"
@@ -154,12 +156,7 @@ class Outbound:
         self._client, self._engines = None, {}
 
     def _require(self, host: str, port: int, ip: Ip) -> None:
-        for one in (ip, *_inside(ip)):
-            if one in _METADATA or one.is_link_local or one.is_multicast or one.is_unspecified:
-                raise ForbiddenAddress(
-                    f"{host} is an address the hub never connects to. "
-                    "Enter the address of another server."
-                )
+        _refuse_never(host, ip)
         meant = _v4(ip) if any(ip in network for network in _MAPPED) else ip
         if not is_public(meant) and not (
             self._listed(host, port)
@@ -189,6 +186,16 @@ def is_public(ip: Ip) -> bool:
     if any(ip in network for network in _SET_APART):
         return False
     return ip.is_global and (ip.version == 4 or ip in _ONLY_PUBLIC_V6)
+
+
+def _refuse_never(host: str, ip: Ip) -> None:
+    """What no operator can allow, so nobody is told to."""
+    for one in (ip, *_inside(ip)):
+        if one in _METADATA or one.is_link_local or one.is_multicast or one.is_unspecified:
+            raise ForbiddenAddress(
+                f"{host} is an address the hub never connects to. "
+                "Enter the address of another server."
+            )
 
 
 def _inside(ip: Ip) -> Iterable[Ip]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hub.db import Database
 from hub.lock import DataInUse, hold
 from hub.migrate import upgrade
-from hub.registry import recover
-from hub.registry.publish import Publisher
+from hub.registry.writing import recover
+from hub.registry.writing.publish import Publisher
 from hub.settings import Settings
 
 

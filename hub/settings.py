@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import ssl
 from collections.abc import Mapping
@@ -14,9 +15,12 @@ from typing import Any
 import msgspec
 
 PREFIX = "PROMPTHUB_"
+ADDRESS_FILE = "hub.url"
+"""In the data folder: where the hub was last started."""
 _HERE = Path(__file__).resolve().parent
 FILES = _HERE / "_files" if (_HERE / "_files").is_dir() else _HERE.parent
 """Holds `templates`, `static` and `migrations`: inside a wheel, or the checkout."""
+DATABASES = ("postgresql+asyncpg://", "sqlite+aiosqlite://")
 # Names of the SDK and of scripts/setup; an app, the hub and its setup may share an environment.
 OTHERS_NAMES = frozenset({"PROMPTHUB_URL", "PROMPTHUB_KEY", "PROMPTHUB_TORCH_INDEX"})
 
@@ -43,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     data: Path = Path("data")
     """Folder that holds everything: database, repositories, secrets."""
     database_url: str = ""
-    """Empty: SQLite at `DATA/hub.db`. Else `postgresql+asyncpg://…`."""
+    """Empty: SQLite at `DATA/hub.db`. Else `postgresql://…`."""
     host: str = "127.0.0.1"
     port: int = 8321
     public_url: str = ""
@@ -72,6 +76,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.ca_file and not _holds_certificates(Path(self.ca_file)):
             raise ValueError(
                 f"{PREFIX}CA_FILE names {self.ca_file}, which is no file with certificates (PEM)"
+            )
+        if self.database_url and not self.database.startswith(DATABASES):
+            raise ValueError(
+                f"{PREFIX}DATABASE_URL has to look like postgresql://user:password@host/name; "
+                "leave it out for SQLite"
             )
 
     @classmethod
@@ -105,7 +114,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def database(self) -> str:
-        return self.database_url or f"sqlite+aiosqlite:///{self.data.resolve()}/hub.db"
+        """As SQLAlchemy wants it; others write Postgres's address without the name of a driver."""
+        given = re.sub(r"^postgres(ql)?://", "postgresql+asyncpg://", self.database_url)
+        return given or f"sqlite+aiosqlite:///{self.data.resolve()}/hub.db"
 
     @property
     def repositories(self) -> Path:
@@ -119,10 +130,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         kept = path.read_text().strip() if path.exists() else ""
         return Secret(kept or _made_once(path))
 
+    @property
+    def lost_its_secret(self) -> bool:
+        """Whether a hub was served from the folder, and the key it signed with is not there."""
+        served = (self.data / ADDRESS_FILE).exists()
+        return served and not self.secret_key and not (self.data / "secret.key").exists()
+
     def derive(self, purpose: str) -> str:
         """A key of its own for each purpose, so that one that leaks tells nothing of the others."""
         key = self.secret().encode()[:64]
         return blake2b(purpose.encode(), key=key, digest_size=32).hexdigest()
+
+
+def wrong_setting(said: str) -> str:
+    """The sentence about the setting that cannot be used, by the name that an operator gave it."""
+    if unknown := re.search(r"unknown field `(\w+)`", said):
+        known = ", ".join(PREFIX + name.upper() for name in Settings.__struct_fields__)
+        return f"{PREFIX}{unknown[1].upper()} is not a setting. There are: {known}."
+    where = re.search(r" - at `\$\.(\w+)`", said)
+    name = f"{PREFIX}{where[1].upper()}: " if where else ""
+    wanted = {"int": "a whole number", "bool": "true or false", "float": "a number"}
+    kind = re.search(r"Expected `(\w+)`", said)
+    asked = wanted.get(kind[1]) if kind else None
+    return f"{name[:-2]} cannot be used: it has to be {asked}." if asked else f"{name}{said}."
 
 
 def _construct(kind: type[Any], raw: Any) -> Any:

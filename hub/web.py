@@ -35,6 +35,7 @@ from hub.flash import FORGOTTEN, Flash, Leading
 from hub.flash import read as read_flash
 from hub.parameters import too_large, trouble
 from hub.settings import FILES
+from hub.standing import moved_to, page_with_form, what_it_takes
 
 log = logging.getLogger("hub")
 
@@ -194,8 +195,8 @@ def as_refusal(error: Exception) -> HubError | None:
         isinstance(error, OperationalError) and "disk is full" in text
     ):
         return DiskFull(
-            "The hub's disk is full, so this was not saved. What was saved before is safe; "
-            "your text is still on your screen. Ask the operator to make room, then try again."
+            "The hub's disk is full, so this was not saved. What was saved before is safe. "
+            "Ask the operator to make room, then try again."
         )
     if isinstance(error, OperationalError):
         return Unavailable("The hub's database does not answer just now. Try again in a moment.")
@@ -223,7 +224,7 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
         status, sentence, facts = refusal.status, refusal.sentence, refusal.facts
     elif isinstance(error, HTTPException):
         status = error.status_code
-        facts = _http_facts(error)
+        facts = _http_facts(error) | what_it_takes(request.app, request.url, error)
         sentence = _wrong(request, facts, status) or _SENTENCES.get(status, error.detail)
     else:
         status, reference = 500, secrets.token_hex(4)
@@ -233,8 +234,10 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
         log.info("%s %s: %s %s", request.method, request.url.path, status, sentence)
     if request.url.path.startswith(PROGRAMS):
         return problem(status, sentence, type(refusal or error).__name__, facts)
-    if request.method in SAFE and (moved := _moved_to(request, error)):
+    if request.method in SAFE and (moved := moved_to(request.url, error)):
         return Redirect(moved, status_code=301)
+    if request.method in SAFE and (form := page_with_form(request.app, request.url, error)):
+        return go(form)
     if isinstance(refusal, Unknown) and request.method in SAFE:
         return go(f"/sign-in?next={quote(_asked(request), safe='/')}")
     if is_part(request):
@@ -244,16 +247,6 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
     if isinstance(error, PermissionDeniedException):
         _renew_token(request, answer)
     return answer
-
-
-def _moved_to(request: Ask, error: Exception) -> str | None:
-    """The address of what has another name now: the old one ends in the name it had."""
-    old, name = getattr(error, "old", None), getattr(error, "name", None)
-    path = request.url.path
-    if not isinstance(old, str) or not isinstance(name, str) or not path.endswith(f"/{old}"):
-        return None
-    query = request.url.query
-    return path.removesuffix(old) + name + (f"?{query}" if query else "")
 
 
 def _renew_token(request: Ask, answer: Response[Any]) -> None:
@@ -272,6 +265,8 @@ def problem(
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if facts and "retry_after" in facts:
         headers["Retry-After"] = str(facts["retry_after"])
+    if facts and "allow" in facts:
+        headers["Allow"] = ", ".join(facts["allow"])
     return Response(
         {**(facts or {}), **body},
         status_code=status,

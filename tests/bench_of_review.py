@@ -13,7 +13,7 @@ from hub.db import Database, now
 from hub.people import accounts, rules, rules_store, workspaces
 from hub.people.models import Account, Group, GroupMember, Member, PolicyChange, Workspace
 from hub.people.policy import Actor
-from hub.registry import labels
+from hub.registry.labels import labels
 from hub.registry.models import Label, LabelMove, Prompt
 from hub.registry.review import proposals
 from hub.registry.review.drawing import Wanted

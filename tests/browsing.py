@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 
 PATIENCE_MS = 60_000
 """A loaded machine may need that long for what is there in a moment otherwise."""
@@ -35,6 +36,7 @@ def once_loaded(do: Any) -> Any:
         (self.page if hasattr(self, "page") else self).wait_for_load_state()
         return do(self, *given, **more)
 
+    # No type says that a function may carry a mark; it keeps this from being wrapped twice.
     waiting.looks_at_whole_pages = True  # type: ignore[attr-defined]
     return waiting
 
@@ -69,11 +71,20 @@ def chromium() -> Iterator[Any]:
                 setattr(kind, name, once_loaded(vars(kind)[name]))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        # Playwright has no setting for the patience of every context to come.
         browser.new_context = patient(browser.new_context)  # type: ignore[method-assign]
         try:
             yield browser
         finally:
             browser.close()
+
+
+def violations(page: Any, **options: Any) -> list[dict[str, Any]]:
+    """What axe finds wrong. Its much longer list of what is in order stays in the page: to carry
+    it over took longer than to look."""
+    page.evaluate(AXE_SCRIPT)
+    found = "options => axe.run(options).then(found => found.violations)"
+    return page.evaluate(found, {"resultTypes": ["violations"], **options})
 
 
 def browses(item: pytest.Item) -> bool:

@@ -17,8 +17,9 @@ from typing import Any
 
 from hub.db import Database
 from hub.lock import hold
-from hub.registry import due, recover
-from hub.registry.publish import Publisher
+from hub.registry.labels import due
+from hub.registry.writing import recover
+from hub.registry.writing.publish import Publisher
 
 
 def die(*_: Any, **__: Any) -> Any:

@@ -12,12 +12,13 @@ from hub.front import Front
 from hub.people import rules
 from hub.people.models import Account, Member
 from hub.people.policy import Actor
-from hub.registry import labels, versions
-from hub.registry.document import Document, Message
-from hub.registry.publish import Publisher
+from hub.registry import versions
+from hub.registry.labels import labels
+from hub.registry.prompt.document import Document, Message
 from hub.registry.review import proposals
 from hub.registry.review.proposals import Made, Wanted
 from hub.registry.versions import Saved
+from hub.registry.writing.publish import Publisher
 from tests.cast import Cast
 from tests.offered import set_rules
 

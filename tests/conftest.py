@@ -20,6 +20,7 @@ from hub.front import Front
 from hub.migrate import upgrade
 from hub.people import passwords
 from hub.people.policy import WorkspaceRef
+from hub.registry.git.repository import Repository
 from hub.settings import Settings
 from tests.cast import (
     BASE,
@@ -34,6 +35,7 @@ from tests.patience import be_patient
 from tests.serving import Server, free_port, one_app, serve
 
 pytest_plugins = [
+    "tests.thrift",
     "tests.over_doors",
     "tests.postgres",
     "tests.browsing",
@@ -98,6 +100,14 @@ def peopled(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     return file, asyncio.run(write_down())
 
 
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which nothing was written yet, to be copied."""
+    path = tmp_path_factory.mktemp("bare") / "bare.git"
+    Repository.create(path)
+    return path
+
+
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str:
     """`sqlite`, unless the test is marked `@on_both_engines`."""
@@ -145,14 +155,16 @@ async def hub(settings: Settings) -> AsyncIterator[Front]:
 
 
 @pytest.fixture
-async def cast(hub: Front, engine: str, request: pytest.FixtureRequest) -> Cast:
+async def cast(
+    hub: Front, settings: Settings, engine: str, bare: Path, request: pytest.FixtureRequest
+) -> Cast:
     """The people and keys, written into the hub; repositories made for both workspaces."""
     if engine == "sqlite":
         made = deepcopy(request.getfixturevalue("peopled")[1])
     else:
         made = await make_cast(hub.state.database)
     for workspace in (made.workspace, made.rival):
-        await hub.state.make_repository(workspace.slug)
+        shutil.copytree(bare, settings.repositories / f"{workspace.slug}.git")
     return made
 
 

@@ -18,7 +18,7 @@ from hub.db import Database
 from hub.outbound import Outbound
 from hub.people.accounts import OPERATOR
 from hub.people.policy import Actor
-from hub.registry.publish import Publisher
+from hub.registry.writing.publish import Publisher
 from hub.settings import Secret
 from hub.sync.remotes import linking
 from hub.sync.remotes.linking import Fields, Room

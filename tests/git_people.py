@@ -17,7 +17,7 @@ from hub.db import Database, now
 from hub.people import own_keys, rules, rules_store
 from hub.people.accounts import OPERATOR
 from hub.people.models import Account, PolicyChange
-from hub.registry.document import Document, Message, to_json
+from hub.registry.prompt.document import Document, Message, to_json
 from tests.serving import Server
 
 T = TypeVar("T")

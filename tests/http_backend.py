@@ -36,7 +36,11 @@ class _Backend(BaseHTTPRequestHandler):
 
     def _serve(self, body: bytes) -> None:
         given = self.headers.get("Authorization", "").removeprefix("Basic ")
-        if base64.b64decode(given).decode().partition(":")[2] not in self.tokens:
+        token = base64.b64decode(given).decode().partition(":")[2]
+        if token.endswith("_reads") and "receive-pack" in self.path and token in self.tokens:
+            self.send_error(403)
+            return
+        if token not in self.tokens:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="x"')
             self.send_header("Content-Length", "0")
@@ -71,7 +75,7 @@ class _Backend(BaseHTTPRequestHandler):
 def http_backend(
     folder: Path, context: ssl.SSLContext | None = None
 ) -> Iterator[tuple[Forge, list[str]]]:
-    """A forge, and the tokens that it takes; with a context, over TLS."""
+    """A forge, and the tokens that it takes (`…_reads`: for reading); with a context, over TLS."""
     make_bare(folder)
     tokens = ["ghp_first"]
     kind = type("Backend", (_Backend,), {"root": folder, "tokens": tokens})

@@ -20,6 +20,7 @@ from typing import Any
 
 import uvicorn.main
 
+from hub import web
 from hub.cli import main
 from tests.patience import be_patient
 from tests.serving import one_app
@@ -95,8 +96,11 @@ def become(asked: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    # What loads only when an app is put together or has its first request.
+    # What loads only when an app is put together or has its first request, and what it draws.
     one_app()
+    pages = web.engine().engine
+    for name in pages.list_templates():
+        pages.get_template(name)
     importlib.import_module("uvicorn.protocols.http.httptools_impl")
     importlib.import_module("uvloop")
     be_patient()

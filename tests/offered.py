@@ -10,7 +10,7 @@ from typing import Any
 from hub.db import Database, now
 from hub.people import rules
 from hub.people.models import Account, PolicyChange
-from hub.registry.document import Document, Message, serialise
+from hub.registry.prompt.document import Document, Message, serialise
 from hub.registry.review.models import Item, Proposal, Review, Revision, Watcher
 
 TITLE = "Treat names in any case"

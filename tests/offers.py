@@ -14,9 +14,9 @@ from hub.db import Database, now
 from hub.people.models import Account, PolicyChange
 from hub.people.policy import Actor
 from hub.people.rules import Policy, Rule
-from hub.registry.document import Document, Message, serialise
-from hub.registry.document import to_json as document_to_json
 from hub.registry.models import Content
+from hub.registry.prompt.document import Document, Message, serialise
+from hub.registry.prompt.document import to_json as document_to_json
 from hub.registry.review.models import Item, Proposal, Review, Revision, Watcher
 from tests.cast import NAMES, ROLES, Cast
 

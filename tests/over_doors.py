@@ -25,8 +25,9 @@ import pytest_asyncio
 from hub.db import now
 from hub.people import accounts, workspaces
 from hub.people.models import Workspace
-from hub.registry import catalog, drafts
-from hub.registry.document import Document, serialise, to_json
+from hub.registry import drafts
+from hub.registry.prompt.document import Document, serialise, to_json
+from hub.registry.reading import catalog
 from hub.registry.review import proposals
 from hub.registry.review.drawing import Wanted
 from hub.registry.review.models import Proposal

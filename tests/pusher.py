@@ -15,8 +15,9 @@ from pathlib import Path
 from hub.db import Database
 from hub.lock import hold
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry import recover, versions
-from hub.registry.publish import Publisher
+from hub.registry import versions
+from hub.registry.writing import recover
+from hub.registry.writing.publish import Publisher
 from tests.pushing import Scratch, receive
 from tests.saver import acknowledge
 from tests.shelf import Shelf, saying

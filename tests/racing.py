@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hub.registry import batch
+from hub.registry.writing import batch
 from tests.over_doors import DOORS
 from tests.rest_door import Api
 

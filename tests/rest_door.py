@@ -26,12 +26,12 @@ from hub.front import Front
 from hub.people import accounts, keys, own_keys, sign_ins, workspaces
 from hub.people.models import Account, AuditEntry
 from hub.people.policy import Actor
-from hub.registry.asks import Saved
-from hub.registry.document import Document, serialise, to_json
+from hub.registry.prompt.document import Document, serialise, to_json
 from hub.registry.review import proposals
 from hub.registry.review.drawing import Wanted
 from hub.registry.review.models import Merge, Proposal, Revision
 from hub.registry.review.propose import Made
+from hub.registry.writing.asks import Saved
 from tests.bench_of_review import ROLES, Bench
 from tests.cast import BASE, Browser, copy_template, settings_for
 from tests.serving import free_port

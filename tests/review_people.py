@@ -12,8 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
-
+from tests.browsing import violations
 from tests.commands import surroundings
 from tests.serving import Server
 
@@ -108,7 +107,7 @@ def serious(page: Any) -> list[str]:
     )
     found = [
         f"{one['id']}: {one['nodes'][0]['html'][:160]}"
-        for one in Axe().run(page).response["violations"]
+        for one in violations(page)
         if one["impact"] in ("serious", "critical")
     ]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):

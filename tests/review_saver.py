@@ -16,8 +16,8 @@ import msgspec
 from hub.db import Database
 from hub.lock import hold
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry import recover
-from hub.registry.publish import Publisher
+from hub.registry.writing import recover
+from hub.registry.writing.publish import Publisher
 from tests.bench_of_review import Bench, change, create
 from tests.saver import acknowledge
 

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from hub.people.rules import Rule
-from hub.registry import catalog
-from hub.registry.document import Document, Message, Variable
+from hub.registry.prompt.document import Document, Message, Variable
+from hub.registry.reading import catalog
 from hub.registry.review import comments, proposals, reviewing
 from hub.registry.review.proposals import Wanted
 from tests.cast import make_cast, settings_for

@@ -16,8 +16,10 @@ from pathlib import Path
 from hub.db import Database
 from hub.lock import hold
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry import labels, recover, versions
-from hub.registry.publish import Publisher
+from hub.registry import versions
+from hub.registry.labels import labels
+from hub.registry.writing import recover
+from hub.registry.writing.publish import Publisher
 from tests.shelf import saying
 
 ANA = Actor(kind="operator", name="Ana Oliveira", email="ana@example.org")

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from hub.db import Database, now
 from hub.outbox import Event
 from hub.people.models import Account, Member
-from hub.registry import labels, scheduled
-from hub.registry.due import Due
-from hub.registry.labels import Move
+from hub.registry.labels import labels, scheduled
+from hub.registry.labels.due import Due
+from hub.registry.labels.labels import Move
 from hub.registry.review.models import Scheduled
 from tests.shelf import Shelf, make_shelf, somebody
 

@@ -22,7 +22,7 @@ from hub.app import create_app
 from hub.db import Database
 from hub.front import Front
 from hub.migrate import upgrade
-from hub.registry.repository import Repository
+from hub.registry.git.repository import Repository
 from hub.settings import Settings
 from tests.cast import Cast, make_cast, settings_for
 from tests.forked import Forked, mother, surroundings

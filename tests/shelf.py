@@ -12,11 +12,12 @@ from typing import Any
 from hub.db import Database, now
 from hub.people.models import Workspace
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry import index, versions
-from hub.registry.asks import Saved
-from hub.registry.document import Document, Message
-from hub.registry.publish import Publisher
-from hub.registry.repository import Repository
+from hub.registry import versions
+from hub.registry.git.repository import Repository
+from hub.registry.indexing import index
+from hub.registry.prompt.document import Document, Message
+from hub.registry.writing.asks import Saved
+from hub.registry.writing.publish import Publisher
 
 
 def somebody(name: str, role: str, workspace_id: int, *, account_id: int = 1) -> Actor:

@@ -19,10 +19,10 @@ from hub.db import Database
 from hub.lock import hold
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
-from hub.registry import recover
-from hub.registry.publish import Publisher
-from hub.registry.quarantine import Quarantine
-from hub.registry.repository import Repository
+from hub.registry.git.quarantine import Quarantine
+from hub.registry.git.repository import Repository
+from hub.registry.writing import recover
+from hub.registry.writing.publish import Publisher
 from hub.sync.remotes import linking, rounds, watch
 from hub.sync.remotes.wire import Wire
 from tests.forge import room_for

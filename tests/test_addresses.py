@@ -76,7 +76,7 @@ async def test_head_answers_as_get_without_the_body(
         shown = [one | {"content-length": ""} if whole.status_code == 404 else one for one in shown]
         assert shown[0] == shown[1], address
     assert (await ana.head("/clinic/new/elsewhere")).status_code == 404
-    assert (await ana.head("/sign-out")).status_code == 405
+    assert (await ana.head("/sign-out")).status_code == 303
     assert (await ana.head("/healthz", headers={"Host": "evil.test"})).content == b""
 
 
@@ -116,3 +116,53 @@ def test_head_over_a_socket_leaves_the_connection_usable(server: Server):
         for one in (head, whole)
     ]
     assert length[0] == length[1] != []
+
+
+FORMS_ALONE = {
+    "/clinic/settings/people": "/clinic/settings",
+    "/clinic/settings/people/7/role": "/clinic/settings",
+    "/clinic/settings/webhooks/incoming/close": "/clinic/settings/webhooks",
+    "/clinic/proposals/1/review": "/clinic/proposals/1",
+    "/clinic/models/aliases": "/clinic/models",
+    "/clinic/scheduled/7/cancel": "/clinic/scheduled",
+    "/clinic/discard/ward/note": "/clinic/prompts/ward/note",
+    "/clinic/restore/1/ward/note": "/clinic/prompts/ward/note",
+    "/clinic/draft/ward/note": "/clinic/prompts/ward/note",
+    "/clinic/put-back/0123abc/ward/note": "/clinic/released/0123abc",
+    "/account/keys/7/revoke": "/account/keys",
+    "/account/name": "/account",
+    "/workspaces": "/",
+    "/theme": "/",
+}
+
+
+async def test_an_address_that_only_takes_forms_leads_to_the_page_that_has_the_form(
+    client: Browser, maria: Browser
+):
+    for address, page in FORMS_ALONE.items():
+        answer = await maria.get(address, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, page), address
+    stranger = await client.get("/clinic/settings/people", follow_redirects=True)
+    assert "/sign-in?next=/clinic/settings" in str(stranger.url)
+    page = await maria.get("/clinic/settings/people", follow_redirects=True)
+    assert page.status_code == 200
+    assert "<h2" in page.text
+    refused = await client.get("/api/v1/policy/owners")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "PUT, DELETE")
+
+
+async def test_an_address_that_nothing_may_meet_is_a_page_for_people_and_json_for_programs(
+    client: Browser,
+):
+    seen = {"Accept": "text/html,application/xhtml+xml"}
+    page = await client.get("/clinic//<b>prompts", headers=seen)
+    assert page.status_code == 400
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "plain slashes" in page.text
+    assert '<a href="/">' in page.text
+    assert "prompts" not in page.text
+    elsewhere = await client.get("/clinic", headers=seen | {"Host": "evil.example"})
+    assert "does not answer to that host name" in elsewhere.text
+    assert "evil" not in elsewhere.text
+    told = await client.get("/clinic//prompts", headers={"Accept": "*/*"})
+    assert told.headers["content-type"] == "application/problem+json"

@@ -14,7 +14,7 @@ from hub.playground.prices import Price
 from hub.playground.room import Choice
 from hub.playground.turns import Turns
 from hub.registry import versions
-from hub.registry.document import from_json
+from hub.registry.prompt.document import from_json
 from tests.vendors import KEY, KINDS, WORDS, running_vendors
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.registry.document import Document, Message
+from hub.registry.prompt.document import Document, Message
 from hub.registry.review.anchors import MOST_QUOTED, Anchor, find, make, texts_before_and_after
 
 TRIAGE = (

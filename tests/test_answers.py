@@ -14,8 +14,9 @@ from hub.front import Front
 from hub.people.policy import Actor
 from hub.playground import answers
 from hub.playground.models import Connection, Grid
-from hub.registry import labels, versions
-from hub.registry.document import from_json
+from hub.registry import versions
+from hub.registry.labels import labels
+from hub.registry.prompt.document import from_json
 from hub.registry.review import proposals
 from hub.settings import Settings
 from tests.cast import Browser, Cast

@@ -34,6 +34,7 @@ BODIES: dict[str, tuple[str | bytes, int, str]] = {
     "deep": (raw('{"messages": [], "x": ' + "[" * 60 + "]" * 60 + "}"), 422, "levels"),
     "wrong type": (raw('"x"', base="7"), 422, "`base` must be text or null"),
     "no messages": (raw("{}"), 422, "no messages"),
+    "no text": (raw('{"messages": [{"role": "user", "content": " "}]}'), 422, "Write something"),
     "unknown role": (raw('{"messages": [{"role": "boss", "content": "x"}]}'), 422, "role"),
     "hostile template": (
         raw('{"messages": [{"role": "user", "content": "{{ x.__class__ }}"}]}'), 422, "",

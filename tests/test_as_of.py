@@ -14,9 +14,11 @@ from hub.db import Database
 from hub.errors import Invalid
 from hub.front import Front
 from hub.people.policy import WorkspaceRef
-from hub.registry import as_of, labels, versions
-from hub.registry.labels import Move
+from hub.registry import versions
+from hub.registry.labels import labels
+from hub.registry.labels.labels import Move
 from hub.registry.pages import moments
+from hub.registry.reading import as_of
 from tests.cast import Browser
 from tests.shelf import Shelf, make_shelf, saying, somebody
 from tests.test_releases_pages import fields

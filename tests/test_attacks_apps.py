@@ -14,8 +14,8 @@ from hub.front import Front
 from hub.people import accounts, keys
 from hub.people.keys import KeyGrant
 from hub.registry import versions
-from hub.registry.callers import CallerUse
-from hub.registry.document import from_json
+from hub.registry.prompt.document import from_json
+from hub.registry.reading.callers import CallerUse
 from hub.sync import filters, snapshot, usage
 from hub.sync.git import serving
 from hub.sync.picture import Picture

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.registry.document import (
+from hub.registry.prompt.document import (
     Document,
     InvalidDocument,
     Message,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.registry.document import Document, Message, Variable
+from hub.registry.prompt.document import Document, Message, Variable
 from hub.registry.review.builtin import NAMES, Result, Subject, run, window_of
 
 

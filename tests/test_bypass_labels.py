@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from hub.db import now
 from hub.people.rules import Rule
-from hub.registry.document import to_json
 from hub.registry.models import Prompt
+from hub.registry.prompt.document import to_json
 from hub.registry.review import proposals
 from tests.bench_of_review import change, create
 from tests.over_doors import over

@@ -21,10 +21,10 @@ from hub.errors import HubError
 from hub.people import rules_store
 from hub.people.models import Account, Group, GroupMember, Member
 from hub.people.rules import Rule
-from hub.registry.asks import Saved
 from hub.registry.models import LabelMove, Prompt
 from hub.registry.review import proposals
 from hub.registry.review.models import Merge
+from hub.registry.writing.asks import Saved
 from tests.bench_of_review import Bench, create, make_bench
 from tests.cast import on_both_engines
 from tests.governing import remove, set_group, set_role, set_rules

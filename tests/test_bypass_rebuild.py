@@ -17,8 +17,9 @@ from sqlalchemy import delete, func, select
 from hub import cli
 from hub.db import Base, Database
 from hub.people.rules import Rule
-from hub.registry import index, versions
-from hub.registry.ledger_rows import table_of
+from hub.registry import versions
+from hub.registry.indexing import index
+from hub.registry.indexing.ledger_rows import table_of
 from hub.registry.models import (
     Content,
     IndexedRef,

@@ -18,8 +18,8 @@ from sqlalchemy import select
 from hub.db import Database
 from hub.errors import Invalid
 from hub.people.rules import Rule
-from hub.registry import deploy_file
-from hub.registry.commits import clean_message, split_trailers, with_trailers
+from hub.registry.git import deploy_file
+from hub.registry.git.commits import clean_message, split_trailers, with_trailers
 from hub.registry.models import LabelMove, Version
 from hub.registry.review import proposals
 from hub.registry.review.models import Merge
@@ -151,7 +151,7 @@ async def test_what_the_gate_cannot_read_is_not_written(
         with pytest.raises(Unreadable):
             await bench.move("free/a", 1)
     with monkeypatch.context() as blind:
-        blind.setattr("hub.registry.saves.names.path_of", lambda name: f"{name}.md")
+        blind.setattr("hub.registry.writing.saves.names.path_of", lambda name: f"{name}.md")
         with pytest.raises(Unreadable):
             await bench.save("free/b", "One")
     assert bench.git("for-each-ref") == before

@@ -9,9 +9,9 @@ import pytest
 
 from hub.db import now
 from hub.people.rules import Rule
-from hub.registry import deploy_file
-from hub.registry.due import Due
-from hub.registry.git_terms import DEPLOY
+from hub.registry.git import deploy_file
+from hub.registry.git.git_terms import DEPLOY
+from hub.registry.labels.due import Due
 from tests.bench_of_review import change
 from tests.over_doors import over
 from tests.rest_door import Api, Refused, refused

@@ -13,8 +13,8 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from hub.people.rules import Rule
-from hub.registry import snippets
 from hub.registry.models import Content, Version
+from hub.registry.reading import snippets
 from hub.registry.review import proposals
 from tests.bench_of_review import change, create
 from tests.over_doors import over

@@ -16,11 +16,11 @@ from sqlalchemy import select
 from hub.db import Database
 from hub.errors import Forbidden, HubError
 from hub.people.rules import Rule, folded
-from hub.registry import labels
-from hub.registry.commits import HUB_EMAIL, HUB_NAME
-from hub.registry.deploy_file import Pointer, serialise
-from hub.registry.document import Document, Message
+from hub.registry.git.commits import HUB_EMAIL, HUB_NAME
+from hub.registry.git.deploy_file import Pointer, serialise
+from hub.registry.labels import labels
 from hub.registry.models import Label, Prompt, Version
+from hub.registry.prompt.document import Document, Message
 from hub.registry.review import proposals
 from hub.registry.review.models import Merge, Proposal, Revision
 from hub.sync.remotes import linking

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from hub.people import rules_store
 from hub.people.models import Account
 from hub.people.rules import Rule, folded
-from hub.registry.document import Document, Message, to_json
+from hub.registry.prompt.document import Document, Message, to_json
 from hub.registry.review import proposals, record
 from hub.registry.review.models import Merge, Revision
 from tests.bench_of_review import change, create

@@ -16,7 +16,7 @@ from hub.playground.prices import Price
 from hub.playground.runs import perform
 from hub.playground.turns import Turns
 from hub.playground.wire.events import Called, Delta, Note, Timing
-from hub.registry.tokens import estimate
+from hub.registry.prompt.tokens import estimate
 from hub.settings import Secret
 from tests.endpoint import KEY, FakeEndpoint, running_endpoint
 from tests.loopback import listening
@@ -244,6 +244,10 @@ def test_what_the_engine_measured_is_taken_out_of_the_first_word(still):
     call.connection = THIS_MACHINE
     assert "local, 0.50 s of GPU" in cell_of(call).figures
     assert "loaded in 2.0 s" in cell_of(call).figures
+    loading = Call(lambda: None)
+    loading.begin()
+    loading.take(Timing(queued=0.0, loaded=2.0))
+    assert cell_of(loading).figures == [], "it loads still"
 
 
 def test_notes_and_measurements_of_the_same_wait_are_counted_once(still):

@@ -9,9 +9,11 @@ import pytest
 
 from hub.db import Database, now
 from hub.errors import Conflict, Invalid, NotFound
-from hub.registry import catalog, drafts, history, labels, versions
-from hub.registry.document import Document, Message
-from hub.registry.listing import Listing
+from hub.registry import drafts, versions
+from hub.registry.labels import labels
+from hub.registry.prompt.document import Document, Message
+from hub.registry.reading import catalog, history
+from hub.registry.reading.listing import Listing
 from tests.cast import on_both_engines
 from tests.shelf import Shelf, make_shelf, saying
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hub.people.rules import Rule
-from hub.registry import catalog, drafts, versions
-from hub.registry.document import from_json
+from hub.registry import drafts, versions
+from hub.registry.prompt.document import from_json
+from hub.registry.reading import catalog
 from hub.registry.review import record
 from tests.cast import on_both_engines, title
 from tests.offered import set_rules

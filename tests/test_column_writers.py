@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.people.rules import Rule
-from hub.registry import catalog
+from hub.registry.reading import catalog
 from hub.registry.review import record
 from tests.cast import on_both_engines
 from tests.offered import set_rules

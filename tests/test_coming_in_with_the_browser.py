@@ -13,6 +13,7 @@ import pytest
 
 from hub.db import Database
 from hub.people import accounts
+from tests.browsing import violations
 from tests.serving import Server
 
 pytestmark = pytest.mark.browser
@@ -83,13 +84,10 @@ def test_from_the_printed_link_to_a_key_and_out_again(page: Any, link: str):
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_settings_fit_and_are_accessible(page: Any, server: Server, width: int):
-    from axe_playwright_python.sync_playwright import Axe
-
     page.set_viewport_size({"width": width, "height": 844})
     server.sign_in(page.context, "maria")
     for path in ("/clinic/settings", "/clinic/settings/keys", "/clinic/settings/about", "/account"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        found = Axe().run(page).response["violations"]
-        bad = [one["id"] for one in found if one["impact"] in {"serious", "critical"}]
+        bad = [one["id"] for one in violations(page) if one["impact"] in {"serious", "critical"}]
         assert bad == [], f"{path}: {bad}"

@@ -3,7 +3,8 @@
 import pytest
 
 from hub.people.accounts import OPERATOR
-from hub.registry import feed, index, versions
+from hub.registry import versions
+from hub.registry.indexing import feed, index
 from tests.delivering import app, kinds, stocked, team
 from tests.listening import Ended, beside, listening
 
@@ -97,7 +98,7 @@ def test_a_very_long_gap_is_a_snapshot(team, app, server):
 
     async def fill(parts, workspace):
         rows = [(f"bulk/p{n}", f"Text {n}") for n in range(1001)]
-        from hub.registry.document import Document, Message
+        from hub.registry.prompt.document import Document, Message
 
         documents = [(name, Document(messages=(Message(role="user", content=text),)))
                      for name, text in rows]  # fmt: skip

@@ -4,7 +4,9 @@ import hashlib
 import json
 
 from hub.people.accounts import OPERATOR
-from hub.registry import deploy_file, index, versions
+from hub.registry import versions
+from hub.registry.git import deploy_file
+from hub.registry.indexing import index
 from tests.delivering import give, post, seen, shares, signed_in, team, two_versions
 from tests.listening import beside, listening, until
 

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from hub.people.accounts import OPERATOR
-from hub.registry import index, versions
+from hub.registry import versions
+from hub.registry.indexing import index
 from tests.listening import Table, Team, beside, raw_get, unpacked
 
 

@@ -51,6 +51,30 @@ def test_one_version_of_vllm_everywhere():
     assert set(re.findall(r"vllm(?:==|-openai:v)([\d.]+)", text)) == {"0.33.0"}
 
 
+def test_every_recipe_names_the_model_first_and_asks_vllm_for_what_it_knows():
+    """`--model` goes away: `vllm serve`, which the image begins with, wants it as the first word.
+
+    The options are those that were looked up in vLLM 0.33.0's own parser.
+    """
+    known = set(
+        "--host --port --max-model-len --served-model-name --gpu-memory-utilization "
+        "--tensor-parallel-size --enable-auto-tool-choice --tool-call-parser".split()
+    )
+    [compose] = loaded("vllm/compose.yaml")
+    _, deployment, _ = loaded("kubernetes/vllm.yaml")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    told = [compose["services"]["vllm"]["command"], container["args"]]
+    told += [
+        loaded(f"skypilot/{name}.yaml")[0]["run"].split("vllm serve ")[1].split()
+        for name in ("machine", "service")
+    ]
+    modal = (DEPLOY / "modal/serve.py").read_text().split("command = ")[1].split("]")[0]
+    told.append(re.findall(r'MODEL\b(?!_)|"(--[a-z-]+)', modal))
+    for words in told:
+        assert not words[0].startswith("--")
+        assert {word.split("=")[0] for word in words if word.startswith("--")} <= known
+
+
 def test_what_the_page_tells_to_install_is_what_was_checked():
     assert "modal==1.6.4" in PAGE
     assert "skypilot[aws,gcp]==0.14.1" in PAGE

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.registry.diff import compare
-from hub.registry.document import Document, Message, Variable
-from hub.registry.segments import Segment, segments
-from hub.registry.unseen import Unseen, find_unseen
-from hub.registry.words import compare_texts
+from hub.registry.prompt.diff import compare
+from hub.registry.prompt.document import Document, Message, Variable
+from hub.registry.prompt.segments import Segment, segments
+from hub.registry.prompt.unseen import Unseen, find_unseen
+from hub.registry.prompt.words import compare_texts
 
 
 def chat(*contents: str, **more: object) -> Document:

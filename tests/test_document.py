@@ -6,7 +6,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hub.registry.document import (
+from hub.registry.prompt.document import (
     Document,
     Message,
     Variable,

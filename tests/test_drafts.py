@@ -10,7 +10,8 @@ import pytest
 from hub.db import Database
 from hub.errors import Invalid
 from hub.people.policy import Actor
-from hub.registry import catalog, drafts, saving, versions
+from hub.registry import drafts, saving, versions
+from hub.registry.reading import catalog
 from hub.registry.saving import NeedsResolving, SavedDraft
 from tests.cast import Cast, make_cast, on_both_engines
 from tests.shelf import Shelf, make_shelf

@@ -14,6 +14,7 @@ from hub.playground.engine import folders
 from hub.playground.engine.loop import Loop
 from hub.playground.engine.refusal import Refused
 from hub.playground.engine.shelf import Lease, Shelf
+from hub.playground.wire import refusals
 from tests import engine_child
 from tests.engine_child import (
     BUILTIN,
@@ -51,8 +52,11 @@ async def test_the_longest_unused_model_makes_room(two: tuple[Path, int]) -> Non
         shelf.give_back(await leased(shelf, name))
     assert set(shelf.loaded) == set(loop.batches) == {"two"}
     small = Shelf([place], loop, budget=1000)
-    with pytest.raises(Refused, match=r"needs about .* are free. Stop other programs"):
+    with pytest.raises(Refused, match=r"needs about .* are free. Raise the limit") as refused:
         await leased(small, "one")
+    answer = json.dumps(refused.value.as_json()).encode()
+    assert refusals.sentence(refused.value.status, answer) == refused.value.sentence
+    assert refusals.wait(refused.value.status, {}, answer, 1) is None, "it is as large in a moment"
 
 
 async def test_how_far_a_model_is_can_be_asked_until_the_moment_it_is_there(

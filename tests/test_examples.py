@@ -5,7 +5,7 @@ import pytest
 from hub.playground.examples import in_test_data
 from hub.playground.values import fields_of, read, show
 from hub.registry import versions
-from hub.registry.document import from_json
+from hub.registry.prompt.document import from_json
 
 DOCUMENT = {
     "name": "Triage",

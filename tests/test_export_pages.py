@@ -130,6 +130,44 @@ async def test_a_folder_goes_out_in_one_file(
     assert (await carla.get("/clinic/export?folder=no/such")).status_code == 422
 
 
+async def test_a_folder_goes_out_as_a_label_has_it(
+    triage: None, hub: Front, cast: Cast, carla: Browser, client: Browser,
+    write_key: dict[str, str], read_key: dict[str, str], tmp_path: Path,
+):  # fmt: skip
+    await save(client, write_key, "support/letter")
+    page = await carla.get("/clinic/export", params={"folder": "support"})
+    assert '<option value="" selected>latest' in page.text
+    asked = {"folder": "support", "label": "production", "format": "markdown"}
+    page = await carla.get("/clinic/export", params=asked)
+    assert '<option value="production" selected>' in page.text
+    assert "1 other prompt has no label production." in page.text
+    with zipfile.ZipFile(io.BytesIO((await carla.get(link_of(page))).content)) as files:
+        by_page = {name: files.read(name).decode() for name in files.namelist()}
+    assert by_page[f"{NAME}/system.md"] == "You sort tickets."  # version 1, which is live
+    told = (await client.get("/api/v1/export", params=asked, headers=read_key)).json()
+    assert [(one["name"], one["version"]) for one in told["prompts"]] == [(NAME, 1)]
+    (only,) = told["prompts"]
+    assert {one["path"]: one["text"] for one in only["files"]} == by_page
+    assert told["beside"] == "1 other prompt has no label production."
+    said = await export(
+        hub.state.database, cast.workspace, "markdown", "support", tmp_path / "out", "production"
+    )
+    assert said.lines[-1] == told["beside"]
+    assert (tmp_path / "out" / NAME / "system.md").read_text() == "You sort tickets."
+    asked = {"folder": "support", "format": "csv"}
+    told = (await client.get("/api/v1/export", params=asked, headers=read_key)).json()
+    assert [one["name"] for one in told["prompts"]] == [NAME]
+    assert told["prompts"][0]["version"] == 2
+    assert "no examples" in told["refused"][0]["why"]
+    for label, sentence in (("staging", "No prompt below support has the label staging."),
+                            ("NO", "label")):  # fmt: skip
+        asked = {"folder": "support", "label": label}
+        for door in (carla.get("/clinic/export", params=asked),
+                     client.get("/api/v1/export", params=asked, headers=read_key)):  # fmt: skip
+            answer = await door
+            assert (answer.status_code, sentence in answer.text) == (422, True)
+
+
 async def test_what_is_not_there_is_said(
     triage: None, carla: Browser, client: Browser, read_key: dict[str, str],
     write_key: dict[str, str],

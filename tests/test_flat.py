@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -34,10 +35,13 @@ def counted(server: Server) -> tuple[int, list[str]]:
 
 def _children(pid: int) -> list[str]:
     found: list[str] = []
+    gone = suppress(FileNotFoundError, ProcessLookupError)  # it ended while we looked
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            args = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
-            found += [args.decode(errors="replace"), *_children(int(child))]
+        with gone:
+            for child in task.read_text().split():
+                with gone:
+                    args = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
+                    found += [args.decode(errors="replace"), *_children(int(child))]
     return found
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.registry.document import from_json, to_json
-from hub.registry.form import act, from_form
-from hub.registry.shown import Shown, shown
+from hub.registry.prompt.document import from_json, to_json
+from hub.registry.prompt.form import act, from_form
+from hub.registry.prompt.shown import Shown, shown
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 

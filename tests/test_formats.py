@@ -1,12 +1,23 @@
 """Prompts of other programs come in and go out without loss, or the report names the loss."""
 
+import json
+
+import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.registry.document import Document, InvalidDocument, Message, Variable, from_json, to_json
+from hub.registry.prompt.document import (
+    Document,
+    InvalidDocument,
+    Message,
+    Variable,
+    from_json,
+    to_json,
+)
 from hub.sync.formats import known
 from hub.sync.formats.report import Notes, Refused
+from sdk import template
 from tests.test_document import documents
 
 BOTH_WAYS = [name for name, one in known.FORMATS.items() if one.read is not None]
@@ -136,3 +147,53 @@ def test_a_refusal_names_the_key():
         with pytest.raises((Refused, InvalidDocument)) as refused:
             known.read(file, text)
         assert key in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "loud"),
+    [
+        ("Hi {{ name }}{% if vip %}, dear{% endif %}", False),
+        ("{% if vip %}Dear{% endif %} {{ name }}", False),
+        ("{% if vip %}\nDear\n{% endif %}\n{{ name }}", True),
+        ("  {% if vip %}Dear{% endif %} {{ name }}", True),
+        ("{# who #}\n{{ name }}", True),
+    ],
+)
+def test_a_line_that_jinja_would_leave_is_told_where_there_is_one(text: str, loud: bool):
+    """Ours takes a tag's own line with it; Jinja by itself renders differently only there."""
+    _, (read,) = known.read("a.prompty", f"---\nname: a\n---\nuser:\n{text}")
+    assert read.notes.about("messages[0]") == loud
+    values = {"name": "Bo", "vip": True}
+    ours = template.compile_text(read.document.messages[0].content).render(values)
+    assert (ours == jinja2.Template(text).render(values)) != loud
+
+
+def test_a_request_to_openai_has_its_words():
+    """A schema without a name was taken apart into the format itself, and refused over there."""
+    schema = {"title": "An answer", "type": "object", "properties": {"k": {"type": "string"}}}
+    document = Document(
+        messages=(Message(role="user", content="Hi"),), parameters={"maxTokens": 9, "topP": 0.5},
+        response_format="json_schema", json_schema=schema,
+    )  # fmt: skip
+    read, notes = again("openai", document)
+    assert (to_json(read), notes.found) == (to_json(document), [])
+    files, _ = known.write(known.FORMATS["openai"], "x", document)
+    tree = json.loads(files["x.openai.json"])
+    assert tree["text"]["format"] == {
+        "type": "json_schema", "name": "An_answer", "schema": schema
+    }  # fmt: skip
+    assert (tree["max_output_tokens"], tree["top_p"]) == (9, 0.5)
+    assert "maxTokens" not in tree
+
+
+def test_a_request_to_openai_has_no_setting_that_is_refused_there():
+    document = Document(
+        messages=(Message(role="user", content="Hi"),),
+        parameters={"temperature": 0.5, "stop": ["."], "topK": 4},
+    )
+    files, notes = known.write(known.FORMATS["openai"], "x", document)
+    tree = json.loads(files["x.openai.json"])
+    assert (tree["temperature"], "stop" in tree, "topK" in tree) == (0.5, False, False)
+    assert notes.about("modelParameters.stop")
+    assert notes.about("modelParameters.topK")
+    assert again("openai", document)[0].parameters == document.parameters

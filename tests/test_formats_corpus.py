@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.registry.document import Document, Message, serialise, to_json
+from hub.registry.prompt.document import Document, Message, serialise, to_json
 from hub.sync.formats import known
 from hub.sync.formats.files import Imported, read_folder
 from hub.sync.formats.placeholders import to_ours

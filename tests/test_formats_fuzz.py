@@ -15,7 +15,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.registry.document import parse, serialise
+from hub.registry.prompt.document import parse, serialise
 from hub.sync.formats import known
 from hub.sync.formats.files import Imported, read_folder
 from hub.sync.formats.report import Refused

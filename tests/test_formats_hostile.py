@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hub.registry.document import Document, Message, serialise, to_json
+from hub.registry.prompt.document import Document, Message, parse, serialise, to_json
 from hub.sync.formats import known
 from hub.sync.formats.files import read_folder
 from hub.sync.formats.report import Refused
+from hub.sync.formats.trees import front_matter, yaml_of
 
 CORPUS = Path(__file__).parent / "corpus" / "formats"
 
@@ -54,6 +55,42 @@ def test_a_reach_outside_is_dropped_wherever_it_stands(value: str, place: str):
     _, (read,) = known.read("x.json", json.dumps([row]))
     assert value.strip() not in serialise(read.document).decode()
     assert read.notes.about(place)
+
+
+@pytest.mark.parametrize("value", ["${env:HOME}", "see ${file:/etc/hostname}", "{{ env.HOME }}"])
+def test_what_people_read_names_no_environment(value: str):
+    """Prompty and promptfoo put something else in its place where such a file is read again."""
+    shape = {"type": "object", "description": value}
+    function = {"name": "f", "description": value, "parameters": shape}
+    ours = {
+        "name": value, "description": value, "tags": [value, "kept"], "jsonSchema": shape,
+        "variables": [{"name": "q", "description": value}],
+        "tools": [{"type": "function", "function": function}],
+    }  # fmt: skip
+    row = {"name": "x", "type": "text", "prompt": "Hi {{q}}", "config": {"promptHub": ours}}
+    _, (read,) = known.read("x.json", json.dumps([row]))
+    assert value not in serialise(read.document).decode()
+    assert read.document.tags == ("kept",)
+    for key in ("name", "description", "tags[0]", "jsonSchema", "variables.q", "tools[0]"):
+        assert read.notes.about(key), key
+
+
+@pytest.mark.parametrize("name", ["prompty", "prompty2", "promptfoo"])
+def test_what_somebody_typed_here_is_not_looked_up_by_who_reads_the_export(name: str):
+    document = parse(
+        b"description: ${env:HOME}\ntags: ['${env:HOME}', kept]\nmodel: exec:id\n"
+        b"messages:\n- role: user\n  content: Hi {{q}}\n"
+        b"variables:\n- name: q\n  description: ${file:x}\n"
+        b"testData:\n- variables:\n    q: file://run.py\n  expected: python:run.py\n"
+    )
+    files, notes = known.write(known.FORMATS[name], "x", document)
+    (text,) = (data.decode() for data in files.values())
+    held = json.dumps(yaml_of(text) if name == "promptfoo" else front_matter(text)[0])
+    for bad in ("file://", "python:", "exec:") if name == "promptfoo" else ("${",):
+        assert bad not in held, bad
+    assert name == "promptfoo" or "kept" in held
+    said = " ".join(notes.sentences())
+    assert ("promptfoo would open or run it" if name == "promptfoo" else "Prompty would") in said
 
 
 def test_our_own_files_bring_no_address_either(tmp_path: Path):

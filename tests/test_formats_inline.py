@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.registry.document import Document, Message
+from hub.registry.prompt.document import Document, Message
 from hub.sync.formats.inline import in_place
 from hub.sync.formats.report import Notes
 from sdk.template import compile_text

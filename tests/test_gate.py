@@ -18,9 +18,10 @@ from hub.people import accounts
 from hub.people.models import Member
 from hub.people.policy import Actor
 from hub.people.rules import Rule
-from hub.registry import batch, releases, versions
+from hub.registry import versions
 from hub.registry.review import proposals
 from hub.registry.review.models import Revision
+from hub.registry.writing import batch, releases
 from tests.bench_of_review import Bench, change, make_bench
 from tests.cast import on_both_engines
 from tests.shelf import all_of, saying

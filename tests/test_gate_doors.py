@@ -9,7 +9,8 @@ import pytest
 from hub.front import Front
 from hub.people import rules
 from hub.people.policy import Actor
-from hub.registry import labels, versions
+from hub.registry import versions
+from hub.registry.labels import labels
 from tests.cast import NAMES, ROLES, Browser, Cast
 from tests.offered import set_rules, text
 from tests.test_writing import editor

@@ -16,7 +16,7 @@ import pytest
 from hub.db import Database
 from hub.people import keys
 from hub.people.accounts import OPERATOR
-from hub.registry.repository import Repository
+from hub.registry.git.repository import Repository
 from tests.git_people import address, basic, beside, children, clone, git, own_key, save
 from tests.serving import Server
 

@@ -119,6 +119,10 @@ def test_clocks_say_what_they_like_and_the_order_is_that_of_the_line(
     made = rows(filled, Version, Version.name == "a/clock")
     found = [(one.number, one.message, one.created_at.year) for one in made]
     assert found == [(1, "Turn 0", 2100), (2, "Turn 1", 1970), (3, "Turn 2", 2030)]
+    cookies = {"__Host-session": filled.cast.cookies["ana"]}
+    page = httpx.get(f"{filled.url}/clinic/history/a/clock", cookies=cookies).text
+    assert len(re.findall(r"data-relative>\d* ?\w+ (?:2100|1970|2030)</time>", page)) == 3
+    assert "just now" not in page
 
 
 # --- sizes ---------------------------------------------------------------------------------------

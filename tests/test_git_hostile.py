@@ -9,7 +9,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from hub.registry.repository import Repository
+from hub.registry.git.repository import Repository
 from tests.git_people import basic, own_key, save
 from tests.pushing import (
     BLOB,

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from hub.db import Database
 from hub.people.models import AuditEntry
 from hub.people.rules import Rule
+from hub.registry.git.quarantine import PREFIX
+from hub.registry.git.repository import Repository
 from hub.registry.models import PushedCommit, Version
-from hub.registry.quarantine import PREFIX
-from hub.registry.repository import Repository
 from tests.git_people import API, beside, children, clone, git, own_key, rule, save
 from tests.serving import Server
 from tests.test_git_push import FILE, prompt, write

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from hub.db import Database
-from hub.registry import drafts, recover
-from hub.registry.git_terms import RefMove
+from hub.registry import drafts
+from hub.registry.git.git_terms import RefMove
+from hub.registry.git.repository import Repository
 from hub.registry.models import Version
-from hub.registry.repository import Repository
+from hub.registry.writing import recover
 from tests.bench_of_review import Bench, make_bench
 from tests.git_people import CLEAN
 from tests.pushing import Scratch, receive

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from hub.registry import recover
-from hub.registry.quarantine import PREFIX, Quarantine
-from hub.registry.repository import Repository
+from hub.registry.git.quarantine import PREFIX, Quarantine
+from hub.registry.git.repository import Repository
+from hub.registry.writing import recover
 from tests.git_people import address, basic, children, clone, git, own_key, save
 from tests.serving import Server
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from hub.registry.quarantine import PREFIX
+from hub.registry.git.quarantine import PREFIX
 from tests.git_people import CLEAN, basic, children, git
 from tests.pushing import pack, packet
 from tests.serving import Server

@@ -8,10 +8,13 @@ import random
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from hub.registry.repository import Repository
-from tests.shelf import Shelf
+from hub.db import Database
+from hub.migrate import upgrade
+from hub.registry.git.repository import Repository
+from tests.shelf import Shelf, make_shelf
 from tests.test_repository import shelf
 
 __all__ = ["shelf"]
@@ -31,6 +34,31 @@ def test_gits_that_were_not_needed_leave_nothing_behind(tmp_path: Path):
 
 def everything(repository: Repository) -> set[Path]:
     return set(repository.path.rglob("*"))
+
+
+def test_an_event_loop_that_ends_leaves_no_git_behind(tmp_path: Path):
+    """A save was answered, and nobody waits for what comes after it."""
+
+    async def one_save(folder: Path) -> None:
+        database = Database(f"sqlite+aiosqlite:///{folder}/hub.db")
+        shelf = await make_shelf(database, folder)
+        await shelf.save("support/triage", "Text")
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:  # as the loop does when it ends
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await database.close()
+
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        asyncio.run(upgrade(f"sqlite+aiosqlite:///{folder}/hub.db"))
+        asyncio.run(one_save(folder))
+    left: list[bytes] = []
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
+            left.append(one.read_bytes())
+    assert not [words for words in left if str(tmp_path).encode() in words]
 
 
 async def test_gits_killed_at_any_moment_lose_no_save(shelf: Shelf):

@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from hub.playground import live
 from hub.playground.models import Connection
-from hub.registry import labels, versions
-from hub.registry.document import from_json
+from hub.registry import versions
+from hub.registry.labels import labels
+from hub.registry.prompt.document import from_json
 from hub.settings import Settings
 from tests.endpoint import KEY, running_endpoint
 from tests.test_playground import _actor, over, run
@@ -125,7 +126,7 @@ async def test_where_a_model_is_and_what_it_costs_stands_under_its_menu(maria, a
     fast = {"name": "fast", "rule": "price", "target": [f"{acme.id}:echo", f"{acme.id}:shout"]}
     assert (await maria.post_form("/clinic/models/aliases", fast)).status_code == 303
     named = form(acme, "echo") | {"model": ["alias:fast"]}
-    assert await lines(named) == ["The cheapest first: echo at Acme, shout at Acme"]
+    assert await lines(named) == ["The cheapest first of echo at Acme, shout at Acme"]
 
 
 async def test_samples_that_are_equal_are_one_answer(ana, acme, triage, fake):

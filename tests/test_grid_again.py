@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from hub.playground.again import STILL_RUNS
+from hub.playground.again import NOTHING_LACKS, STILL_RUNS
 from hub.playground.columns import MOST_COLUMNS
 from hub.playground.models import Run
 from tests.cast import on_both_engines
@@ -65,6 +65,36 @@ async def test_one_column_is_asked_again_beside_what_the_others_have_said(
     whole = await ana.post_form(f"{third}/again")
     page = await over(ana, whole.headers["location"])
     assert "kept from" not in page
+
+
+@on_both_engines
+async def test_what_failed_is_asked_again_by_itself_or_all_of_it_by_one_press(
+    hub: Any, ana: Any, carla: Any, acme: Any, triage: Any, fake: Any
+):
+    ids = await add_examples(ana, "pain", "rash")
+    data = form(acme, "echo", "e401") | {"example": ids, "own": []}
+    first = await run(ana, data)
+    page = await over(ana, first)
+    assert page.count("data-run-cell") == 2
+    assert "Ask the 2 without an answer" in page
+    assert "data-run-cell" not in cell(page, "0-0-0")
+    asked = len(fake.asked)
+    second = (await ana.post_form(f"{first}/again", {"cell": "1-1"})).headers["location"]
+    page = await over(ana, second)
+    assert [one["model"] for one in fake.asked[asked:]] == ["e401"]
+    old, new = await runs_of(hub, first), await runs_of(hub, second)
+    assert {at for at, one in new.items() if not one.cached} == {(1, 1, 0)}
+    assert new[0, 1, 0].error == old[0, 1, 0].error, "a failure that was not asked again stands"
+    assert "kept from" in cell(page, "0-0-0")
+    asked = len(fake.asked)
+    third = (await ana.post_form(f"{second}/again", {"failed": "yes"})).headers["location"]
+    await over(ana, third)
+    assert [one["model"] for one in fake.asked[asked:]] == ["e401"] * 2
+    for wrong, why in (("0-0", NOTHING_LACKS), ("7-0", NOTHING_LACKS), ("x", "no such column")):
+        refused = await ana.post_form(f"{third}/again", {"cell": wrong})
+        assert (refused.status_code, why in refused.text) == (422, True), wrong
+    assert "data-run-cell" not in (await carla.get(third)).text
+    assert (await carla.post_form(f"{third}/again", {"failed": "yes"})).status_code == 403
 
 
 async def test_a_column_is_not_asked_again_while_the_others_still_write(

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from hub.playground.exports import to_csv
 from hub.playground.models import Example, Grid, Run
 from hub.registry import drafts, versions
-from hub.registry.document import from_json
+from hub.registry.prompt.document import from_json
 from tests.test_grid import DOCUMENT, TRY, acme, add_examples, fake, form, settings, triage
 from tests.test_playground import _actor, over, run
 
@@ -79,7 +79,9 @@ async def test_an_answer_is_rated_and_becomes_what_is_expected(ana, carla, acme,
     assert "just right" in (await ana.get(sheet)).text
     rated = await ana.post_form(sheet, {"rating": "4", "remark": "Kind", "do": "rate"})
     assert rated.status_code == 303
-    assert "rated 4 of 5" in (await ana.get(address)).text
+    rated_so = (await ana.get(address)).text
+    assert "rated 4 of 5" in rated_so
+    assert "rated 4.0 of 5" in rated_so.split('id="foot"')[1]
     wrong = await ana.post_form(sheet, {"rating": "6", "remark": "Typed", "do": "rate"})
     assert (wrong.status_code, "Typed" in wrong.text) == (422, True)
     await ana.post_form(sheet, {"do": "expect"})
@@ -108,6 +110,37 @@ async def test_it_is_taken_along_as_table_report_and_tree(ana, acme, triage):
     tree = (await ana.get(f"{address}/as/json")).json()
     assert [one["output"] for one in tree["runs"]] == ["=1+1", ""]
     assert (await ana.get(f"{address}/as/pdf")).status_code == 404
+
+
+async def test_whoever_reads_the_report_learns_which_column_is_right_and_what_it_costs(
+    ana, mallory, client, acme, triage
+):
+    """How many were as expected, and a month at the volume that was looked at, also on the page."""
+    for name, expected in (("pain", "Pain."), ("rash", "a rash")):
+        example = {"name": name, "v.complaint": name, "expected": expected, "do": "add"}
+        await ana.post_form("/clinic/examples/support/triage", example)
+    ids = re.findall(r'name="example" value="(\d+)"', (await ana.get(TRY)).text)
+    address = await run(ana, form(acme, "echo", "e401") | {"example": ids, "own": []})
+    await over(ana, address)
+    looked = f"{address}?calls=3000&each=15"
+    page = (await ana.get(looked)).text
+    assert "1 of 2 as expected" in page
+    assert "0 of 2 as expected" in page
+    [taken] = re.findall(r'href="([^"]*/as/md[^"]*)"', page)
+    report = (await ana.get(taken.replace("&amp;", "&"))).text
+    assert looked in report
+    [right] = [line for line in report.splitlines() if line.startswith("| v1 · live · echo")]
+    assert "1 of 2 as expected; " in right
+    assert "a call × 3,000 a day" in right
+    [wrong] = [line for line in report.splitlines() if line.startswith("| v1 · live · e401")]
+    assert wrong.endswith("| Nothing was answered. |")
+
+    refused = await mallory.get(looked)
+    assert refused.status_code == 404
+    assert "may be of a workspace that you are not in" in refused.text
+    assert "You are signed in as Mallory" in refused.text
+    stranger = await client.get((await client.get(looked)).headers["location"])
+    assert "only for people of its workspace. Sign in, and you are taken there" in stranger.text
 
 
 async def test_a_column_becomes_my_draft(ana, acme, triage, hub, cast):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
+from tests.browsing import violations
 from tests.test_playground_browser import acme, fake, hub, open_page
 
 pytestmark = pytest.mark.browser
@@ -70,6 +70,8 @@ def test_one_column_alone_and_a_new_one_by_key(hub: Any, open_page: Any, acme: A
     page.keyboard.press("n")
     page.locator("select[name=model]").nth(3).wait_for()
     page.wait_for_load_state()
+    page.keyboard.press("Tab")
+    page.locator("#source-3:focus").wait_for()
     page.locator("select[name=model]").nth(1).focus()
     asked = len(fake.asked)
     page.keyboard.press("Shift+Enter")
@@ -141,7 +143,6 @@ def test_the_pages_are_accessible_and_never_wider_than_the_screen(
         if url == tries:
             page.get_by_text("Vary one thing").click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), url
-        found = Axe().run(page).response["violations"]
-        bad = [(one["id"], one["nodes"][0]["target"]) for one in found
+        bad = [(one["id"], one["nodes"][0]["target"]) for one in violations(page)
                if one["impact"] in ("serious", "critical")]  # fmt: skip
         assert bad == [], url

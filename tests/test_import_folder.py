@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.registry.document import Document, Message, serialise
-from hub.registry.names import check_name, is_name
+from hub.registry.prompt.document import Document, Message, serialise
+from hub.registry.prompt.names import check_name, is_name
 from hub.sync.formats.files import Imported, read_folder
 from hub.sync.formats.slugs import free_name, name_for, slug
 
@@ -116,6 +116,24 @@ def test_what_cannot_be_read_is_refused_and_the_rest_comes_in(tmp_path: Path):
         "latin.md", "wide.txt", "binary.txt", "empty.md", "huge.md", "controls.md", "picture.png",
         "README.md",
     }  # fmt: skip
+
+
+def test_what_no_save_would_take_is_left_out_by_name_and_the_rest_comes_in(tmp_path: Path):
+    message = "messages:\n  - role: user\n    content: "
+    write(
+        tmp_path,
+        {
+            "blank.prompt.yml": message + "' '\n",
+            "hostile.prompt.yml": "template: jinja\n" + message + "'{{ x.__class__ }}'\n",
+            "good.prompt.yml": message + "Fine.\n",
+        },
+    )
+    found = read_folder(tmp_path)
+    assert list(by_name(found)) == ["good"]
+    assert refusals(found) == {
+        "blank.prompt.yml": "Every message is empty. Write something in one of them.",
+        "hostile.prompt.yml": "Message 1, line 1: `.__class__` cannot be looked up.",
+    }
 
 
 def test_links_and_pipes_are_not_followed(tmp_path: Path):

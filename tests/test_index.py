@@ -9,9 +9,11 @@ from sqlalchemy import select
 
 from hub.db import Database
 from hub.errors import Conflict
-from hub.registry import doctor, index, versions
-from hub.registry.git_terms import MAIN
+from hub.registry import doctor, versions
+from hub.registry.git.git_terms import MAIN
+from hub.registry.indexing import index
 from hub.registry.models import Prompt, PromptEvent, Version
+from hub.sync.export import choose
 from tests.shelf import Clone, Shelf, make_shelf
 
 GOOD = "template: plain\nmessages:\n- role: system\n  content: {text}\n"
@@ -86,6 +88,10 @@ async def test_a_broken_file_is_flagged_and_the_last_good_version_served(
     assert "ine" in (triage.problem or "")
     assert (never.head, never.hash) == (0, "")
     assert "UTF-8" in (never.problem or "")
+    async with shelf.database.read() as db:  # the good ones can be taken along meanwhile
+        whole = await choose(db, shelf.workspace, "")
+    assert [view.name for view in whole.views] == ["support/triage"]
+    assert whole.beside == "1 other prompt has no version that can be used."
     with pytest.raises(Conflict, match="broken"):
         await versions.rename(
             shelf.publisher, shelf.workspace, "support/triage", "x", actor=shelf.ana

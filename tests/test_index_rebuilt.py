@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hub.errors import NotFound
-from hub.registry import labels, versions
+from hub.registry import versions
+from hub.registry.labels import labels
 from tests.cast import on_both_engines
 from tests.shelf import Clone, Shelf, saying
 from tests.test_index import clone, prompt, shelf

@@ -18,8 +18,9 @@ from sqlalchemy import select
 
 from hub.db import Database
 from hub.lock import hold
-from hub.registry import index, recover
+from hub.registry.indexing import index
 from hub.registry.models import Intent, LabelMove, Version
+from hub.registry.writing import recover
 from tests.shelf import Shelf, make_shelf
 
 CYCLES = int(os.environ.get("KILL9_CYCLES", "50"))

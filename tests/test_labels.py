@@ -10,7 +10,10 @@ import pytest
 
 from hub.db import Database
 from hub.errors import Forbidden, Invalid, NotFound
-from hub.registry import deploy_file, index, labels, versions
+from hub.registry import versions
+from hub.registry.git import deploy_file
+from hub.registry.indexing import index
+from hub.registry.labels import labels
 from hub.registry.models import LabelMove
 from tests.shelf import Clone, Shelf, all_of, make_shelf
 

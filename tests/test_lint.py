@@ -2,10 +2,10 @@
 
 import pytest
 
-from hub.registry.document import Document, Message, Variable
-from hub.registry.guess import guess_template
-from hub.registry.lint import Finding, lint
-from hub.registry.tokens import estimate
+from hub.registry.prompt.document import Document, Message, Variable
+from hub.registry.prompt.guess import guess_template
+from hub.registry.prompt.lint import Finding, lint
+from hub.registry.prompt.tokens import estimate
 
 
 def chat(*contents: str, **more: object) -> Document:
@@ -52,6 +52,8 @@ def test_empty_messages_and_no_messages():
     assert said(chat("Be kind.", " \n")) == [
         ("warning", "Message 2 is empty. Fill it or remove it.")
     ]
+    nothing = "Every message is empty. Write something in one of them."
+    assert said(chat("", " \n"))[0] == ("error", nothing)
     assert said(chat())[0] == ("error", "The prompt has no messages. Add one.")
     assert said(chat("Only this."))[0][0] == "note"
 

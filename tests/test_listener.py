@@ -23,7 +23,30 @@ GET = b"GET / HTTP/1.1\r\nhost: hub\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: hub\r\ncontent-length: 20\r\n\r\n"
 
 
+STREAM = {"type": "http.response.start", "status": 200, "headers": []}
+go_on = asyncio.Event()
+poured: list[int] = []
+
+
+async def pour(send: Any) -> None:
+    """Without end, and without ever waiting for anything but the one who reads."""
+    await send(STREAM)
+    while len(poured) < 2_000:
+        await send({"type": "http.response.body", "body": b"." * 65_000, "more_body": True})
+        poured.append(65_000)
+
+
+async def drip(send: Any) -> None:
+    await send(STREAM)
+    await send({"type": "http.response.body", "body": b"first", "more_body": True})
+    await go_on.wait()
+    await send({"type": "http.response.body", "body": b"second"})
+
+
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["path"] in ("/pour", "/drip"):
+        await (pour if scope["path"] == "/pour" else drip)(send)
+        return
     body, more = b"", True
     while more:
         message = await receive()
@@ -107,6 +130,39 @@ async def test_a_kept_alive_connection_is_as_before(port: int):
     broken_off = await said(port, GET + b"\r\n", GET, pause=0.1)
     assert broken_off.count(b"HTTP/1.1 200 ") == 1
     assert b"HTTP/1.1 408 " in broken_off
+
+
+async def test_a_large_answer_comes_whole_also_when_the_connection_ends_with_it(port: int):
+    body = bytes(range(256)) * 12_000
+    asks = b"POST / HTTP/1.1\r\nhost: hub\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+    head, _, got = (await said(port, asks % len(body), body)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert got == body
+
+
+async def test_what_streams_comes_piece_by_piece(port: int):
+    go_on.clear()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /drip HTTP/1.1\r\nhost: hub\r\n\r\n")
+    async with asyncio.timeout(60):
+        await reader.readuntil(b"first")
+        go_on.set()
+        await reader.readuntil(b"second")
+    writer.close()
+
+
+async def test_who_does_not_read_is_not_written_to_without_end(port: int):
+    poured.clear()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(b"GET /pour HTTP/1.1\r\nhost: hub\r\n\r\n")
+    async with asyncio.timeout(60):
+        await reader.readuntil(b"200 OK")
+        before = -1
+        while before != len(poured):  # until it stands still
+            before = len(poured)
+            await asyncio.sleep(0.3)
+    assert sum(poured) < 40_000_000, "what nobody reads is kept in memory"
+    writer.close()
 
 
 def test_an_asgi_server_of_ones_own_serves_the_hub(tmp_path: Path, migrated: Path):

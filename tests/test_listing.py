@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.db import Database
-from hub.registry import catalog, drafts, labels, list_sql, listing, search, versions
-from hub.registry.list_sql import Asked
+from hub.registry import drafts, versions
+from hub.registry.labels import labels
+from hub.registry.reading import catalog, list_sql, listing, search
+from hub.registry.reading.list_sql import Asked
 from tests.cast import make_cast, on_both_engines
 from tests.shelf import Shelf, make_shelf, saying
 

@@ -124,7 +124,7 @@ async def test_another_label_is_asked_for_in_the_address(filled: Server):
 async def test_examples_of_the_playground_are_offered(filled: Server, era: str):
     from hub.people.accounts import OPERATOR
     from hub.playground import examples
-    from hub.registry import catalog
+    from hub.registry.reading import catalog
 
     async def add(database: Any) -> None:
         place = filled.cast.workspace.id

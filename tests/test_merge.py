@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.registry.clashes import Choice
-from hub.registry.document import Document, Message, Variable
-from hub.registry.merge import Merged, merge
-from hub.registry.merge_text import merge_texts, sides
+from hub.registry.prompt.clashes import Choice
+from hub.registry.prompt.document import Document, Message, Variable
+from hub.registry.prompt.merge import Merged, merge
+from hub.registry.prompt.merge_text import merge_texts, sides
 
 
 def chat(*contents: str, **more: object) -> Document:

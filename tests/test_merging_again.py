@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from hub.db import Database
 from hub.errors import Forbidden, Invalid
-from hub.registry import index, versions
+from hub.registry import versions
+from hub.registry.indexing import index
 from hub.registry.review import proposals
 from hub.registry.review.models import Merge, Proposal
 from tests.bench_of_review import Bench, change, make_bench

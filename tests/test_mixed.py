@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.db import Database
-from hub.registry import index
+from hub.registry.indexing import index
 from hub.registry.models import Label, LabelMove, Prompt, Version
 from hub.registry.review.models import Proposal
 from tests.bench_of_review import Bench, change, make_bench

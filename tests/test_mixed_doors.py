@@ -19,8 +19,8 @@ from sqlalchemy import select
 
 from hub.db import Database
 from hub.errors import HubError
-from hub.registry.document import parse
 from hub.registry.models import Label, LabelMove, Prompt, Version
+from hub.registry.prompt.document import parse
 from hub.registry.review import proposals
 from hub.registry.review.models import Proposal
 from tests.bench_of_review import Bench, make_bench

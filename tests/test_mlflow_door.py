@@ -13,6 +13,7 @@ from tests.test_mcp_door import move, save
 
 CLIENT = """
 import mlflow
+from mlflow.entities.model_registry import PromptModelConfig
 load = mlflow.genai.load_prompt
 import logging, threading
 heard = []
@@ -36,7 +37,7 @@ def tried(doing):
 @pytest.fixture(scope="module")
 def filled(server: Server) -> Server:
     chat = {
-        "model": "gpt-5", "modelParameters": {"temperature": 0.2},
+        "model": "gpt-5", "modelParameters": {"temperature": 0.2, "seed": 7},
         "messages": [{"role": "system", "content": "Sort for {{ team }}."},
                      {"role": "user", "content": "{{ticket}}"}],
     }  # fmt: skip
@@ -65,6 +66,7 @@ say({
     "live": [live.name, live.version, list(live.aliases),
              live.format(team="the ward", ticket="Ow")],
     "config": live.model_config,
+    "more": PromptModelConfig.from_dict(live.model_config).extra_params,
     "latest": load("prompts:/support~triage@latest").template,
     "first": load("support~triage", version=1).version,
     "text": load("prompts:/hello/1").format(name="Ada"),
@@ -76,7 +78,8 @@ say({
         "support~triage", 1, ["production"],
         [{"role": "system", "content": "Sort for the ward."}, {"role": "user", "content": "Ow"}],
     ]  # fmt: skip
-    assert found["config"] == {"model_name": "gpt-5", "temperature": 0.2}
+    assert found["config"] == {"model_name": "gpt-5", "temperature": 0.2, "seed": 7}
+    assert found["more"] == {"seed": 7}  # as MLflow itself reads it
     assert (found["latest"], found["first"], found["text"]) == ("B", 1, "Hello Ada")
     assert found["warned"] == []
 

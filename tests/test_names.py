@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.registry.names import (
+from hub.registry.prompt.names import (
     InvalidName,
     check_label,
     check_name,

@@ -77,6 +77,12 @@ async def test_each_kind_of_address(monkeypatch, ip: str, kind: str):
     assert await judged(ip, allowed) == ("never" if kind == "never" else "public")
 
 
+@pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://[fe80::1]/v1"])
+async def test_nobody_is_told_to_allow_what_cannot_be_allowed(url):
+    with pytest.raises(ForbiddenAddress, match="never connects to"):
+        await Outbound().check(url)
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -15,7 +15,7 @@ from hub.front import Front
 from hub.playground import pictures
 from hub.playground.models import Connection, Picture, Run
 from hub.registry import versions
-from hub.registry.document import from_json
+from hub.registry.prompt.document import from_json
 from hub.settings import Settings
 from tests.cast import Browser, Cast
 from tests.test_playground import _actor, over

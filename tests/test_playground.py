@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from hub.playground.models import Connection, Run
-from hub.registry import labels, versions
-from hub.registry.document import from_json
+from hub.registry import versions
+from hub.registry.labels import labels
+from hub.registry.prompt.document import from_json
 from tests.cast import on_both_engines
 from tests.endpoint import KEY, running_endpoint
 
@@ -179,6 +180,8 @@ async def test_columns_are_added_copied_and_removed_without_javascript(ana, acme
     data = form(acme, "echo")
     more = await ana.post_form("/clinic/try/support/triage", data | {"do": "copy:0"})
     assert more.text.count('name="source"') == 2
+    [focused] = re.findall(r"<[^>]*autofocus[^>]*>", more.text)
+    assert "Column 2" in focused, "the keyboard goes on in the column that is new"
     two = {key: value * 2 if isinstance(value, list) else value for key, value in data.items()}
     fewer = await ana.post_form("/clinic/try/support/triage", two | {"do": "remove:1"})
     assert fewer.text.count('name="source"') == 1

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from hub.playground.live import RESTARTED, settle
 from hub.playground.models import Grid, Run
 from hub.registry import versions
-from hub.registry.document import from_json
+from hub.registry.prompt.document import from_json
 from tests.cast import on_both_engines
 from tests.endpoint import KEY
 from tests.test_playground import DOCUMENT, _actor, acme, fake, form, over, run, settings, triage

@@ -6,7 +6,7 @@ import re
 
 from hub.front import Front
 from hub.people import rules
-from hub.registry import catalog
+from hub.registry.reading import catalog
 from tests.cast import Browser, Cast
 from tests.clinic_story import NAME, OLD, Story
 from tests.proposal_page import HERE, PART, digest_of, seen, words

@@ -120,7 +120,7 @@ async def test_several_prompts_with_all_that_can_happen_to_one(story: Story, ben
 
 
 async def test_moved_messages_are_said_to_have_moved(story: Story, ben: Browser):
-    from hub.registry.document import Document, Message
+    from hub.registry.prompt.document import Document, Message
 
     def order(*texts: str) -> Document:
         return Document(messages=tuple(Message(role="user", content=text) for text in texts))

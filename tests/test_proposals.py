@@ -10,10 +10,11 @@ from sqlalchemy import delete, select
 from hub.db import Database
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.outbox import Event
-from hub.registry import index, recover
-from hub.registry.ledger_rows import table_of
+from hub.registry.indexing import index
+from hub.registry.indexing.ledger_rows import table_of
 from hub.registry.review import heal, proposals
 from hub.registry.review.models import Item, Proposal, Revision, Watcher
+from hub.registry.writing import recover
 from tests.bench_of_review import Bench, change, create, make_bench
 from tests.cast import on_both_engines
 from tests.shelf import all_of

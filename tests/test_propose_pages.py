@@ -9,7 +9,7 @@ import pytest
 
 from hub.people import rules
 from hub.registry import drafts
-from hub.registry.document import to_json
+from hub.registry.prompt.document import to_json
 from hub.registry.review.proposals import Wanted
 from tests.cast import Browser, Cast, title
 from tests.clinic_story import NAME, NEW, OLD, Story, doc
@@ -21,7 +21,7 @@ WRITE = f"/clinic/prompts/{NAME}"
 
 async def draft(story: Story, content: str = NEW, *, who: str = "ana", name: str = NAME) -> None:
     async with story.database.write() as db:
-        from hub.registry import catalog
+        from hub.registry.reading import catalog
 
         latest = await catalog.version(db, story.cast.workspace.id, name)
         tree = to_json(doc(content, id=latest.prompt_id))

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from hub.db import Database
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.registry import versions
-from hub.registry.commits import (
+from hub.registry.git.commits import (
     Commit,
     Plan,
     clean_email,
@@ -22,7 +22,7 @@ from hub.registry.commits import (
     parse_commit,
     stream,
 )
-from hub.registry.git_terms import MAIN
+from hub.registry.git.git_terms import MAIN
 from hub.registry.models import Intent
 from tests.shelf import Shelf, all_of, make_shelf, saying, somebody
 

@@ -19,9 +19,10 @@ from sqlalchemy import select
 
 from hub.db import Database
 from hub.lock import hold
-from hub.registry import recover, versions
+from hub.registry import versions
+from hub.registry.git.quarantine import PREFIX, Quarantine
 from hub.registry.models import PushedCommit, Version
-from hub.registry.quarantine import PREFIX, Quarantine
+from hub.registry.writing import recover
 from tests.bench_of_review import Bench, make_bench
 from tests.pushing import Scratch, receive
 from tests.shelf import make_shelf, saying

@@ -13,8 +13,8 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from hub.db import Database
-from hub.registry import catalog, used_by
-from hub.registry.used_by import Line
+from hub.registry.reading import catalog, used_by
+from hub.registry.reading.used_by import Line
 from tests.cast import copy_template
 from tests.endpoint import FakeEndpoint
 from tests.git_people import basic, beside

@@ -25,7 +25,7 @@ from hub.playground.relay import budget
 from hub.playground.relay.budget import Busy, Held, UsedUp
 from hub.playground.relay.models import RelayDay
 from hub.playground.relay.sizes import Fits
-from hub.registry.record import VersionView
+from hub.registry.reading.record import VersionView
 from tests.cast import copy_template, on_both_engines
 from tests.endpoint import FakeEndpoint
 from tests.git_people import beside
@@ -43,7 +43,7 @@ from hub.errors import HubError
 from hub.people.policy import WorkspaceRef
 from hub.playground.relay import budget
 from hub.playground.relay.sizes import Fits
-from hub.registry.record import VersionView
+from hub.registry.reading.record import VersionView
 
 def view():
     return VersionView(

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
+from tests.browsing import violations
 from tests.serving import Server
 
 pytestmark = pytest.mark.browser
@@ -149,9 +149,8 @@ def test_the_pages_fit_and_are_accessible(server: Server, chromium: Any, width: 
 
 def fits_and_reads(page: Any, where: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
-    found = Axe().run(page).response["violations"]
     bad = [
         (one["id"], [node["target"] for node in one["nodes"]][:3])
-        for one in found if one["impact"] in {"serious", "critical"}
+        for one in violations(page) if one["impact"] in {"serious", "critical"}
     ]  # fmt: skip
     assert bad == [], f"{where}: {bad}"

@@ -10,8 +10,9 @@ from sqlalchemy import delete
 
 from hub.db import Database
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
-from hub.registry import index, labels
-from hub.registry.labels import Move
+from hub.registry.indexing import index
+from hub.registry.labels import labels
+from hub.registry.labels.labels import Move
 from hub.registry.models import Intent
 from tests.shelf import Shelf, all_of, make_shelf
 

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from hub.db import now
 from hub.front import Front
 from hub.people import rules
-from hub.registry import index
-from hub.registry.due import Due
+from hub.registry.indexing import index
+from hub.registry.labels.due import Due
 from hub.registry.models import Label, LabelMove, Version
 from hub.registry.review.models import Merge, Scheduled
 from tests.cast import Browser, Cast

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from hub.db import Database
-from hub.registry import drafts, labels
+from hub.registry import drafts
+from hub.registry.labels import labels
 from hub.registry.models import Prompt, Version
 from hub.registry.review import proposals
 from hub.registry.review.proposals import Wanted

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.db import Database
-from hub.registry import labels
+from hub.registry.labels import labels
 from hub.registry.review.models import Notice
 from hub.registry.review.notices import Reader
 from tests.forge import Linked, clinic, linked_to_daemon, prompt

@@ -34,7 +34,21 @@ async def test_both_ways_over_http_with_a_token_that_expires(shelf: Shelf, tmp_p
         host = forge.url.removeprefix("http://").partition("/")[0]
         linked = Linked(shelf, forge, room_for(shelf.database, shelf.publisher, tmp_path, host))
         await shelf.save("support/triage", "Be kind.")
-        await linked.link(token="ghp_first")
+        for token, said in (
+            ("", "asks for a token. Make"),
+            ("ghp_x", "not accept the hub's token"),
+        ):
+            with pytest.raises(HubError, match=said):
+                await linked.link(token=token)
+        tokens[:] = ["ghp_first", "ghp_reads"]
+        await linked.link(token="ghp_reads")
+        row = await linked.sync()
+        assert "lets the hub read, but not write" in row.trouble
+        assert row.ahead == 1  # it waits here, and the page says so
+        await linking.renew(
+            linked.room, shelf.workspace, linking.Fields(token="ghp_first", deploy="on"),
+            linked.admin,
+        )  # fmt: skip
         await linked.in_step()
         forge.pull()
         big = prompt("word " * 100_000)
@@ -47,7 +61,7 @@ async def test_both_ways_over_http_with_a_token_that_expires(shelf: Shelf, tmp_p
         for failures in (1, 2):
             row = await linked.sync()
             assert "does not accept the hub's token" in row.trouble
-            assert row.failures == failures
+            assert (row.failures, row.ahead, row.behind) == (failures, 1, 0)
             assert "ghp_first" not in row.trouble
         assert row.due_at - now() > timedelta(seconds=20)
         wish = linking.Fields(token="ghp_second", deploy="on")

@@ -19,8 +19,8 @@ from sqlalchemy import select
 
 from hub.db import Database
 from hub.lock import hold
-from hub.registry import recover
 from hub.registry.review.models import Proposal
+from hub.registry.writing import recover
 from tests.forge import Linked, clinic, linked_to_daemon, prompt
 from tests.syncer import STEPS
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from hub.db import Database
 from hub.errors import HubError
-from hub.registry import labels
+from hub.registry.labels import labels
 from hub.registry.models import Prompt
 from hub.registry.review import proposals
 from hub.registry.review.models import Proposal

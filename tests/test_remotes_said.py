@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.registry import labels
+from hub.registry.labels import labels
 from hub.sync.remotes import linking
 from hub.sync.remotes.addresses import read
 from hub.sync.remotes.troubles import told
@@ -22,6 +22,7 @@ from tests.test_remotes_ssh import confirm, host_key, ssh_server
 __all__ = ["shelf"]
 
 SSH, HTTPS = "git@github.com:acme/prompts.git", "https://github.com/acme/prompts.git"
+DAEMON = "git://github.com/acme/prompts.git"
 END = (
     "\nfatal: Could not read from remote repository.\n\n"
     "Please make sure you have the correct access rights\nand the repository exists.\n"
@@ -43,7 +44,10 @@ def http(status: int) -> str:
         (SSH, "ERROR: This repository was archived so it is read-only." + END, "Unarchive it"),
         (HTTPS, "remote: This repository was archived so it is read-only." + http(403),
          "Unarchive it"),
-        (HTTPS, "remote: Write access to repository not granted." + http(403), "Make a token that"),
+        (HTTPS, "remote: Write access to repository not granted." + http(403),
+         "the hub's token (Write access to repository not granted). Make a token that"),
+        (DAEMON, "fatal: remote error: access denied or repository not exported: /a", "is no repo"),
+        (DAEMON, "fatal: remote error: service not enabled: /a", "does not let the hub push to"),
         (HTTPS, "remote: Repository not found.\nfatal: repository 'x' not found", "no repository"),
         (HTTPS, "! HEAD:refs/heads/main [remote rejected] (push declined due to repository rule "
                 "violations)\nerror: failed to push some refs", "does not let the hub push to it"),
@@ -56,8 +60,13 @@ def http(status: int) -> str:
         (HTTPS, "remote: GitLab: You are not allowed to push code to protected branches on this "
                 "project.", "Allow the hub's account to push"),
         (SSH, "Gitea: Unauthorized" + END, "Add the deploy key"),
+        (SSH, "error: remote unpack failed: unable to create temporary object directory\nTo x\n!\t"
+              "HEAD:refs/heads/main\t[remote rejected] (unpacker error)\nerror: failed to push",
+         "push to it (unable to create temporary object directory). Allow"),
         (HTTPS, "fatal: unable to access 'x': Could not resolve host: x", "reached just now"),
-        (SSH, "ssh: connect to host github.com port 22: Connection refused" + END, "just now"),
+        (SSH, "ssh: connect to host github.com port 22: Connection refused" + END,
+         "just now; it is tried again by itself. git says: ssh: connect to host github.com"),
+        (SSH, END, "just now; it is tried again by itself."),
         (HTTPS, "fatal: the remote end hung up unexpectedly" + http(502), "cannot be reached"),
     ],
 )  # fmt: skip

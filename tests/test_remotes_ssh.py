@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hub.errors import Conflict
-from hub.sync.remotes import linking
+from hub.sync.remotes import linking, ssh
 from hub.sync.remotes.view import view
 from tests.forge import Forge, Linked, make_bare, need, prompt, room_for, wait_for
 from tests.serving import free_port
@@ -119,6 +119,20 @@ async def test_a_host_with_other_keys_gets_nothing(by_ssh: Linked):
     assert view(await by_ssh.row()).changed
     await confirm(by_ssh)
     await by_ssh.in_step()
+
+
+async def test_a_host_that_comes_back_to_its_keys_is_not_called_another(by_ssh: Linked):
+    """Else the page goes on offering the keys of whoever stood in its place."""
+    await confirm(by_ssh)
+    await by_ssh.in_step()
+    async with by_ssh.shelf.database.write() as db:
+        kept = await db.merge(await by_ssh.row())
+        kind, key = kept.host_keys.split(" ")
+        kept.offered_keys = f"{kind} {key[:-8]}AAAAAAA{key[-1]}"  # what another showed meanwhile
+    assert view(await by_ssh.row()).changed
+    await by_ssh.in_step()
+    assert not view(await by_ssh.row()).changed
+    assert view(await by_ssh.row()).prints == ssh.prints((await by_ssh.row()).host_keys)
 
 
 async def test_a_key_that_was_not_added_says_where_to_add_it(by_ssh: Linked):

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from hub.db import Database
 from hub.errors import Conflict
 from hub.people.rules import Rule
-from hub.registry import labels
+from hub.registry.labels import labels
 from hub.registry.models import Label, Version
 from hub.sync.remotes import linking
 from hub.sync.remotes.models import Remote
@@ -51,6 +51,21 @@ async def choose(linked: Linked, row: Remote, do: str) -> None:
     assert do in {one.do for one in view(row).choices}
     place = (linked.shelf.database, linked.shelf.workspace)
     await linking.choose(*place, do, view(row).tip, linked.admin)
+
+
+async def test_put_back_to_an_older_commit_takes_nothing_back_and_says_so(linked: Linked):
+    older = linked.main()
+    linked.forge.commit({FILE: prompt("Be kinder.")}, "Kinder")
+    await linked.in_step()
+    newer = linked.main()
+    linked.forge.dev("push", "-q", "--force", "origin", f"{older}:main")
+    for _ in range(2):  # not for one round alone
+        row = await linked.sync()
+        assert (row.stopped, row.trouble, row.ahead) == (None, "", 0)
+        assert "put back to an older commit" in view(row).note
+        assert linked.forge.tip() == linked.main() == newer
+    await linked.shelf.save("support/other", "Be brief.")
+    await linked.in_step()  # what was said is gone
 
 
 async def rewritten(linked: Linked) -> str:
@@ -99,18 +114,6 @@ async def test_a_choice_holds_for_what_was_shown_alone(linked: Linked):
         await linking.choose(
             linked.shelf.database, linked.shelf.workspace, "ours", view(row).tip, linked.admin
         )  # fmt: skip
-
-
-async def test_rewritten_back_clears_by_itself(linked: Linked):
-    linked.forge.commit({FILE: prompt("Be kinder.")}, "Kinder")
-    await linked.in_step()
-    whole = linked.forge.tip() or ""
-    linked.forge.git("update-ref", "refs/heads/main", f"{whole}~1")
-    row = await linked.sync()
-    # It only lost what is here: that goes there again, and nobody needs to be asked.
-    assert row.stopped is None
-    await linked.in_step()
-    assert linked.forge.tip() == whole
 
 
 async def test_emptied(linked: Linked):

@@ -19,11 +19,11 @@ import pytest
 from hub.db import Database
 from hub.errors import Conflict, HubError, Unavailable
 from hub.lock import hold
-from hub.registry import publish, recover
-from hub.registry.asks import Saved
-from hub.registry.git_terms import MAIN, SETTINGS, RefMove, RefMoved, RepositoryFull
-from hub.registry.publish import Publisher
-from hub.registry.repository import version
+from hub.registry.git.git_terms import MAIN, SETTINGS, RefMove, RefMoved, RepositoryFull
+from hub.registry.git.repository import version
+from hub.registry.writing import publish, recover
+from hub.registry.writing.asks import Saved
+from hub.registry.writing.publish import Publisher
 from tests.shelf import Clone, Shelf, all_of, make_shelf
 
 

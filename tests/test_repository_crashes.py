@@ -12,10 +12,13 @@ from sqlalchemy import select
 from hub.db import now
 from hub.errors import Unavailable
 from hub.lock import hold
-from hub.registry import batch, doctor, index, labels, recover, versions
-from hub.registry.git_terms import MAIN
+from hub.registry import doctor, versions
+from hub.registry.git.git_terms import MAIN
+from hub.registry.git.repository import Repository
+from hub.registry.indexing import index
+from hub.registry.labels import labels
 from hub.registry.models import Intent
-from hub.registry.repository import Repository
+from hub.registry.writing import batch, recover
 from tests.shelf import Shelf
 from tests.test_repository import noise, shelf
 

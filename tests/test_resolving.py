@@ -8,10 +8,11 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.registry import catalog, drafts
-from hub.registry.clashes import Choice, Keep
-from hub.registry.document import Document, Message, Variable, to_json
-from hub.registry.merge import merge
+from hub.registry import drafts
+from hub.registry.prompt.clashes import Choice, Keep
+from hub.registry.prompt.document import Document, Message, Variable, to_json
+from hub.registry.prompt.merge import merge
+from hub.registry.reading import catalog
 from hub.registry.review import record
 from hub.registry.review.proposals import Wanted
 from tests.cast import Browser, title

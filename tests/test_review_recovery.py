@@ -20,12 +20,13 @@ from sqlalchemy import delete, select
 from hub.db import Database
 from hub.lock import hold
 from hub.people.rules import Rule
-from hub.registry import batch, index, recover
+from hub.registry.git.repository import Repository
+from hub.registry.indexing import index
 from hub.registry.models import Intent, LabelMove, Version
-from hub.registry.publish import Publisher
-from hub.registry.repository import Repository
 from hub.registry.review import proposals
 from hub.registry.review.models import Item, Merge, Proposal, Revision
+from hub.registry.writing import batch, recover
+from hub.registry.writing.publish import Publisher
 from tests.bench_of_review import Bench, change, create, make_bench
 from tests.test_kill9 import Saver
 
@@ -74,7 +75,7 @@ def die(monkeypatch: pytest.MonkeyPatch, place: Any, step: str, *, after: bool) 
         raise Killed
 
     monkeypatch.setattr(place, step, slow if place is batch else quick)
-    monkeypatch.setattr("hub.registry.publish._Writer._mend_index", _never)
+    monkeypatch.setattr("hub.registry.writing.publish._Writer._mend_index", _never)
 
 
 async def _never(*_: Any) -> None:

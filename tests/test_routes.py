@@ -221,8 +221,11 @@ async def test_a_token_of_an_older_secret_heals_itself(maria: Browser):
 )
 async def test_no_answer_leaves_without_the_security_headers(client: Browser, path: str):
     headers = (await client.get(path)).headers
-    assert "script-src 'self'" in headers["content-security-policy"]
-    assert "unsafe" not in headers["content-security-policy"]
+    policy = headers["content-security-policy"]
+    assert ("script-src 'self'" in policy) is not path.startswith("/api/")
+    assert policy.startswith("default-src 'none'; ")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["strict-transport-security"]
 

@@ -24,7 +24,7 @@ from hub.people.rules import (
     judge,
     rule_for,
 )
-from hub.registry import names
+from hub.registry.prompt import names
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEADS, LAWYERS = 7, 8

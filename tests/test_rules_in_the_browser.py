@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
+from tests.browsing import violations
 from tests.serving import Server
 
 pytestmark = pytest.mark.browser
@@ -89,8 +89,7 @@ def test_the_pages_have_no_serious_fault_and_fit(
             page.goto(address)
             for fold in page.locator(".main details:not(.menu)").all():
                 fold.evaluate("one => { one.open = true }")
-            found = Axe().run(page).response["violations"]
-            serious = [one for one in found if one["impact"] in ("serious", "critical")]
+            serious = [one for one in violations(page) if one["impact"] in ("serious", "critical")]
             assert not serious, (address, serious)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, address
     finally:

@@ -13,11 +13,13 @@ from hub.db import Database
 from hub.errors import Invalid
 from hub.people.keys import KeyGrant
 from hub.people.rules import Rule
-from hub.registry import catalog, deploy_file, versions
-from hub.registry.asks import BaseMoved, Saved
+from hub.registry import versions
+from hub.registry.git import deploy_file
+from hub.registry.reading import catalog
 from hub.registry.review.guard import NeedsReview
 from hub.registry.review.live_callers import BreaksPrograms
-from hub.registry.saves import ANY
+from hub.registry.writing.asks import BaseMoved, Saved
+from hub.registry.writing.saves import ANY
 from hub.sync.usage import Inbox, Report, Use
 from tests.cast import on_both_engines
 from tests.offered import set_rules

@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from hub.db import Database, now
 from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.people.models import Account, AuditEntry, Member
-from hub.registry import labels, scheduled, versions
-from hub.registry.labels import Move
+from hub.registry import versions
+from hub.registry.labels import labels, scheduled
+from hub.registry.labels.labels import Move
 from hub.registry.review.models import Scheduled
 from tests.scheduling import HOUR, ask, events, live, make_scheduling, row, tick
 from tests.shelf import Shelf, somebody

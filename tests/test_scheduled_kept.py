@@ -14,10 +14,11 @@ from sqlalchemy import select, update
 from hub.db import Database, now
 from hub.errors import Conflict
 from hub.lock import hold
-from hub.registry import labels, recover, released, scheduled
-from hub.registry.labels import Move
+from hub.registry.labels import labels, released, scheduled
+from hub.registry.labels.labels import Move
 from hub.registry.models import Label, LabelMove
 from hub.registry.review.models import Scheduled
+from hub.registry.writing import recover
 from tests.scheduling import HOUR, ask, live, make_scheduling, row, tick
 from tests.shelf import Shelf
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from hub.db import now
 from hub.front import Front
-from hub.registry.due import Due
+from hub.registry.labels.due import Due
 from hub.registry.review.models import Scheduled
 from tests.cast import Browser
 from tests.test_releases_pages import NAMES, TRIAGE, live, put, release_all

@@ -13,9 +13,11 @@ from hub.db import Database
 from hub.front import Behind, Front
 from hub.people import keys
 from hub.people.policy import Actor
-from hub.registry import index, labels, versions
-from hub.registry.document import Document, Message
-from hub.registry.publish import Publisher
+from hub.registry import versions
+from hub.registry.indexing import index
+from hub.registry.labels import labels
+from hub.registry.prompt.document import Document, Message
+from hub.registry.writing.publish import Publisher
 from tests.cast import Browser, Cast, on_both_engines
 
 API = "/api/v1"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hub.front import Front
-from hub.registry.document import InvalidDocument, from_json, parse, serialise
+from hub.registry.prompt.document import InvalidDocument, from_json, parse, serialise
 from tests.cast import Browser
 from tests.contract.running import Turn
 

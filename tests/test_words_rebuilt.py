@@ -14,12 +14,13 @@ from sqlalchemy import delete, select
 from hub.db import Database
 from hub.people import accounts, workspaces
 from hub.people.rules import Rule
-from hub.registry import index, recover
-from hub.registry.git_terms import REVIEWS, RepositoryFull
-from hub.registry.repository import Repository
+from hub.registry.git.git_terms import REVIEWS, RepositoryFull
+from hub.registry.git.repository import Repository
+from hub.registry.indexing import index
 from hub.registry.review import dismissing, proposals, record
 from hub.registry.review.models import Item, Proposal, Review, Revision
 from hub.registry.review.propose import Made
+from hub.registry.writing import recover
 from tests.bench_of_review import Bench, create, make_bench
 from tests.cast import copy_template
 

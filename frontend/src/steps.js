@@ -1,9 +1,11 @@
 // j and k go from change to change, remark to remark, row to row; in a text, the arrows choose its
-// sentences one by one, so that a remark can be made without a mouse.
+// sentences one by one, so that a remark can be made without a mouse. From the search, the arrow
+// down goes to what was found.
 import { isTyping } from "./keys.js";
 import { rangesOf, sentencesIn, unfold } from "./talk/places.js";
 
-const STOPS = ".review-row a.open, .notice-open, .offer-item .message, .clash, .answers > li, .remark";
+const STOPS =
+  ".prompt-row a.open, .review-row a.open, .notice-open, .offer-item .message, .clash, .answers > li, .remark";
 
 function stops() {
   return [...document.querySelectorAll(STOPS)].filter((one) => one.checkVisibility());
@@ -41,6 +43,11 @@ function choose(message, by, extend) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.key === "ArrowDown" && event.target.matches?.("[data-search]") && stops().length) {
+    event.preventDefault();
+    step(1);
+    return;
+  }
   if (isTyping(event.target) || document.querySelector("dialog:modal")) return;
   const message = event.target.closest?.(".offer-item .message");
   if (event.key === "j" || event.key === "k") {

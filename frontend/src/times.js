@@ -6,10 +6,13 @@ const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "
 
 export function ago(moment, now = new Date()) {
   const seconds = Math.round((now - moment) / 1000);
-  if (seconds < 60) return "just now";
-  if (seconds < 3600) return words.format(-Math.floor(seconds / 60), "minute");
-  if (seconds < 86400) return words.format(-Math.floor(seconds / 3600), "hour");
-  if (seconds < 604800) return words.format(-Math.floor(seconds / 86400), "day");
+  // A moment to come, as somebody's clock may claim, is a date; two clocks may differ by minutes.
+  if (seconds > -300) {
+    if (seconds < 60) return "just now";
+    if (seconds < 3600) return words.format(-Math.floor(seconds / 60), "minute");
+    if (seconds < 86400) return words.format(-Math.floor(seconds / 3600), "hour");
+    if (seconds < 604800) return words.format(-Math.floor(seconds / 86400), "day");
+  }
   return (moment.getFullYear() === now.getFullYear() ? day : dayAndYear).format(moment);
 }
 

@@ -21,9 +21,10 @@ from hub.people import audit
 from hub.people.accounts import OPERATOR
 from hub.people.policy import Actor, WorkspaceRef
 from hub.playground.models import Example
-from hub.registry import labels, versions
-from hub.registry.document import from_json
+from hub.registry import versions
+from hub.registry.labels import labels
 from hub.registry.models import Prompt
+from hub.registry.prompt.document import from_json
 
 STORIES = Path(__file__).parent / "stories"
 SLUG, NAME = "demo", "Harbour Clinic"

@@ -18,8 +18,8 @@ from hub.people.accounts import OPERATOR
 from hub.people.models import Account, Member
 from hub.people.policy import Actor, WorkspaceRef
 from hub.people.rules import GroupEdit, Policy, Rule
-from hub.registry import catalog
-from hub.registry.document import Document, from_json, to_json
+from hub.registry.prompt.document import Document, from_json, to_json
+from hub.registry.reading import catalog
 from hub.registry.review import comments, proposals
 from hub.registry.review.models import Comment
 

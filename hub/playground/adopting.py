@@ -17,14 +17,15 @@ from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.playground.columns import Json
 from hub.playground.models import Grid
 from hub.playground.sources import AFTER, DRAFT
-from hub.registry import catalog, drafts
-from hub.registry.catalog import About
+from hub.registry import drafts
 from hub.registry.drafts import DraftView
-from hub.registry.publish import Publisher
-from hub.registry.record import VersionView
+from hub.registry.reading import catalog
+from hub.registry.reading.catalog import About
+from hub.registry.reading.record import VersionView
 from hub.registry.review import offering
 from hub.registry.review.models import Revision
 from hub.registry.saving import SavedDraft, save_draft
+from hub.registry.writing.publish import Publisher
 
 _SAME = ("maxTokens", "max_tokens", "maxCompletionTokens", "max_completion_tokens")
 OTHER_DRAFT = (

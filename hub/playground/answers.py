@@ -26,11 +26,11 @@ from hub.playground.models import Example, Grid, Run
 from hub.playground.options import Options
 from hub.playground.room import Choice, Playground
 from hub.playground.sources import AFTER, BEFORE, Source
-from hub.registry import catalog
-from hub.registry.document import Document, to_json
+from hub.registry.prompt.document import Document, to_json
+from hub.registry.prompt.segments import Segment, segments
+from hub.registry.reading import catalog
+from hub.registry.reading.snippets import may_include, texts_for
 from hub.registry.review.views import ItemView, View
-from hub.registry.segments import Segment, segments
-from hub.registry.snippets import may_include, texts_for
 
 MOST_MODELS = columns.MOST_COLUMNS // 2
 

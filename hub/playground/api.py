@@ -11,8 +11,8 @@ from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.playground import exports
 from hub.playground.bodies import GridOut, grid_out
 from hub.playground.pages.common import playground_of
-from hub.registry.api_parts import as_json
-from hub.registry.api_schema import READS, described
+from hub.registry.rest.api_parts import as_json
+from hub.registry.rest.api_schema import READS, described
 from hub.web import Ask
 
 

@@ -23,7 +23,7 @@ from hub.playground.wire.asked import words
 from hub.playground.wire.dialects import OPENAI
 from hub.playground.wire.events import Called, Delta, Event, Failed, Finish, Note, Remark, Timing
 from hub.playground.wire.reading import trees
-from hub.registry.tokens import estimate
+from hub.registry.prompt.tokens import estimate
 from hub.settings import Secret
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]

@@ -1,26 +1,27 @@
-"""Answers that a grid takes over from the one before, while one column is asked again."""
+"""Answers that a grid takes over from the one before, while others are asked again."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, insert, literal, select, true
+from sqlalchemy import ColumnElement, Connection, case, insert, literal, select, true, tuple_
 
+from hub.playground.live import Place
 from hub.playground.models import Run
 
 _FROM = "kept from #"
 
 
 class Before(msgspec.Struct, frozen=True):
-    """The grid that ran before, and the one column that is not taken over."""
+    """The grid that ran before, and what is not taken over of it."""
 
     grid_id: int
-    column: int
+    asked: frozenset[Place]
 
 
 def carry(db: Connection, grid_id: int, before: Before) -> None:
-    """Write down what the other columns have answered, with figures and ratings, as this grid's.
+    """Write down what the others have answered, with figures and ratings, as this grid's.
 
     They count as not asked (`cached`), and say where they come from.
     """
@@ -30,7 +31,8 @@ def carry(db: Connection, grid_id: int, before: Before) -> None:
     kept = [one for one in Run.__table__.columns if one.name != "id"]
     names = [one.name for one in kept]
     taken = select(*[own.get(one.name, one).label(one.name) for one in kept]).where(
-        Run.grid_id == before.grid_id, Run.column != before.column
+        Run.grid_id == before.grid_id,
+        tuple_(Run.row, Run.column, Run.sample).not_in(before.asked),
     )
     db.execute(insert(Run).from_select(names, taken))
 

@@ -14,10 +14,12 @@ from hub.people.policy import Actor
 from hub.playground import columns, grid, votes
 from hub.playground.bodies import grid_out
 from hub.playground.calls import Call
+from hub.playground.feet import feet
 from hub.playground.live import Place
 from hub.playground.models import Grid, Run
 from hub.playground.options import options_of
 from hub.playground.room import Playground
+from hub.playground.totals import Total, Volume
 from hub.playground.values import show
 from hub.playground.view import title_of
 
@@ -74,12 +76,14 @@ def to_csv(found: Grid, cells: Cells, runs: Mapping[Place, Run]) -> str:
     return out.getvalue()
 
 
-def to_markdown(found: Grid, cells: Cells, runs: Mapping[Place, Run]) -> str:
-    """A report: example by example, the answers below each other."""
-    del runs
+def to_markdown(
+    found: Grid, cells: Cells, runs: Mapping[Place, Run], *, volume: Volume, address: str
+) -> str:
+    """A report: how the columns did, then example by example the answers below each other."""
     parts = [f"# {title_of(found, options_of(found.options).title)}"]
     when = f"{found.created_at:%Y-%m-%d %H:%M} UTC"
-    parts.append(f"Prompt `{found.prompt_name}`, run by {found.created_by} on {when}.")
+    parts.append(f"Prompt `{found.prompt_name}`, run by {found.created_by} on {when}: <{address}>")
+    parts += ["## In all", _in_all(found, feet(found, cells, runs, _every(found), volume))]
     for at, row in enumerate(found.rows):
         parts.append(f"## {row['name']}")
         parts += [f"- {name}: {show(value)}" for name, value in row["variables"].items()]
@@ -93,6 +97,23 @@ def to_markdown(found: Grid, cells: Cells, runs: Mapping[Place, Run]) -> str:
                 parts.append(told + again)
                 parts += _said(cell)
     return "\n\n".join(parts) + "\n"
+
+
+def _every(found: Grid) -> range:
+    return range(len(found.columns))
+
+
+def _in_all(found: Grid, totals: list[Total]) -> str:
+    """A table with a line for each column, as under the columns of the page."""
+    lines = [("Column", "In all", "A month of it"), ("---", "---", "---")]
+    for how, foot in zip(found.columns, totals, strict=True):
+        name = f"{how['title']} · {how['model']} · {columns.note(how)}"
+        month = (
+            f"**${foot.month:,.2f}**: {foot.formula}" if foot.month is not None else foot.formula
+        )
+        lines.append((name, "; ".join(foot.lines), month))
+    cells = ([one.replace("|", "\\|") for one in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def _said(cell: Call | Run) -> list[str]:

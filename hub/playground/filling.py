@@ -13,8 +13,8 @@ from hub.playground import examples, pictures
 from hub.playground.pictures import IN_WHOLE
 from hub.playground.render import Renderer
 from hub.playground.values import Field, fields_of, read, show
-from hub.registry.aside import aside
-from hub.registry.record import VersionView
+from hub.registry.reading.aside import aside
+from hub.registry.reading.record import VersionView
 
 Json = dict[str, Any]
 MOST_SUGGESTED = 100

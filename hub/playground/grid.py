@@ -59,7 +59,7 @@ async def create(
 ) -> int:  # fmt: skip
     """Write the grid down and start it; every call is a row before the first one goes out.
 
-    `before`: only its column is asked, the others stand as they are there.
+    `before`: only what it names is asked, the others stand as they are there.
 
     Raises:
         Invalid: more calls than a grid makes.
@@ -110,9 +110,9 @@ def _written(
         shared | {"row": row, "column": at, "sample": sample, "model": column["model"],
                   "connection": column["where"]}
         for at, column in enumerate(grid["columns"])
-        if before is None or at == before.column
         for row in range(len(grid["rows"]))
         for sample in range(samples)
+        if before is None or (row, at, sample) in before.asked
     ]  # fmt: skip
     db.execute(insert(Run), runs)
     asked = select(Run.row, Run.column, Run.sample, Run.id).where(Run.grid_id == grid_id)

@@ -18,7 +18,7 @@ from hub.playground.cells import dollars, seconds
 from hub.playground.runs import perform
 from hub.playground.values import fields_of
 from hub.playground.wire.asked import words
-from hub.registry import catalog, listing
+from hub.registry.reading import catalog, listing
 
 TAG = "guard"
 IN, OUT = "input", "output"

@@ -31,7 +31,9 @@ def alias(one: Alias, known: Mapping[str, Choice]) -> str:
     names = [
         f"{found.model} at {found.where}" for value in one.targets if (found := known.get(value))
     ]
-    return f"{RULES.get(one.rule, one.rule)}: {', '.join(names)}" if names else "None is left of it"
+    # Kept in the order they were entered in, which only the rule "in this order" follows.
+    of = ":" if one.rule == "order" else " of"
+    return f"{RULES[one.rule]}{of} {', '.join(names)}" if names else "None is left of it"
 
 
 def per_million(price: Price) -> str:

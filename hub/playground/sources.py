@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
 from hub.errors import NotFound
-from hub.registry import catalog, drafts, history
-from hub.registry.snippets import may_include, texts_for
+from hub.registry import drafts
+from hub.registry.reading import catalog, history
+from hub.registry.reading.snippets import may_include, texts_for
 
 DRAFT = "draft"
 BEFORE, AFTER = "before", "after"

@@ -43,6 +43,10 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     formula: str = ""
     """How `month` comes about, with its figures; without a `month`, what is missing."""
 
+    @property
+    def answered(self) -> bool:
+        return self.formula != NOTHING
+
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """What the guards of a column add."""
@@ -52,6 +56,11 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     usd: float = 0
     own_s: float = 0
     """For an answer: dollars, and seconds of guards that have no price (those of this machine)."""
+
+    @property
+    def unpriced(self) -> str:
+        """Said where a sum leaves some of them out."""
+        return ", without the guards, whose price is not known" if self.own_s else ""
 
 
 def read_volume(typed: Mapping[str, str]) -> Volume:
@@ -105,6 +114,7 @@ def total(cells: Sequence[Call | Run], volume: Volume) -> Total:
         if some := sum(cell.state == ended for cell in cells):
             lines.append(f"{some} of {len(cells)} {ended}")
     if local:
+        volume = msgspec.structs.replace(volume, hour=volume.hour or _kept_hour(done))
         money = _owned(done, volume, watched)
     else:
         money = _paid(done, costs, volume, watched) if costs else None
@@ -142,30 +152,30 @@ def _paid(
     answer = fmean(costs) + watched.usd
     month = answer * volume.each * volume.calls * DAYS
     guarded = f", {_exact(watched.usd)} of it for guards," if watched.usd else ""
+    hourly = any((cell.cost_from or "").endswith(" an hour") for cell in done)
+    seconds_alone = ", while its machine is paid by the second" if hourly else ""
     return month, (
         f"{_tokens(done)}: {_exact(answer)} an answer{guarded} × {volume.each:,} = "
         f"{_exact(answer * volume.each)} a call × {volume.calls:,} a day = "
         f"{_exact(answer * volume.each * volume.calls)} a day × {DAYS} days"
+        f"{watched.unpriced}{seconds_alone}"
     )
 
 
 def _owned(done: list[Call | Run], volume: Volume, watched: Watched) -> tuple[float, str] | None:
     """A machine that is rented by the hour, whether busy or not; it judges, too, where guards run
     on it, and guards elsewhere are paid beside it."""
-    rated = [
-        (cell.tokens_out, cell.tokens_per_s)
-        for cell in done
-        if cell.tokens_out and cell.tokens_per_s
-    ]
-    wholes = [cell.total_s for cell in done if cell.total_s]
-    if volume.hour is None or not (rated or wholes):
+    spells = [spell for cell in done if (spell := _spell(cell)) is not None]
+    if volume.hour is None or not spells:
         return None
-    if rated:
-        tokens, rate = fmean(float(out) for out, _ in rated), fmean(rate for _, rate in rated)
+    if all(cell.tokens_out and cell.tokens_per_s for cell in done):
+        tokens = fmean(float(cell.tokens_out or 0) for cell in done)
+        rate = fmean(cell.tokens_per_s or 0 for cell in done)
         spent, said = tokens / rate, f"{tokens:,.0f} tokens ÷ {rate:,.0f} a second"
     else:
-        # Answers of a word or two have no speed that could be read off them.
-        spent = fmean(wholes)
+        # Answers of a word or two have no speed that could be read off them: one that rambled
+        # must not stand for the others.
+        spent = fmean(spells)
         said = f"{seconds(spent)} an answer"
     if watched.own_s:
         spent += watched.own_s
@@ -182,6 +192,21 @@ def _owned(done: list[Call | Run], volume: Volume, watched: Watched) -> tuple[fl
     )
 
 
+def _kept_hour(done: list[Call | Run]) -> float | None:
+    """What an hour of this machine cost when it answered, where that was entered."""
+    for cell in done:
+        if cell.cost_usd and cell.total_s:
+            return round(3600 * cell.cost_usd / cell.total_s, 4)
+    return None
+
+
+def _spell(cell: Call | Run) -> float | None:
+    """Seconds of the machine for an answer: at its speed, else from its beginning to its end."""
+    if cell.tokens_out and cell.tokens_per_s:
+        return cell.tokens_out / cell.tokens_per_s
+    return cell.total_s or None
+
+
 def _share(busy: float) -> str:
     """`21 %`; a little is not nothing."""
     return f"{100 * busy:,.0f} %" if busy >= 0.01 else "less than 1 %"
@@ -196,7 +221,8 @@ def _tokens(done: list[Call | Run]) -> str:
 
 
 def _exact(value: float) -> str:
-    """`$0.2025`, `$9,112.50`: as many places as the sum needs to be followed."""
+    """`$0.2025`, `$2.50`, `$9,112.50`: as many places as the sum needs to be followed."""
     if value >= 100:
         return f"${value:,.2f}"
-    return f"${value:.6f}".rstrip("0") if value < 1 else f"${value:.4f}"
+    whole, _, part = f"{value:.{4 if value >= 1 else 6}f}".partition(".")
+    return f"${whole}.{part.rstrip('0').ljust(2, '0')}"

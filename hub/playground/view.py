@@ -12,7 +12,7 @@ from hub.playground.cells import Cell, cell_of
 from hub.playground.live import Place
 from hub.playground.look import Look
 from hub.playground.models import Grid, Run
-from hub.registry.segments import Segment, segments
+from hub.registry.prompt.segments import Segment, segments
 
 LONGEST_COMPARED = 100_000
 """Characters of two answers together; of longer ones it is only said that they differ."""

@@ -13,11 +13,13 @@ from sqlalchemy import Connection, select, text
 
 from hub.db import Database
 from hub.people.models import Workspace
-from hub.registry import deploy_file, index, names
-from hub.registry.git_terms import DEPLOY, MAIN, OLDEST_GIT, REFS, SETTINGS, GitFailed
+from hub.registry.git import deploy_file
+from hub.registry.git.git_terms import DEPLOY, MAIN, OLDEST_GIT, REFS, SETTINGS, GitFailed
+from hub.registry.git.repository import Repository, version
+from hub.registry.indexing import index
 from hub.registry.models import Intent, Label, Prompt
-from hub.registry.recover import LEFTOVERS
-from hub.registry.repository import Repository, version
+from hub.registry.prompt import names
+from hub.registry.writing.recover import LEFTOVERS
 
 Level = Literal["error", "warning", "note"]
 _WATCHED = ("core.fsync", "core.fsyncmethod", "core.hookspath", "receive.fsckobjects", "gc.auto")

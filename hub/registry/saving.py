@@ -16,15 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import Conflict, HubError
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry import catalog, drafts, history, versions
-from hub.registry.asks import BaseMoved, Saved
-from hub.registry.clashes import Choice, Clash
-from hub.registry.document import Document, from_json
-from hub.registry.history import VersionLine
-from hub.registry.merge import merge
+from hub.registry import drafts, versions
 from hub.registry.models import Content
-from hub.registry.publish import Publisher
-from hub.registry.record import VersionView
+from hub.registry.prompt.clashes import Choice, Clash
+from hub.registry.prompt.document import Document, from_json
+from hub.registry.prompt.merge import merge
+from hub.registry.reading import catalog, history
+from hub.registry.reading.history import VersionLine
+from hub.registry.reading.record import VersionView
+from hub.registry.writing.asks import BaseMoved, Saved
+from hub.registry.writing.publish import Publisher
 
 TRIES = 5
 

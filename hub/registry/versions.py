@@ -8,14 +8,14 @@ from typing import Any
 
 from hub.errors import Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.registry.aside import aside, size_of
-from hub.registry.asks import BaseMoved, NoSuchPrompt, Saved
-from hub.registry.document import Document
-from hub.registry.edits import Delete, Rename, Restore
-from hub.registry.includes import includes
-from hub.registry.publish import Publisher
-from hub.registry.save_release import SaveAndRelease
-from hub.registry.saves import ANY, Put, Save
+from hub.registry.prompt.document import Document
+from hub.registry.prompt.includes import includes
+from hub.registry.reading.aside import aside, size_of
+from hub.registry.writing.asks import BaseMoved, NoSuchPrompt, Saved
+from hub.registry.writing.edits import Delete, Rename, Restore
+from hub.registry.writing.publish import Publisher
+from hub.registry.writing.save_release import SaveAndRelease
+from hub.registry.writing.saves import ANY, Put, Save
 
 __all__ = [
     "BaseMoved", "NoSuchPrompt", "Saved", "delete", "rename", "restore", "save",

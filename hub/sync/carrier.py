@@ -21,7 +21,7 @@ from litestar.types import Receive
 
 from hub.db import Database
 from hub.people.keys import REVOKED, KeyGrant, KeyTable
-from hub.registry import feed
+from hub.registry.indexing import feed
 from hub.sync import pointers, usage
 from hub.sync.delivery import Served
 from hub.sync.filters import Filter

@@ -23,8 +23,8 @@ from litestar.types import Message, Receive, Scope, Send
 
 from hub.outbox import Listener, Watch
 from hub.people.keys import REVOKED, KeyTable
-from hub.registry.publish import Publisher
-from hub.registry.record import etag_of
+from hub.registry.reading.record import etag_of
+from hub.registry.writing.publish import Publisher
 from hub.sync.quick import Quick
 
 log = logging.getLogger("hub")
@@ -50,7 +50,7 @@ class Served:
     """The table of answers."""
 
     def __init__(self, publisher: Publisher, keys: KeyTable, watch: Watch, always: Headers) -> None:
-        """`always`: headers that every answer carries."""
+        """`always`: headers that every answer to a program carries."""
         database = publisher.database
         self.epoch = 0
         """Counts what was forgotten: an answer read before that must not be kept after it."""
@@ -178,6 +178,8 @@ class Served:
 
     def _look_again(self) -> None:
         self._looked = False
+        if self._quick is not None:
+            self._quick.release()
 
     # ── around the app ──────────────────────────────────────────────────────────────────────────
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from hub.registry.api_schema import WHY, media
-from hub.registry.bodies import Problem
+from hub.registry.rest.api_schema import WHY, media
+from hub.registry.rest.bodies import Problem
 from hub.sync.usage import Report
 
 Json = dict[str, Any]

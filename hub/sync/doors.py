@@ -53,7 +53,7 @@ class Doors:
     """See the top of the file."""
 
     def __init__(self, carrier: Carrier, keys: KeyTable, always: Headers) -> None:
-        """`always`: headers that every answer carries; `quick` adds them itself."""
+        """`always`: headers that every answer to a program carries; `quick` adds them itself."""
         self._carrier = carrier
         self._keys = keys
         self._always = always

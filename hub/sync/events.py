@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from hub.registry.feed import Place
+from hub.registry.indexing.feed import Place
 from hub.sync.filters import Filter
 from hub.sync.picture import Picture
 from hub.sync.pointers import Pointer

@@ -19,14 +19,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import Invalid
 from hub.people.policy import WorkspaceRef
-from hub.registry import catalog
-from hub.registry.listing import MOST
-from hub.registry.record import VersionView
+from hub.registry.prompt import names
+from hub.registry.reading import catalog
+from hub.registry.reading.listing import MOST
+from hub.registry.reading.record import LATEST, VersionView
 from hub.sync.formats import known
 from hub.sync.formats.inline import in_place
 from hub.sync.formats.report import Notes, Refused
 
 STAYS = "Ids, labels and earlier versions stay in the hub."
+AT_ONCE = 300
+"""Prompts that one request may write: each takes milliseconds."""
 _ARRAYS = ("langfuse", "mlflow")
 _KNOW_SNIPPETS = ("prompt.yml", "csv")
 _MEDIA = {
@@ -129,40 +132,77 @@ def _zipped(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-async def newest(
-    db: AsyncSession, workspace: WorkspaceRef, folder: str, most: int | None = None
-) -> list[VersionView]:
-    """The newest version of every prompt below `folder`; of all prompts if it is empty.
+@dataclass(frozen=True)
+class Chosen:
+    """The versions to be written, and a sentence about prompts that have none such, if any."""
+
+    views: list[VersionView]
+    beside: str
+
+
+async def choose(
+    db: AsyncSession, workspace: WorkspaceRef, folder: str, label: str = "",
+    most: int | None = None,
+) -> Chosen:  # fmt: skip
+    """What `label` points at of every prompt below `folder` that has it; without one, the latest.
+    Of all prompts if the folder is empty.
 
     Raises:
-        Invalid: there are none, or more than `most`.
+        Invalid: there are none, or more than `most`; or that is no name of a label.
     """
-    found: list[VersionView] = []
-    cursor = None
     below = folder.strip("/") or None
+    label = "" if label == LATEST else label
+    if label:
+        names.check_label(label)
+    found = list[VersionView]()
+    cursor, total = None, 0
     while True:
-        page = await catalog.find(db, workspace.id, folder=below, cursor=cursor, limit=MOST)
-        if most is not None and page.total > most:
-            raise Invalid(
-                f"These are {page.total:,} prompts; {most} is the most at once. Choose a folder, "
-                "or have them written by `prompthub export`."
-            )
-        for item in page.items:
-            found.append(await catalog.version(db, workspace.id, item.name))
-        cursor = page.next
-        if cursor is None:
-            break
-    if not found:
-        raise Invalid(
-            f"There are no prompts below {folder}." if folder else "There are no prompts."
+        page = await catalog.find(
+            db, workspace.id, folder=below, label=label or None, cursor=cursor, limit=MOST
         )
-    return found
+        total = page.total
+        _not_above(total, most)
+        for item in page.items:
+            if item.version:  # one that came in broken has none yet
+                found.append(
+                    await catalog.version(db, workspace.id, item.name, label=label or None)
+                )
+        if (cursor := page.next) is None:
+            break
+    if label:
+        total = (await catalog.find(db, workspace.id, folder=below, limit=1)).total
+    if not found:
+        where = f" below {folder}" if folder else ""
+        raise Invalid(
+            f"No prompt{where} has the label {label}."
+            if label and total
+            else f"There are no prompts{where}."
+        )
+    return Chosen(found, _beside(total - len(found), label))
+
+
+def _not_above(total: int, most: int | None) -> None:
+    if most is not None and total > most:
+        raise Invalid(
+            f"These are {total:,} prompts; {most} is the most at once. Choose a folder, "
+            "or have them written by `prompthub export`."
+        )
+
+
+def _beside(left: int, label: str) -> str:
+    """About those that are not among them."""
+    if not left:
+        return ""
+    who = "1 other prompt has" if left == 1 else f"{left} other prompts have"
+    return f"{who} no {f'label {label}' if label else 'version that can be used'}."
 
 
 async def export(
-    database: Database, workspace: WorkspaceRef, format_name: str, folder: str, out: Path
-) -> Exported:
-    """Write the newest version of every prompt below `folder`; `out` must be new or empty.
+    database: Database, workspace: WorkspaceRef, format_name: str, folder: str, out: Path,
+    label: str = "",
+) -> Exported:  # fmt: skip
+    """Write the latest version of every prompt below `folder`, or what `label` points at; `out`
+    must be new or empty.
 
     Raises:
         Invalid: there is no such format, no such prompts, or something is at `out` already.
@@ -172,8 +212,9 @@ async def export(
     if together and format_name not in _ARRAYS:
         raise Invalid(f"Only {' and '.join(_ARRAYS)} put all prompts in one file; name a folder.")
     async with database.read() as db:
-        views = await newest(db, workspace, folder)
-    return await asyncio.to_thread(_write, format_, views, out, together)
+        chosen = await choose(db, workspace, folder, label)
+    told = await asyncio.to_thread(_write, format_, chosen.views, out, together)
+    return Exported([*told.lines, *([chosen.beside] if chosen.beside else [])], told.written)
 
 
 def _write(

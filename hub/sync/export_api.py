@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Invalid
 from hub.people.policy import Need, WorkspaceRef
-from hub.registry.api import Label, Version
-from hub.registry.api_parts import as_json, named, view_of
-from hub.registry.api_schema import described
-from hub.registry.record import VersionView
+from hub.registry.reading.record import VersionView
+from hub.registry.rest.api import Label, Version
+from hub.registry.rest.api_parts import as_json, named, view_of
+from hub.registry.rest.api_schema import described
 from hub.sync import export
 from hub.sync.formats.known import FORMATS
+
+As = Annotated[str, QueryParameter(description=f"One of: {', '.join(FORMATS)}.")]
 
 
 class ExportedFile(msgspec.Struct, frozen=True):
@@ -47,6 +49,47 @@ class ExportedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is lost or changed in them; empty: they hold the whole prompt."""
 
 
+class ExportRefused(msgspec.Struct, frozen=True):
+    """A prompt that the format cannot hold at all."""
+
+    name: str
+    why: str
+
+
+class ExportedPrompts(msgspec.Struct, frozen=True):
+    """Several prompts as files of another program."""
+
+    prompts: list[ExportedPrompt]
+    refused: list[ExportRefused]
+    beside: str
+    """About prompts below the folder that have no such version; empty: there are none."""
+
+
+@get(
+    "/api/v1/export", needs=Need.READ, name="api:exports", include_in_schema=True,
+    operation_id="exportPrompts", summary="Export a folder to another program", tags=["prompts"],
+    operation_class=described(ExportedPrompts),
+)  # fmt: skip
+async def export_prompts(
+    db: NamedDependency[AsyncSession], workspace: NamedDependency[WorkspaceRef],
+    folder: Annotated[str, QueryParameter(description="Left out: all prompts.")] = "",
+    label: Label = None, format: As = "prompt.yml",
+) -> Response[bytes]:  # fmt: skip
+    """Of every prompt below `folder` that has `label`, what it points at; without a label, the
+    latest of each. At most 300 at once."""
+    chosen = export.format_of(format)
+    found = await export.choose(db, workspace, folder, label or "", export.AT_ONCE)
+    made = await asyncio.to_thread(export.written, chosen, found.views)
+    pairs = list(zip(found.views, made, strict=True))
+    return as_json(
+        ExportedPrompts(
+            [_told(view, format, one) for view, one in pairs if not one.refused],
+            [ExportRefused(view.name, one.refused) for view, one in pairs if one.refused],
+            found.beside,
+        )
+    )
+
+
 @get(
     "/api/v1/export/{name:path}", needs=Need.READ, name="api:export", include_in_schema=True,
     operation_id="exportPrompt", summary="Export a prompt to another program", tags=["prompts"],
@@ -54,9 +97,7 @@ class ExportedPrompt(msgspec.Struct, frozen=True, kw_only=True):
 )  # fmt: skip
 async def export_prompt(
     db: NamedDependency[AsyncSession], workspace: NamedDependency[WorkspaceRef],
-    name: FromPath[str], label: Label = None, version: Version = None,
-    format: Annotated[str, QueryParameter(description=f"One of: {', '.join(FORMATS)}.")]
-    = "prompt.yml",
+    name: FromPath[str], label: Label = None, version: Version = None, format: As = "prompt.yml",
 ) -> Response[bytes]:  # fmt: skip
     """What `label` points at, or one `version`; with neither, the latest. Nothing is left out
     unsaid: `report` names each field. A prompt that the format cannot hold at all: 422."""
@@ -79,4 +120,4 @@ def _told(view: VersionView, format_: str, made: export.Written) -> ExportedProm
     )  # fmt: skip
 
 
-ROUTES: list[Any] = [export_prompt]
+ROUTES: list[Any] = [export_prompts, export_prompt]

@@ -14,16 +14,14 @@ from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Need, WorkspaceRef
-from hub.registry import catalog
-from hub.registry.list_sql import LIVE
 from hub.registry.pages.common import crumbs, named
-from hub.registry.record import VersionView
+from hub.registry.reading import catalog
+from hub.registry.reading.list_sql import LIVE
+from hub.registry.reading.record import VersionView
 from hub.sync import export
 from hub.sync.formats.known import FORMATS, Format
 from hub.web import Ask, is_part, page
 
-AT_ONCE = 300
-"""Prompts that one request may write: each takes milliseconds."""
 FIRST = "prompt.yml"
 
 Place = NamedDependency[WorkspaceRef]
@@ -60,29 +58,31 @@ async def export_file(
 @get("/{slug:str}/export", needs=Need.READ, name="export:several")
 async def several_page(
     request: Ask, workspace: Place, db: Db, format: FromQuery[str] = FIRST,
-    folder: FromQuery[str] = "",
+    folder: FromQuery[str] = "", label: FromQuery[str] = "",
 ) -> Template:  # fmt: skip
-    """Every prompt below a folder, or of the workspace."""
+    """Every prompt below a folder, or of the workspace: its latest version, or that of a label."""
     folder = folder.strip("/")
-    views = await export.newest(db, workspace, folder, AT_ONCE)
+    chosen = await export.choose(db, workspace, folder, label, export.AT_ONCE)
     parts = [part for part in folder.split("/") if part]
     base = f"/{workspace.slug}/prompts"
     return await _page(
-        request, format, views, title=folder or "all prompts", several=True, at="",
+        request, format, chosen.views, title=folder or "all prompts", several=True, at="",
         stem=parts[-1] if parts else workspace.slug,
         crumbs=[("Prompts", base), *((part, None) for part in parts), ("Export", None)],
-        asked={"folder": folder} if folder else {}, versions=[],
+        asked={"folder": folder, "label": label}, versions=[], beside=chosen.beside,
+        labels=[one for one, _ in await catalog.labels(db, workspace.id)],
         back=f"{base}?{urlencode({'folder': folder})}" if folder else base,
     )  # fmt: skip
 
 
 @get("/{slug:str}/export-file", needs=Need.READ, name="export:files")
 async def several_file(
-    workspace: Place, db: Db, format: FromQuery[str] = FIRST, folder: FromQuery[str] = ""
-) -> Response[bytes]:
+    workspace: Place, db: Db, format: FromQuery[str] = FIRST, folder: FromQuery[str] = "",
+    label: FromQuery[str] = "",
+) -> Response[bytes]:  # fmt: skip
     """All of them in a zip."""
-    views = await export.newest(db, workspace, folder, AT_ONCE)
-    return await _file(format, views, folder.strip("/").rpartition("/")[2] or workspace.slug)
+    chosen = await export.choose(db, workspace, folder, label, export.AT_ONCE)
+    return await _file(format, chosen.views, folder.strip("/").rpartition("/")[2] or workspace.slug)
 
 
 async def _version(
@@ -110,6 +110,7 @@ async def _page(
 ) -> Template:  # fmt: skip
     chosen = export.format_of(format_)
     made, file_name = await asyncio.to_thread(_made, chosen, views, stem)
+    asked = {key: value for key, value in asked.items() if value}
     root = f"/{request.state.workspace.slug}"
     return page(
         request, "sync/_export.html" if is_part(request) else "sync/export.html",

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from hub.errors import Invalid
-from hub.registry import names
-from hub.registry.feed import LATEST, Place
+from hub.registry.indexing.feed import LATEST, Place
+from hub.registry.prompt import names
 
 USUAL = "production"
 MOST_LABELS = 20

@@ -24,10 +24,10 @@ from hub.errors import HubError, NotFound, Unavailable, Unknown
 from hub.people.gate import password
 from hub.people.keys import KeyGrant, KeyTable
 from hub.people.policy import Need, require
-from hub.registry.children import Child
-from hub.registry.git_terms import DEPLOY, MAIN
-from hub.registry.gits import stream
-from hub.registry.publish import Publisher
+from hub.registry.git.children import Child
+from hub.registry.git.git_terms import DEPLOY, MAIN
+from hub.registry.git.gits import stream
+from hub.registry.writing.publish import Publisher
 from hub.sync.git import push
 from hub.sync.git import serving as serving
 from hub.sync.git.serving import ClientGone, Places

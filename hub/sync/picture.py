@@ -17,8 +17,8 @@ import msgspec
 from sqlalchemy import Connection, func, select, text
 
 from hub.db import Database
-from hub.registry import feed
-from hub.registry.feed import Feed, FeedChange, Place
+from hub.registry.indexing import feed
+from hub.registry.indexing.feed import Feed, FeedChange, Place
 from hub.sync import pointers
 from hub.sync.filters import Filter
 from hub.sync.pointers import Pointer, Row, Text

@@ -16,10 +16,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
-from hub.registry.deploy_file import ALL
-from hub.registry.feed import LATEST, Place, Published, names_of
+from hub.registry.git.deploy_file import ALL
+from hub.registry.indexing.feed import LATEST, Place, Published, names_of
 from hub.registry.models import Content, Label, Prompt, Version
-from hub.registry.snippets import Snippets, may_include, texts_for
+from hub.registry.reading.snippets import Snippets, may_include, texts_for
 
 _PART = 5000
 

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import msgspec
 
 from hub.db import Database
-from hub.registry.listing import label_order
-from hub.registry.record import LATEST, Record, encode
-from hub.registry.snippets import may_include
+from hub.registry.reading.listing import label_order
+from hub.registry.reading.record import LATEST, Record, encode
+from hub.registry.reading.snippets import may_include
 
 _SELECT = (
     'SELECT p.id, v.number, v.hash, v."commit", v.author, v.message, v.created_at, c.document, '
@@ -73,11 +73,14 @@ class Quick:
     def read(
         self, workspace_id: int, name: str, label: str | None, version: int | None
     ) -> bytes | None:
-        """The record's bytes, as the slow way makes them; None: ask there."""
+        """The record's bytes, as the slow way makes them; None: ask there. All reads until
+        `release` see the tables as of the first of them, and share its locks."""
         statement = _LATEST if label in (None, LATEST) else _BY_LABEL
         if version is not None:
             statement = _BY_NUMBER
         given = {"workspace": workspace_id, "name": name, "label": label, "number": version}
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN")
         row = self._connection.execute(statement, given).fetchone()
         if row is None or may_include(row[7]):
             return None
@@ -90,6 +93,10 @@ class Quick:
                 created_at=datetime.fromisoformat(created_at).replace(tzinfo=UTC),
             )
         )  # fmt: skip
+
+    def release(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("COMMIT")
 
     def _data_version(self) -> int:
         return self._connection.execute("PRAGMA data_version").fetchone()[0]

@@ -16,7 +16,7 @@ import msgspec
 from hub import web
 from hub.people.keys import KeyGrant
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry.record import VersionView
+from hub.registry.reading.record import VersionView
 from hub.sync.usage import MOST_VARIABLES, Inbox, Report, Use
 
 EVERY = 2.0

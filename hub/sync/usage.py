@@ -23,8 +23,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hub.db import Base, Database, now
 from hub.errors import HubError, Invalid
 from hub.people.keys import KeyGrant
-from hub.registry.callers import KEPT, Caller, CallerUse
 from hub.registry.models import OldName, Prompt
+from hub.registry.reading.callers import KEPT, Caller, CallerUse
 
 log = logging.getLogger("hub")
 

@@ -16,8 +16,9 @@ import httpx
 from hub.parts import Parts, open_parts
 from hub.people import keys, workspaces
 from hub.people.accounts import OPERATOR
-from hub.registry import index, versions
-from hub.registry.document import from_json
+from hub.registry import versions
+from hub.registry.indexing import index
+from hub.registry.prompt.document import from_json
 from tests.contract.far import Far, content, digest_of
 from tests.contract.relay import Relay
 from tests.serving import Server

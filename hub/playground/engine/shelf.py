@@ -159,10 +159,12 @@ class Shelf:
             if idle is not None:
                 self.unload(idle.found.name)
             elif not by_use or left + held < need:
-                raise broken(
+                helps = "Stop other programs" if self._budget is None else "Raise the limit"
+                raise Refused(
                     f"{found.name} needs about {need / 1e9:.1f} GB and {max(left, 0) / 1e9:.1f} GB "
-                    "are free. Stop other programs, or use a smaller model."
-                )
+                    f"are free. {helps}, or use a smaller model.",
+                    507, "engine_error",
+                )  # fmt: skip
             else:
                 names = " and ".join(one.found.name for one in by_use)
                 self._why = (

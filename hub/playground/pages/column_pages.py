@@ -16,9 +16,6 @@ from hub.playground.adopting import Taken
 from hub.playground.models import Grid
 from hub.playground.options import options_of
 from hub.playground.view import title_of
-from hub.registry.diff import compare
-from hub.registry.document import InvalidDocument, from_json
-from hub.registry.form import first
 from hub.registry.pages.common import Fields, fields_of
 from hub.registry.pages.offers import (
     Piece,
@@ -29,6 +26,9 @@ from hub.registry.pages.offers import (
     typed_in,
 )
 from hub.registry.pages.write import WHY
+from hub.registry.prompt.diff import compare
+from hub.registry.prompt.document import InvalidDocument, from_json
+from hub.registry.prompt.form import first
 from hub.registry.saving import NeedsResolving
 from hub.web import Ask, Form, go, page
 

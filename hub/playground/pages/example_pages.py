@@ -23,8 +23,8 @@ from hub.playground.pages.common import (
     typed_values,
 )
 from hub.playground.values import Field, fields_of, read, show
-from hub.registry.aside import aside
 from hub.registry.pages.common import Heading, heading, named, prompt_page
+from hub.registry.reading.aside import aside
 from hub.web import Ask, go
 
 

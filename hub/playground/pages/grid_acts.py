@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import Forbidden, HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.playground import adopting, grid, opinions, votes
+from hub.playground.again import Part
 from hub.playground.again import again as run_again
 from hub.playground.models import Grid, Run
 from hub.playground.options import options_of
@@ -55,10 +56,10 @@ async def again(
     actor: NamedDependency[Actor],
     workspace: NamedDependency[WorkspaceRef],
 ) -> Redirect:
-    """The same texts, values and settings once more, as a grid of its own; or one column of it."""
+    """The same texts, values and settings once more, as a grid of its own; or a part of it."""
     made = await run_again(
         playground_of(request), workspace.id, grid_id, actor=actor,
-        new_seeds=data.get("seeds") == "new", shown=data.get("column", ""),
+        new_seeds=data.get("seeds") == "new", part=_part(data),
     )  # fmt: skip
     return go(f"/{workspace.slug}/grid/{made}")
 
@@ -183,6 +184,24 @@ def _what(data: Form, order: list[int] | None) -> list[int | None]:
     if order is not None and what[1] is not None and what[1] < len(order):
         what[1] = order[what[1]]
     return what
+
+
+def _part(data: Form) -> Part | None:
+    """What is asked again; None: all of it."""
+    named = data.get("cell") or data.get("column") or data.get("failed")
+    if not named:
+        return None
+    row, column, _ = _what(data, None)
+    if data.get("failed"):
+        return Part(failed=True)
+    if data.get("cell"):
+        return Part(row=_or_none(row), column=_or_none(column), failed=True)
+    return Part(column=_or_none(column))
+
+
+def _or_none(at: int | None) -> int:
+    """What is no number is a place that is not there."""
+    return 10_000 if at is None else at
 
 
 def _choice(found: Grid, actor: Actor, text: str) -> int:

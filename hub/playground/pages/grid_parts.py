@@ -14,13 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.people.policy import Actor, WorkspaceRef
 from hub.playground import adopting, columns, grid, votes
 from hub.playground.adopting import Ways
+from hub.playground.again import LACKING
+from hub.playground.feet import feet as feet_of
 from hub.playground.live import LiveGrid, Place
 from hub.playground.look import Look, read_look
 from hub.playground.models import Grid
 from hub.playground.options import Options, options_of
 from hub.playground.pages.common import may_run, playground_of, plural
 from hub.playground.stream import Draw, partial
-from hub.playground.totals import Total, total
+from hub.playground.totals import Total
 from hub.playground.values import dicts, picture_in, show
 from hub.playground.view import Cells, Runs, Stack, heads, stack, title_of
 from hub.web import Ask
@@ -163,6 +165,7 @@ def headed(seen: Seen) -> dict[str, Any]:
         "won": [seen.won[column] for column in seen.look.order] if seen.won else [],
         "cast": seen.won.total(),
         "ways": seen.ways,
+        "lacking": sum(cell.state in LACKING for cell in seen.cells.values()),
     }
 
 
@@ -170,13 +173,7 @@ def feet(seen: Seen) -> list[Total]:
     """The totals under the columns; none while whose answers they are is hidden."""
     if seen.look.hidden:
         return []
-    cells = seen.cells
-    return [
-        total(
-            [cell for place, cell in cells.items() if place[1] == column], seen.look.volume
-        )
-        for column in seen.look.order
-    ]  # fmt: skip
+    return feet_of(seen.grid, seen.cells, seen.runs, seen.look.order, seen.look.volume)
 
 
 def size(found: Grid, samples: int) -> str:

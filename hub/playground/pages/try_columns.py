@@ -37,3 +37,14 @@ def numbers(text: str) -> list[str]:
     """`0, 0.5, 1` or `0,5 1`: a comma alone divides only where nothing else does."""
     parts = re.split(r"[;\s]+", text.strip())
     return text.split(",") if len(parts) == 1 else [part.strip(",") for part in parts]
+
+
+def landing(did: str, columns: int) -> str:
+    """Where the keyboard goes on after a change of the form: a column's id, or the value of the
+    button that was pressed; empty: at the top of the page. Not a menu: it would take the keys."""
+    what, _, number = did.partition(":")
+    if what == "tick":
+        return did
+    at = int(number) if number.isdecimal() and len(number) < 3 else 0
+    places = {"add": columns - 1, "copy": at + 1, "remove": at, "vary": 0}
+    return f"column-{min(places[what], columns - 1)}" if what in places else ""

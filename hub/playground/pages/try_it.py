@@ -53,6 +53,8 @@ class Bench(msgspec.Struct, kw_only=True):
     samples: str = "1"
     """As typed."""
     error: str = ""
+    did: str = ""
+    """What was just changed."""
 
 
 @get("/{slug:str}/try/{name:path}", needs=Need.READ, name="try", middleware=[in_turn])
@@ -73,6 +75,7 @@ async def try_page(
             _as_in(bench, await grid.get(db, workspace.id, again))
     if more:
         _change(bench, "add")
+        bench.did = "add"
     await _load(bench, database, workspace, actor)
     return _page(request, bench)
 
@@ -115,6 +118,7 @@ async def try_form(
             await _load(bench, database, workspace, actor)
         bench.error = refusal.sentence
         return _page(request, bench, status=refusal.status)
+    bench.did = do
     return _page(request, bench)
 
 
@@ -270,6 +274,7 @@ def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
         chosen=bench.chosen, most_rows=grid.MOST_ROWS,
         error=bench.error, options=bench.options, samples=bench.samples, most=MOST_COLUMNS,
         unknown_model="" if offered else wanted,
+        focus=try_columns.landing(bench.did, len(bench.columns)),
         examples=[
             {"id": one.id, "name": one.name, "preview": preview(one.variables)}
             for one in bench.examples

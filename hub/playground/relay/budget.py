@@ -22,7 +22,7 @@ from hub.people.policy import Actor, WorkspaceRef
 from hub.playground.calls import Call
 from hub.playground.relay.models import Relay, RelayCall, RelayDay
 from hub.playground.relay.sizes import Fits, used
-from hub.registry.record import VersionView
+from hub.registry.reading.record import VersionView
 
 MOST_AT_ONCE = 16
 """Calls of one key in one process."""

@@ -24,10 +24,10 @@ from hub.playground.relay.sizes import Fits, fits, limited
 from hub.playground.room import Playground
 from hub.playground.runs import perform
 from hub.playground.wire.events import Called, Delta, Event, Finish
-from hub.registry import catalog
-from hub.registry.aside import LONG, aside
-from hub.registry.record import VersionView
-from hub.registry.tokens import estimate
+from hub.registry.prompt.tokens import estimate
+from hub.registry.reading import catalog
+from hub.registry.reading.aside import LONG, aside
+from hub.registry.reading.record import VersionView
 
 log = logging.getLogger("hub")
 

@@ -27,10 +27,10 @@ from hub.playground.relay.asked import Asked
 from hub.playground.relay.budget import Busy, UsedUp
 from hub.playground.relay.calling import Prepared, Relayed, Relaying, outcome
 from hub.playground.relay.saying import Chat, Responses, Writer, error_of
-from hub.registry.api import Place, Who
-from hub.registry.api_parts import as_json
-from hub.registry.aside import aside
-from hub.registry.bodies import json_object
+from hub.registry.reading.aside import aside
+from hub.registry.rest.api import Place, Who
+from hub.registry.rest.api_parts import as_json
+from hub.registry.rest.bodies import json_object
 from hub.web import Ask
 
 PATIENCE = 10.0

@@ -14,7 +14,7 @@ from hub.playground.prices import Spent
 from hub.playground.relay.models import Relay
 from hub.playground.wire.asked import images, words
 from hub.playground.wire.reading import tree, trees
-from hub.registry.tokens import estimate
+from hub.registry.prompt.tokens import estimate
 
 ANSWER = 4_096
 """Tokens of an answer whose call and prompt name no limit; the model is told."""

@@ -53,6 +53,8 @@ def sentence(status: int, data: bytes) -> str:
         return "The account behind the key has no credit left."
     if 300 <= status < 400:
         return "It sends us on to another address, which we do not follow. Enter the final one."
+    if said and error.get("type") == "engine_error":
+        return said  # another hub's engine, which speaks to people itself
     plain = _SENTENCES.get(status)
     if plain is None:
         plain = (

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import now
 from hub.errors import Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import as_of, catalog
-from hub.registry.names import check_label
 from hub.registry.pages.common import rights
 from hub.registry.pages.moments import moment_of, said, typed
 from hub.registry.pages.release import LIVE
+from hub.registry.prompt.names import check_label
+from hub.registry.reading import as_of, catalog
 from hub.web import Ask, page
 
 

@@ -14,14 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Conflict, HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog, drafts, listing, versions
-from hub.registry.document import Document, Message
-from hub.registry.guess import guess_template
-from hub.registry.names import InvalidName
+from hub.registry import drafts, versions
 from hub.registry.pages.common import rights
 from hub.registry.pages.offers import offer_instead
-from hub.registry.publish import Publisher
+from hub.registry.prompt.document import Document, Message
+from hub.registry.prompt.guess import guess_template
+from hub.registry.prompt.names import InvalidName
+from hub.registry.reading import catalog, listing
 from hub.registry.review.proposals import NeedsReview, Wanted
+from hub.registry.writing.publish import Publisher
 from hub.web import Ask, Form, go, is_part, page
 
 

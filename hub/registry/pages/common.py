@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people import rules_store
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
-from hub.registry import catalog, drafts, released, scheduled
-from hub.registry.catalog import About
-from hub.registry.list_sql import LIVE
+from hub.registry import drafts
+from hub.registry.labels import released, scheduled
 from hub.registry.models import LabelMove
+from hub.registry.reading import catalog
+from hub.registry.reading.catalog import About
+from hub.registry.reading.list_sql import LIVE
 from hub.registry.review import offering
 from hub.registry.review.offering import OpenOne
 from hub.web import Ask, page

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from hub.registry.clashes import Choice, Clash, is_list, is_text
-from hub.registry.segments import Segment, segments, swapped
-from hub.registry.shown import as_text
+from hub.registry.prompt.clashes import Choice, Clash, is_list, is_text
+from hub.registry.prompt.segments import Segment, segments, swapped
+from hub.registry.prompt.shown import as_text
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

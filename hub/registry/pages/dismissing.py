@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry.api_parts import publisher_of
 from hub.registry.pages.offer_sheets import OfferSheet, again, offer_sheet
+from hub.registry.rest.api_parts import publisher_of
 from hub.registry.review import dismissing, record
 from hub.registry.review.views import View
 from hub.web import Ask, Form, go

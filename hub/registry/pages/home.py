@@ -8,8 +8,8 @@ from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog, home
 from hub.registry.pages.common import rights
+from hub.registry.reading import catalog, home
 from hub.registry.review.queue import Queue
 from hub.web import Ask, page
 

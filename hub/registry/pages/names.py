@@ -15,12 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
-from hub.registry import catalog, labels, versions
-from hub.registry.form import whole
+from hub.registry import versions
+from hub.registry.labels import labels
 from hub.registry.pages.common import Heading, heading, named
 from hub.registry.pages.glass import may_insist
 from hub.registry.pages.offers import offer_instead
 from hub.registry.pages.sheets import Sheet, sheet_page
+from hub.registry.prompt.form import whole
+from hub.registry.reading import catalog
 from hub.registry.review import offering
 from hub.registry.review.offering import OpenOne
 from hub.registry.review.proposals import Wanted

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import Invalid
 from hub.people import rules, rules_store
 from hub.people.policy import WorkspaceRef
-from hub.registry import catalog, drafts
-from hub.registry.diff import Change, compare
-from hub.registry.document import InvalidDocument, from_json
+from hub.registry import drafts
 from hub.registry.drafts import DraftView
-from hub.registry.form import first, whole
 from hub.registry.pages.common import Fields
-from hub.registry.record import VersionView
+from hub.registry.prompt.diff import Change, compare
+from hub.registry.prompt.document import InvalidDocument, from_json
+from hub.registry.prompt.form import first, whole
+from hub.registry.reading import catalog
+from hub.registry.reading.record import VersionView
 from hub.registry.review import offering, record
 from hub.registry.review.offering import Offered, OpenOne, Reviewer
 from hub.registry.review.proposals import Made, Wanted

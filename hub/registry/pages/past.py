@@ -12,14 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Conflict, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog, drafts, history, versions
-from hub.registry.diff import compare
-from hub.registry.document import Document, from_json, to_json
-from hub.registry.form import whole
+from hub.registry import drafts, versions
 from hub.registry.pages.common import Heading, heading, named, prompt_page
-from hub.registry.publish import Publisher
+from hub.registry.prompt.diff import compare
+from hub.registry.prompt.document import Document, from_json, to_json
+from hub.registry.prompt.form import whole
+from hub.registry.prompt.shown import settings, shown
+from hub.registry.reading import catalog, history
 from hub.registry.review.lands import came_by
-from hub.registry.shown import settings, shown
+from hub.registry.writing.publish import Publisher
 from hub.web import Ask, go
 
 Choices = list[tuple[str, str]]

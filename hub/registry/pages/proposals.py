@@ -19,10 +19,11 @@ from hub.db import Database
 from hub.people import rules_store
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
 from hub.people.rules import Verdict
-from hub.registry import released, side_by_side
-from hub.registry.form import whole
+from hub.registry.labels import released
 from hub.registry.pages.common import rights
 from hub.registry.pages.talk_shown import talk_of
+from hub.registry.prompt import side_by_side
+from hub.registry.prompt.form import whole
 from hub.registry.review import checks, record, seen
 from hub.registry.review.lands import moved_by
 from hub.registry.review.offered import ShownItem, between, shown_items

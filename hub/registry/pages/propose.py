@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import Conflict, HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, allows
-from hub.registry import catalog, drafts, form
-from hub.registry.document import to_json
+from hub.registry import drafts
 from hub.registry.pages.common import Fields, Heading, crumbs, fields_of, heading, named
 from hub.registry.pages.offers import (
     Piece,
@@ -26,9 +25,12 @@ from hub.registry.pages.offers import (
     screen_of,
     typed_in,
 )
-from hub.registry.record import VersionView
+from hub.registry.prompt import form
+from hub.registry.prompt.document import to_json
+from hub.registry.prompt.shown import Shown, shown
+from hub.registry.reading import catalog
+from hub.registry.reading.record import VersionView
 from hub.registry.review import offering, record
-from hub.registry.shown import Shown, shown
 from hub.web import Ask, go, page
 
 

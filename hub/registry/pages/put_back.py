@@ -11,7 +11,7 @@ from litestar.response import Redirect, Template
 
 from hub.db import Database
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import released
+from hub.registry.labels import released
 from hub.registry.pages import several
 from hub.registry.pages.common import named, prompt_path
 from hub.registry.review.live_callers import BreaksPrograms

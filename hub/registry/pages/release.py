@@ -16,18 +16,18 @@ from hub.db import Database
 from hub.errors import HubError, Invalid
 from hub.people import rules, rules_store
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import labels, released, releasing, scheduled
-from hub.registry.deploy_file import ALL
-from hub.registry.form import whole
-from hub.registry.labels import Move
-from hub.registry.ledger import Steps, steps_of
-from hub.registry.names import check_label
+from hub.registry.git.deploy_file import ALL
+from hub.registry.indexing.ledger import Steps, steps_of
+from hub.registry.labels import labels, released, releasing, scheduled
+from hub.registry.labels.labels import Move
 from hub.registry.pages.common import Heading, heading, named, prompt_page, prompt_path
 from hub.registry.pages.glass import may_break, may_insist
 from hub.registry.pages.moments import check_now, moment_of
 from hub.registry.pages.moments import said as said_moment
 from hub.registry.pages.offers import offer_instead
 from hub.registry.pages.sheets import Sheet, sheet_page
+from hub.registry.prompt.form import whole
+from hub.registry.prompt.names import check_label
 from hub.registry.review.proposals import Wanted
 from hub.web import Ask, Form, go
 

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import drafts
-from hub.registry.document import from_json, to_json
 from hub.registry.drafts import DraftView
 from hub.registry.pages import deciding
 from hub.registry.pages.common import Heading, heading, named, prompt_page
 from hub.registry.pages.deciding import Group
+from hub.registry.prompt.document import from_json, to_json
 from hub.registry.saving import NeedsResolving, prepare_save
 from hub.web import Ask, Form, go
 

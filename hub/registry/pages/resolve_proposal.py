@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry.form import whole
 from hub.registry.pages import deciding
 from hub.registry.pages.deciding import Group
 from hub.registry.pages.resolve import CHOOSE
+from hub.registry.prompt.form import whole
 from hub.registry.review import proposals, record, resolving
 from hub.registry.review.resolving import Apart
 from hub.registry.review.views import View

@@ -17,10 +17,10 @@ from hub.errors import HubError, Invalid
 from hub.people import rules_store, workspaces
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.people.rules import counts
-from hub.registry.api_parts import publisher_of
-from hub.registry.form import whole
 from hub.registry.pages.offer_sheets import OfferSheet, again, offer_sheet
 from hub.registry.pages.proposals import changes
+from hub.registry.prompt.form import whole
+from hub.registry.rest.api_parts import publisher_of
 from hub.registry.review import proposals, record, reviewing, seen
 from hub.registry.review.views import View
 from hub.web import Ask, Form, go

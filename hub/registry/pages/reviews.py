@@ -13,7 +13,7 @@ from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry.form import whole
+from hub.registry.prompt.form import whole
 from hub.registry.review import record
 from hub.registry.review.queue import Queue, among
 from hub.registry.review.views import ProposalLine

@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog, drafts
-from hub.registry.document import to_json
-from hub.registry.form import whole
+from hub.registry import drafts
 from hub.registry.pages.offer_sheets import OfferSheet, offer_sheet
+from hub.registry.prompt.document import to_json
+from hub.registry.prompt.form import whole
+from hub.registry.reading import catalog
 from hub.registry.review import proposals, record
 from hub.registry.review.offering import wanted_of
 from hub.registry.review.views import ItemView, View

@@ -16,16 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog, labels, released, releasing, scheduled
-from hub.registry.deploy_file import ALL
-from hub.registry.form import whole
-from hub.registry.labels import Move
-from hub.registry.names import check_label
+from hub.registry.git.deploy_file import ALL
+from hub.registry.labels import labels, released, releasing, scheduled
+from hub.registry.labels.labels import Move
+from hub.registry.labels.releasing import Looked
 from hub.registry.pages.common import rights
 from hub.registry.pages.glass import may_break, may_insist
 from hub.registry.pages.moments import check_now, moment_of, said
 from hub.registry.pages.release import LIVE, NO_WHY, share_of
-from hub.registry.releasing import Looked
+from hub.registry.prompt.form import whole
+from hub.registry.prompt.names import check_label
+from hub.registry.reading import catalog
 from hub.web import Ask, Form, go, page
 
 ONLY = (("differs", "newer than what is live"), ("new", "not live yet"), ("all", "all prompts"))

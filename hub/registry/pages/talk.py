@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry.form import whole
 from hub.registry.pages.proposals import proposal_page
 from hub.registry.pages.talk_shown import Asked, Refused, talk_of
+from hub.registry.prompt.form import whole
 from hub.registry.review import comments, record, unsent
 from hub.web import Ask, Form, go, is_part, page
 

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor
-from hub.registry.form import whole
+from hub.registry.prompt.form import whole
 from hub.registry.review import threads
 from hub.registry.review.anchors import texts_of
 from hub.registry.review.views import View

@@ -12,9 +12,9 @@ from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog, used_by
-from hub.registry.document import Document, to_json
 from hub.registry.pages.common import heading, named, prompt_page
+from hub.registry.prompt.document import Document, to_json
+from hub.registry.reading import catalog, used_by
 from hub.web import Ask
 from sdk.errors import TemplateError
 from sdk.template import texts_of

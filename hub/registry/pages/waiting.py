@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import scheduled
+from hub.registry.labels import scheduled
 from hub.registry.pages.common import rights
 from hub.web import Ask, go, page
 

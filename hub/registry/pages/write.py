@@ -14,16 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import catalog, drafts, form
-from hub.registry.aside import aside
-from hub.registry.document import InvalidDocument, from_json
+from hub.registry import drafts
 from hub.registry.drafts import DraftView, Tree
-from hub.registry.lint import Finding, lint
 from hub.registry.pages.common import Heading, fields_of, heading, named, prompt_page
-from hub.registry.record import VersionView
+from hub.registry.prompt import form
+from hub.registry.prompt.document import InvalidDocument, from_json
+from hub.registry.prompt.lint import Finding, lint
+from hub.registry.prompt.shown import shown
+from hub.registry.prompt.tokens import estimate
+from hub.registry.reading import catalog
+from hub.registry.reading.aside import aside
+from hub.registry.reading.record import VersionView
 from hub.registry.saving import NeedsResolving, save_draft
-from hub.registry.shown import shown
-from hub.registry.tokens import estimate
 from hub.web import Ask, go
 
 WHY = "Say why, in one sentence: it is what others will read in the history."

@@ -14,8 +14,8 @@ from typing import Literal
 
 import msgspec
 
-from hub.registry.document import Document
-from hub.registry.words import count, likeness
+from hub.registry.prompt.document import Document
+from hub.registry.prompt.words import count, likeness
 
 AROUND = 64
 """Characters kept of what stands on either side."""

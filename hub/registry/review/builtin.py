@@ -11,10 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from hub.registry.document import Document, Variable
-from hub.registry.hidden import find_hidden
-from hub.registry.lint import Finding, lint
-from hub.registry.tokens import estimate
+from hub.registry.prompt.document import Document, Variable
+from hub.registry.prompt.hidden import find_hidden
+from hub.registry.prompt.lint import Finding, lint
+from hub.registry.prompt.tokens import estimate
 from sdk.errors import TemplateError
 from sdk.template import compile_text
 

@@ -19,10 +19,10 @@ from hub.errors import Conflict, Invalid
 from hub.outbox import announce
 from hub.people import audit, rules_store
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.registry import snippets
-from hub.registry.document import Document, from_json
-from hub.registry.ledger_rows import upsert
+from hub.registry.indexing.ledger_rows import upsert
 from hub.registry.models import Content, Label, LabelMove, Prompt
+from hub.registry.prompt.document import Document, from_json
+from hub.registry.reading import snippets
 from hub.registry.review import record
 from hub.registry.review.builtin import NAMES, Result, Subject, run
 from hub.registry.review.models import Check, Item, Proposal, Revision

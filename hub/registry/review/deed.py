@@ -15,9 +15,9 @@ from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.outbox import announce
 from hub.people import audit, rules_store
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry.commits import clean_message
-from hub.registry.git_terms import PROPOSALS
-from hub.registry.ledger import Ledger
+from hub.registry.git.commits import clean_message
+from hub.registry.git.git_terms import PROPOSALS
+from hub.registry.indexing.ledger import Ledger
 from hub.registry.models import Intent
 from hub.registry.review import rows
 from hub.registry.review.follow_proposals import HeldProposal

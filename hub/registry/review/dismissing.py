@@ -14,12 +14,12 @@ from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.people import guarded
 from hub.people.policy import Actor, Need, WorkspaceRef, require
 from hub.people.rules import folded
-from hub.registry.publish import Publisher
 from hub.registry.review.deed import checked_body, here, note, watch
 from hub.registry.review.follow_proposals import HeldProposal
 from hub.registry.review.keeping import deciding
 from hub.registry.review.models import Review
 from hub.registry.review.propose import Closed
+from hub.registry.writing.publish import Publisher
 
 
 async def dismiss(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from hub.errors import Conflict, Invalid, NotFound
-from hub.registry import names
-from hub.registry.asks import Later, alive, new_id
-from hub.registry.commits import Change
-from hub.registry.document import Document
-from hub.registry.ledger import Held, Ledger
-from hub.registry.reading import ID, Reading, blob_id
+from hub.registry.git.commits import Change
+from hub.registry.indexing.ledger import Held, Ledger
+from hub.registry.indexing.reading import ID, Reading, blob_id
+from hub.registry.prompt import names
+from hub.registry.prompt.document import Document
 from hub.registry.review.digest import Kind, Part
-from hub.registry.saves import Put, check_free, check_includes, reading_for
+from hub.registry.writing.asks import Later, alive, new_id
+from hub.registry.writing.saves import Put, check_free, check_includes, reading_for
 
 MOST_ITEMS = 100
 

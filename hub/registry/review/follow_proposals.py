@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from hub.registry.commits import Commit
-from hub.registry.git_terms import DEPLOY, MAIN, PROPOSALS
-from hub.registry.names import path_of
+from hub.registry.git.commits import Commit
+from hub.registry.git.git_terms import DEPLOY, MAIN, PROPOSALS
+from hub.registry.prompt.names import path_of
 from hub.registry.review.digest import Part, digest_of
 
 if TYPE_CHECKING:
-    from hub.registry.ledger import Ledger
+    from hub.registry.indexing.ledger import Ledger
 
 LONGEST_TITLE = 200
 BROKE_GLASS = "Broke-Glass"

@@ -14,13 +14,13 @@ from sqlalchemy import Connection
 from hub.errors import Forbidden
 from hub.people import rules_store
 from hub.people.rules import Approval, Case, Person, Verdict, folded, judge, rule_for
-from hub.registry.asks import Ask, Settled
-from hub.registry.ledger import Ledger
+from hub.registry.indexing.ledger import Ledger
 from hub.registry.review import live_callers, on_record, writers
 from hub.registry.review.follow_proposals import BROKE_GLASS, HeldProposal
 from hub.registry.review.merging import Merge
 from hub.registry.review.rows import accounts_of
 from hub.registry.review.touched import Placed, Touched, both, touched
+from hub.registry.writing.asks import Ask, Settled
 
 ON_RECORD = "on record"
 """Stands for a digest where approvals were looked up by content."""

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, insert, select
 from hub.db import Database, now
 from hub.errors import HubError
 from hub.outbox import Event
-from hub.registry.commits import Change, Commit
-from hub.registry.git_terms import PROPOSALS, RefMove
-from hub.registry.ledger import Ledger
-from hub.registry.repository import Repository
+from hub.registry.git.commits import Change, Commit
+from hub.registry.git.git_terms import PROPOSALS, RefMove
+from hub.registry.git.repository import Repository
+from hub.registry.indexing.ledger import Ledger
 from hub.registry.review import rows
 from hub.registry.review.follow_proposals import (
     follow_revision,

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from hub.db import Database
 from hub.people import rules_store
-from hub.registry.git_terms import REVIEWS, GitFailed, RefMoved
-from hub.registry.reading import blob_id
-from hub.registry.repository import Repository
+from hub.registry.git.git_terms import REVIEWS, GitFailed, RefMoved
+from hub.registry.git.repository import Repository
+from hub.registry.indexing.reading import blob_id
 from hub.registry.review import keeping, rows
 from hub.registry.review.models import Proposal, Review, Revision
 from hub.registry.review.notebook import Closed, Line, Said, commit_of, lines

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import now
 from hub.errors import HubError
 from hub.people.policy import Actor, WorkspaceRef
-from hub.registry.commits import (
+from hub.registry.git.commits import (
     HUB_EMAIL,
     HUB_NAME,
     Change,
@@ -33,15 +33,15 @@ from hub.registry.commits import (
     clean_name,
     stream,
 )
-from hub.registry.git_terms import REVIEWS, RefMove, RefMoved
-from hub.registry.repository import Repository
+from hub.registry.git.git_terms import REVIEWS, RefMove, RefMoved
+from hub.registry.git.repository import Repository
 from hub.registry.review.deed import changing
 from hub.registry.review.follow_proposals import HeldProposal
 from hub.registry.review.models import Proposal, Review, Revision
 from hub.registry.review.notebook import Closed, Dismissed, Line, Said, note, path_of
 
 if TYPE_CHECKING:
-    from hub.registry.publish import Publisher
+    from hub.registry.writing.publish import Publisher
 
 log = logging.getLogger(__name__)
 _TRIES = 12

@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 
 from hub.errors import Conflict
-from hub.registry.document import Document, parse
-from hub.registry.ledger import Held, Ledger
-from hub.registry.merge import Clash, merge
-from hub.registry.names import check_name
-from hub.registry.reading import Reading, blob_id
+from hub.registry.indexing.ledger import Held, Ledger
+from hub.registry.indexing.reading import Reading, blob_id
+from hub.registry.prompt.document import Document, parse
+from hub.registry.prompt.merge import Clash, merge
+from hub.registry.prompt.names import check_name
 from hub.registry.review.digest import Part
 from hub.registry.review.follow_proposals import HeldProposal
-from hub.registry.saves import check_free, reading_for
+from hub.registry.writing.saves import check_free, reading_for
 
 
 class Landing(msgspec.Struct, frozen=True):

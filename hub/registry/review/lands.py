@@ -10,10 +10,10 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.registry.callers import Running, running
-from hub.registry.diff import Change, compare
-from hub.registry.document import Document, from_json
 from hub.registry.models import Content, Label, LabelMove, Prompt, Version
+from hub.registry.prompt.diff import Change, compare
+from hub.registry.prompt.document import Document, from_json
+from hub.registry.reading.callers import Running, running
 from hub.registry.review.models import Merge
 from hub.registry.review.views import ItemView, View
 

@@ -1,8 +1,8 @@
 """What would break running programs is refused, whichever door it comes by: a release that they
 could not fill in, and taking away or renaming what they read just now.
 
-Programs say what they read and which variables they pass (`hub.registry.callers`); a version says
-which it needs, its snippets included. Somebody who gives a reason may do it all the same: the
+Programs say what they read and which variables they pass (`registry/reading/callers.py`); a version
+says which it needs, its snippets included. Somebody who gives a reason may do it all the same: the
 reason stands in the commit.
 """
 
@@ -15,16 +15,16 @@ import msgspec
 from sqlalchemy import Connection
 
 from hub.errors import Conflict
-from hub.registry import callers
-from hub.registry.asks import Ask, Settled
-from hub.registry.callers import Key, Passing, Running
-from hub.registry.git_terms import MAIN
-from hub.registry.ledger import Ledger
-from hub.registry.reading import blob_id, read
+from hub.registry.git.git_terms import MAIN
+from hub.registry.indexing.ledger import Ledger
+from hub.registry.indexing.reading import blob_id, read
+from hub.registry.reading import callers
+from hub.registry.reading.callers import Key, Passing, Running
+from hub.registry.reading.snippets import Snippets, may_include, texts_now
 from hub.registry.review.follow_proposals import DESPITE
 from hub.registry.review.needs import unconditional
 from hub.registry.review.touched import Placed
-from hub.registry.snippets import Snippets, may_include, texts_now
+from hub.registry.writing.asks import Ask, Settled
 from sdk.errors import TemplateError
 from sdk.variables import by_name, needed
 

@@ -15,8 +15,8 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from hub.outbox import Event
+from hub.registry.prompt.unseen import find_unseen, pieces
 from hub.registry.review.models import Comment, Review
-from hub.registry.unseen import find_unseen, pieces
 
 LONGEST = 1_000
 """Characters of one remark; the rest is read where the letter leads."""

@@ -9,13 +9,11 @@ import msgspec
 from sqlalchemy import Connection
 
 from hub.errors import Conflict, Invalid
-from hub.registry import deploy_file
-from hub.registry.asks import Ask, Later, Settled, address_of, whole_second
-from hub.registry.commits import Change, Plan, clean_email, clean_name
-from hub.registry.edits import label_gone, labels_along, labels_and_versions
-from hub.registry.git_terms import DEPLOY, MAIN
-from hub.registry.ledger import Ledger
-from hub.registry.reading import read
+from hub.registry.git import deploy_file
+from hub.registry.git.commits import Change, Plan, clean_email, clean_name
+from hub.registry.git.git_terms import DEPLOY, MAIN
+from hub.registry.indexing.ledger import Ledger
+from hub.registry.indexing.reading import read
 from hub.registry.review import rows, writers
 from hub.registry.review.drawing import Drawn, drawn_delete, drawn_rename, drawn_text
 from hub.registry.review.follow_proposals import HeldProposal, text_of
@@ -28,6 +26,8 @@ from hub.registry.review.propose import (
     offer_plan,
     open_proposal,
 )
+from hub.registry.writing.asks import Ask, Later, Settled, address_of, whole_second
+from hub.registry.writing.edits import label_gone, labels_along, labels_and_versions
 
 
 class StaleReview(Conflict):

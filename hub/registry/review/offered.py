@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hub.registry.diff import Change, compare
-from hub.registry.document import Document
-from hub.registry.hidden import Hidden
+from hub.registry.prompt.diff import Change, compare
+from hub.registry.prompt.document import Document
+from hub.registry.prompt.hidden import Hidden
 from hub.registry.review.views import ItemView
 
 

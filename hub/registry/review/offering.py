@@ -15,11 +15,11 @@ from hub.people import rules, rules_store, workspaces
 from hub.people.policy import Actor, WorkspaceRef
 from hub.registry import drafts
 from hub.registry.drafts import DraftView
-from hub.registry.publish import Publisher
 from hub.registry.review import lists, proposals, record, seen
 from hub.registry.review.models import Proposal, Revision
 from hub.registry.review.proposals import Made, Wanted
 from hub.registry.review.views import ItemView
+from hub.registry.writing.publish import Publisher
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from hub.db import Instant
-from hub.registry.ledger import Ledger
+from hub.registry.indexing.ledger import Ledger
 from hub.registry.models import LabelMove, PromptEvent, PushedCommit, Version
 from hub.registry.review.follow_proposals import co_authors, person
 from hub.registry.review.models import Check, Item, Merge, Revision

@@ -15,9 +15,8 @@ from hub.db import Database
 from hub.errors import Invalid, Unavailable
 from hub.people.models import Account, Member
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.registry.aside import aside, size_of
-from hub.registry.includes import includes
-from hub.registry.publish import Publisher
+from hub.registry.prompt.includes import includes
+from hub.registry.reading.aside import aside, size_of
 from hub.registry.review.drawing import Wanted
 from hub.registry.review.guard import NeedsReview
 from hub.registry.review.landing import BroughtTogether, ItemClash, NeedsResolving
@@ -34,6 +33,7 @@ from hub.registry.review.reviewing import (
     subscribe,
     withdraw,
 )
+from hub.registry.writing.publish import Publisher
 
 __all__ = [
     "BroughtTogether", "Closed", "HiddenCharacters", "ItemClash", "Made", "Merged",

@@ -11,11 +11,10 @@ from sqlalchemy import Connection
 
 from hub.errors import Conflict, Forbidden, Invalid
 from hub.people.policy import Need, allows
-from hub.registry import names
-from hub.registry.asks import Ask, Later, Settled
-from hub.registry.commits import Plan, clean_message
-from hub.registry.document import serialise
-from hub.registry.ledger import Ledger
+from hub.registry.git.commits import Plan, clean_message
+from hub.registry.indexing.ledger import Ledger
+from hub.registry.prompt import names
+from hub.registry.prompt.document import serialise
 from hub.registry.review import rows
 from hub.registry.review.digest import digest_of
 from hub.registry.review.drawing import Drawn, Wanted, check_apart, check_wanted, draw
@@ -27,6 +26,7 @@ from hub.registry.review.follow_proposals import (
     trailers_of,
 )
 from hub.registry.review.record import NoSuchProposal
+from hub.registry.writing.asks import Ask, Later, Settled
 
 LONGEST_WHY = 20_000
 

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from hub.errors import Invalid
-from hub.registry.unseen import Unseen, find_unseen, pieces
+from hub.registry.prompt.unseen import Unseen, find_unseen, pieces
 
 LONGEST = 10_000
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.registry import catalog
-from hub.registry.clashes import Choice, Clash
-from hub.registry.document import Document
-from hub.registry.merge import merge
-from hub.registry.record import VersionView
+from hub.registry.prompt.clashes import Choice, Clash
+from hub.registry.prompt.document import Document
+from hub.registry.prompt.merge import merge
+from hub.registry.reading import catalog
+from hub.registry.reading.record import VersionView
 from hub.registry.review.offering import wanted_of
 from hub.registry.review.proposals import Wanted
 from hub.registry.review.views import ItemView, View

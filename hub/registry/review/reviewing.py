@@ -19,10 +19,9 @@ from hub.people import rules_store
 from hub.people.models import Member
 from hub.people.policy import Actor, Need, WorkspaceRef, allows, require
 from hub.people.rules import counts, folded
-from hub.registry.document import parse
-from hub.registry.hidden import find_hidden
-from hub.registry.ledger import Ledger
-from hub.registry.publish import Publisher
+from hub.registry.indexing.ledger import Ledger
+from hub.registry.prompt.document import parse
+from hub.registry.prompt.hidden import find_hidden
 from hub.registry.review.deed import changing, checked_body, here, note, set_, watch, wrote
 from hub.registry.review.facts import gather
 from hub.registry.review.follow_proposals import HeldProposal
@@ -31,6 +30,7 @@ from hub.registry.review.merging import StaleReview
 from hub.registry.review.models import Proposal, Review, Watcher
 from hub.registry.review.propose import Closed
 from hub.registry.review.record import NoSuchProposal
+from hub.registry.writing.publish import Publisher
 
 
 class HiddenCharacters(Invalid):

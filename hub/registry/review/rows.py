@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 
 from hub.people.models import Account, ApiKey
-from hub.registry.asks import KEY_MAIL
-from hub.registry.ledger import Ledger
-from hub.registry.ledger_rows import upsert
-from hub.registry.reading import blob_id
+from hub.registry.indexing.ledger import Ledger
+from hub.registry.indexing.ledger_rows import upsert
+from hub.registry.indexing.reading import blob_id
 from hub.registry.review.digest import Part
 from hub.registry.review.follow_proposals import (
     BROKE_GLASS,
@@ -23,6 +22,7 @@ from hub.registry.review.follow_proposals import (
     proposal_of,
 )
 from hub.registry.review.models import Check, Item, Merge, Proposal, Review, Revision, Watcher
+from hub.registry.writing.asks import KEY_MAIL
 
 _PART = ("kind", "prompt_id", "name", "new_name", "base_hash", "base_version", "hash", "version")
 

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from hub.registry.document import Document
-from hub.registry.merge import merge
 from hub.registry.models import Label, Prompt
+from hub.registry.prompt.document import Document
+from hub.registry.prompt.merge import merge
 from hub.registry.review.texts import documents
 from hub.registry.review.views import ItemView, Mergeable
 

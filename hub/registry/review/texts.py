@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from hub.registry.document import Document, InvalidDocument, from_json, parse
 from hub.registry.models import Content
+from hub.registry.prompt.document import Document, InvalidDocument, from_json, parse
 from hub.registry.review.models import Item
 from hub.registry.review.views import ItemView
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.policy import Actor
-from hub.registry.document import Document
+from hub.registry.prompt.document import Document
 from hub.registry.review import comments, remarks, unsent
 from hub.registry.review.anchors import OLD, Anchor, Found, find, texts_before_and_after
 from hub.registry.review.models import Comment

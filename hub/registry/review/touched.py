@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import msgspec
 
 from hub.errors import HubError
-from hub.registry import deploy_file, names
-from hub.registry.commits import Change, Plan
-from hub.registry.git_terms import DEPLOY, MAIN
-from hub.registry.ledger import Ledger
+from hub.registry.git import deploy_file
+from hub.registry.git.commits import Change, Plan
+from hub.registry.git.git_terms import DEPLOY, MAIN
+from hub.registry.indexing.ledger import Ledger
+from hub.registry.prompt import names
 
 
 class Unreadable(HubError):

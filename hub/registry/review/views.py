@@ -9,7 +9,7 @@ import msgspec
 
 from hub.people.policy import Actor
 from hub.people.rules import Case, Person, Verdict, judge
-from hub.registry.document import Document
+from hub.registry.prompt.document import Document
 
 T = TypeVar("T")
 

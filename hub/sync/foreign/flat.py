@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from hub.errors import Invalid
-from hub.registry.document import Document
+from hub.registry.prompt.document import Document
 from sdk.errors import TemplateError
 from sdk.template import DEEPEST_INCLUDES, Pieces, compile_text
 

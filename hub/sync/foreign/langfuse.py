@@ -25,10 +25,11 @@ from hub import web
 from hub.db import Database
 from hub.errors import Invalid, NotFound
 from hub.people.policy import Need
-from hub.registry import names, versions
-from hub.registry.api import Db, Place, Who
-from hub.registry.api_parts import Ask, as_json, moment_of, publisher_of, view_of
-from hub.registry.bodies import decode
+from hub.registry import versions
+from hub.registry.prompt import names
+from hub.registry.rest.api import Db, Place, Who
+from hub.registry.rest.api_parts import Ask, as_json, moment_of, publisher_of, view_of
+from hub.registry.rest.bodies import decode
 from hub.sync.foreign.langfuse_list import MOST, Asked, listed
 from hub.sync.foreign.langfuse_shape import CreatePrompt, UpdateLabels, prompt_out
 from hub.sync.foreign.langfuse_write import Desk

@@ -11,10 +11,10 @@ import msgspec
 from sqlalchemy import Select, Text, cast, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.registry.document import from_json
-from hub.registry.listing import label_order
 from hub.registry.models import Content, Label, Prompt, Version
-from hub.registry.record import LATEST
+from hub.registry.prompt.document import from_json
+from hub.registry.reading.listing import label_order
+from hub.registry.reading.record import LATEST
 from hub.sync.foreign.langfuse_shape import config_of
 from hub.sync.formats.langfuse import tree_of
 from hub.sync.formats.report import Notes

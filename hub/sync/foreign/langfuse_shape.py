@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from hub.errors import Invalid
-from hub.registry.document import Document
-from hub.registry.record import LATEST, VersionView
+from hub.registry.prompt.document import Document
+from hub.registry.reading.record import LATEST, VersionView
 from hub.sync.foreign.flat import flattened
 from hub.sync.formats.langfuse import read_row, tree_of
 from hub.sync.formats.ours import OURS

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from hub.db import Database
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.registry import catalog, labels, names, versions
-from hub.registry.aside import aside
-from hub.registry.asks import BaseMoved
-from hub.registry.document import Document
-from hub.registry.publish import Publisher
-from hub.registry.record import VersionView
+from hub.registry import versions
+from hub.registry.labels import labels
+from hub.registry.prompt import names
+from hub.registry.prompt.document import Document
+from hub.registry.reading import catalog
+from hub.registry.reading.aside import aside
+from hub.registry.reading.record import VersionView
+from hub.registry.writing.asks import BaseMoved
+from hub.registry.writing.publish import Publisher
 from hub.sync.foreign.langfuse_shape import CreatePrompt, document_of
 
 TRIES = 3

@@ -25,12 +25,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import Conflict, NotFound
 from hub.people.models import Workspace
 from hub.people.policy import Need, WorkspaceRef
-from hub.registry import catalog, history
-from hub.registry.api import Db, Place, Who
-from hub.registry.api_parts import Ask, about_prompt, as_json, view_of
-from hub.registry.catalog import About
 from hub.registry.models import Prompt, Version
-from hub.registry.record import VersionView
+from hub.registry.reading import catalog, history
+from hub.registry.reading.catalog import About
+from hub.registry.reading.record import VersionView
+from hub.registry.rest.api import Db, Place, Who
+from hub.registry.rest.api_parts import Ask, about_prompt, as_json, view_of
 from hub.sync.foreign.flat import flattened
 from hub.sync.formats.langsmith import manifest_of
 from hub.sync.formats.report import Notes

@@ -24,9 +24,9 @@ from hub.errors import HubError, Unavailable, Unknown
 from hub.people.gate import NO_SUCH_KEY, SEND_A_KEY
 from hub.people.keys import REVOKED, KeyGrant, KeyTable
 from hub.people.policy import Need, require
-from hub.registry import names
-from hub.registry.publish import Publisher
-from hub.registry.record import LATEST, VersionView
+from hub.registry.prompt import names
+from hub.registry.reading.record import LATEST, VersionView
+from hub.registry.writing.publish import Publisher
 from hub.sync.carrier import Carrier
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from mcp.shared.exceptions import MCPError
 
 from hub.errors import HubError
 from hub.people.policy import allows
-from hub.registry import catalog
-from hub.registry.record import LATEST, VersionView
+from hub.registry.reading import catalog
+from hub.registry.reading.record import LATEST, VersionView
 from hub.sync.foreign.mcp_door import Caller, Parts
 from hub.sync.foreign.mcp_messages import messages_of
 from hub.sync.foreign.mcp_tools import TOOLS, Tool

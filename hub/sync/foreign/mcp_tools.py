@@ -15,11 +15,11 @@ from msgspec import Meta
 from hub.errors import Invalid
 from hub.people.keys import KeyGrant
 from hub.people.policy import Need
-from hub.registry import catalog
-from hub.registry.api_parts import document_of, view_of
-from hub.registry.aside import aside
-from hub.registry.document import serialise
-from hub.registry.names import check_name
+from hub.registry.prompt.document import serialise
+from hub.registry.prompt.names import check_name
+from hub.registry.reading import catalog
+from hub.registry.reading.aside import aside
+from hub.registry.rest.api_parts import document_of, view_of
 from hub.registry.review import checks, proposals, record
 from hub.registry.review.drawing import Wanted
 from hub.sync.foreign.mcp_door import Parts

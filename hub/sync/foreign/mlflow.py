@@ -22,9 +22,9 @@ from litestar.params import FromQuery, JSONBody, QueryParameter
 from hub import web
 from hub.errors import Invalid, NotFound
 from hub.people.policy import Need
-from hub.registry.api import Db, Place, Who
-from hub.registry.api_parts import Ask, about_prompt, as_json, view_of
-from hub.registry.record import LATEST, VersionView
+from hub.registry.reading.record import LATEST, VersionView
+from hub.registry.rest.api import Db, Place, Who
+from hub.registry.rest.api_parts import Ask, about_prompt, as_json, view_of
 from hub.sync.foreign.flat import flattened
 from hub.sync.formats.mlflow import config_of, tree_of
 from hub.sync.formats.report import Notes

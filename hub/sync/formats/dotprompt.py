@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from hub.registry.document import Document, Message, Variable
-from hub.registry.yaml_write import dump
+from hub.registry.prompt.document import Document, Message, Variable
+from hub.registry.prompt.yaml_write import dump
 from hub.sync.formats.ours import OURS, carried, make, message, plain_word, settings, take_ours
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read

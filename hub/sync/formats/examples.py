@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any, cast
 
-from hub.registry.document import Document
+from hub.registry.prompt.document import Document
 from hub.sync.formats.report import Notes, Refused
 
 MOST_ROWS = 5_000

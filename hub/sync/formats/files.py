@@ -13,9 +13,18 @@ from pathlib import Path
 
 import msgspec
 
-from hub.registry.document import Document, InvalidDocument, Message, Variable, parse, serialise
-from hub.registry.guess import guess_template
-from hub.registry.yaml_read import LARGEST_FILE
+from hub.errors import Invalid
+from hub.registry.prompt.document import (
+    Document,
+    InvalidDocument,
+    Message,
+    Variable,
+    parse,
+    serialise,
+)
+from hub.registry.prompt.guess import guess_template
+from hub.registry.prompt.includes import includes
+from hub.registry.prompt.yaml_read import LARGEST_FILE
 from hub.sync.formats import known, safe, tables
 from hub.sync.formats.report import Notes, Refused
 from hub.sync.formats.slugs import free_name, name_for, slug, title_for
@@ -102,7 +111,10 @@ def _foreign(file: Path, root: Path) -> list[Imported]:
         if parts[: len(folder)] != folder or len(parts) == len(folder):
             parts = (*folder, *parts)
         notes = [f"Read as {format_.about}.", *noticed, *one.notes.sentences()]
-        found.append(_named(file, root, parts, one.document, notes))
+        try:
+            found.append(_named(file, root, parts, one.document, notes))
+        except Refused as refused:
+            found.append(_refused(file, root, f"{one.name or parts[-1]}: {refused}"))
     return found
 
 
@@ -202,7 +214,8 @@ def _named(
         notes = [*notes, f"Its name became {name}, since names are small letters and digits."]
     try:
         serialise(document)
-    except InvalidDocument as refused:
+        includes(document)
+    except Invalid as refused:  # a save would refuse it, and with it all that came beside it
         raise Refused(refused.sentence) from None
     return Imported(name=name, document=document, source_path=_shown(file, root), notes=notes)
 

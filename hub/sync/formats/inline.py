@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hub.registry.document import Document
+from hub.registry.prompt.document import Document
 from hub.sync.formats.report import Notes
 from sdk.errors import TemplateError
 from sdk.template import DEEPEST_INCLUDES, compile_text

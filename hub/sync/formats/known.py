@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from hub.registry.document import Document, InvalidDocument, parse, serialise, to_json
+from hub.registry.prompt.document import Document, InvalidDocument, parse, serialise, to_json
 from hub.sync.formats import (
     dotprompt,
     examples,

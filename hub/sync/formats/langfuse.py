@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from hub.registry.document import Document, Message
+from hub.registry.prompt.document import Document, Message
 from hub.sync.formats.ours import (
     OURS,
     carried,

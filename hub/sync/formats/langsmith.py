@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from hub.registry.document import Document, Message, Variable
+from hub.registry.prompt.document import Document, Message, Variable
 from hub.sync.formats.ours import OURS, carried, make, message, plain_word, settings, take_ours
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hub.registry.document import Document
-from hub.registry.guess import guess_template
+from hub.registry.prompt.document import Document
+from hub.registry.prompt.guess import guess_template
 from hub.sync.formats.report import Notes, Refused
 from hub.sync.formats.slugs import title_for
 

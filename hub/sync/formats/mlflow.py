@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from hub.registry.document import Document, Message
+from hub.registry.prompt.document import Document, Message
 from hub.sync.formats.ours import OURS, carried, make, message, settings, take_ours
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused
@@ -109,19 +109,19 @@ def _tags(tags: Keys, given: Tree) -> tuple[Tree, str]:
 
 
 def config_of(document: Document) -> Tree:
-    """`model_config`: its own names first, what it does not know in `extra_params`."""
+    """`model_config` as MLflow's own `to_dict` writes it: what it has no name for stands beside the
+    rest, and becomes its `extra_params` when it is read."""
     config: Tree = {"model_name": document.model} if document.model is not None else {}
     known = {key: value for key, value in document.parameters.items() if key in _MODEL}
     more = {
         key: value
         for key, value in document.parameters.items()
-        if key not in _MODEL and key != "stop"
+        if key not in (*_MODEL, "stop", "stop_sequences", "model_name", "provider", "extra_params")
     }
     config |= known
     if "stop" in document.parameters:
         config["stop_sequences"] = document.parameters["stop"]
-    config |= {"extra_params": more} if more else {}
-    return config
+    return config | more
 
 
 def tree_of(name: str, document: Document, notes: Notes) -> Tree:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any, cast
 
-from hub.registry.document import Document, Message, Variable
+from hub.registry.prompt.document import Document, Message, Variable
 from hub.sync.formats.literals import arguments
 from hub.sync.formats.ours import OURS, carried, make, message, plain_word, settings, take_ours
 from hub.sync.formats.placeholders import to_theirs
@@ -21,6 +21,20 @@ from hub.sync.formats.trees import Keys, Tree, json_of, kind
 _ID = re.compile(r"\bpmpt_[A-Za-z0-9_]+")
 _LONGEST_VALUE = 512  # of OpenAI's `metadata`
 _THEIRS = ("object", "created_at", "updated_at", "created_by", "is_default", "status", "project_id")
+_THEIR_NAMES = {
+    "topP": "top_p",
+    **dict.fromkeys(
+        ("max_tokens", "maxTokens", "maxOutputTokens", "max_completion_tokens",
+         "maxCompletionTokens"),
+        "max_output_tokens",
+    ),
+}  # fmt: skip
+
+_TAKEN = frozenset(
+    """temperature top_p max_output_tokens top_logprobs parallel_tool_calls tool_choice reasoning
+    store user service_tier truncation""".split()
+)
+"""Settings of the Responses API; it refuses a request with any other."""
 
 
 def sniff(value: Any) -> bool:
@@ -218,24 +232,47 @@ def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
     if document.tools is not None:
         tree["tools"] = [_flat(one) for one in document.tools]
         placed.add("tools")
-    schema = document.json_schema
-    if document.response_format == "json_schema" and isinstance(schema, dict):
-        tree["text"] = {"format": {"type": "json_schema"} | cast("Tree", schema)}
-        placed |= {"responseFormat", "jsonSchema"}
-    elif document.response_format in ("text", "json_object"):
-        tree["text"] = {"format": {"type": document.response_format}}
-        placed.add("responseFormat")
-    tree |= {
-        {"max_tokens": "max_output_tokens"}.get(key, key): value
-        for key, value in document.parameters.items()
-        if key in SETTINGS
-    }
+    tree |= _shape_there(document, placed) | _settings_there(document, placed, notes)
     more = carried(document, placed, verbatim=theirs.verbatim)
     packed = json.dumps(more, ensure_ascii=False)
     if more and len(packed) <= _LONGEST_VALUE:
         tree["metadata"] = {OURS: packed}
     text = json.dumps(tree, ensure_ascii=False, indent=2)
     return {f"{name}.openai.json": f"{text}\n".encode()}
+
+
+def _shape_there(document: Document, placed: set[str]) -> Tree:
+    """`text.format`; a schema without a name of its own is given one, and kept as it was beside."""
+    schema = document.json_schema
+    if document.response_format == "json_schema" and isinstance(schema, dict):
+        tree = cast("Tree", schema)
+        if isinstance(tree.get("schema"), dict):
+            placed |= {"responseFormat", "jsonSchema"}
+        else:
+            tree = {"name": _word(tree.get("title")), "schema": tree}
+        return {"text": {"format": {"type": "json_schema"} | tree}}
+    if document.response_format in ("text", "json_object"):
+        placed.add("responseFormat")
+        return {"text": {"format": {"type": document.response_format}}}
+    return {}
+
+
+def _word(title: object) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", str(title or "")).strip("_")[:64] or "answer"
+
+
+def _settings_there(document: Document, placed: set[str], notes: Notes) -> Tree:
+    """Settings by the names of the Responses API, whatever they are called here."""
+    given = {key: value for key, value in document.parameters.items() if key in SETTINGS}
+    named = {_THEIR_NAMES.get(key, key): value for key, value in given.items()}
+    for key in given:
+        if _THEIR_NAMES.get(key, key) not in _TAKEN:
+            notes.change(f"modelParameters.{key}", "OpenAI's Responses API has no such setting")
+    named = {key: value for key, value in named.items() if key in _TAKEN}
+    again = {"max_tokens" if key == "max_output_tokens" else key: one for key, one in named.items()}
+    if again != given:
+        placed.discard("modelParameters")
+    return named
 
 
 def _sent(one: Message, text: str) -> Tree:

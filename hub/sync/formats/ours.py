@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
-from hub.registry.document import (
+from hub.registry.prompt.document import (
     Document,
     InvalidDocument,
     Message,
@@ -20,7 +20,7 @@ from hub.registry.document import (
     serialise,
     to_json,
 )
-from hub.registry.fields import ROLES
+from hub.registry.prompt.fields import ROLES
 from hub.sync.formats.placeholders import Texts, to_ours, without_doubling
 from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.safe import without_reach

@@ -18,7 +18,7 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.registry.document import Document, Template
+from hub.registry.prompt.document import Document, Template
 from hub.sync.formats.report import Notes
 from sdk import template
 from sdk.errors import TemplateError
@@ -35,6 +35,8 @@ _HELPERS = frozenset(
     "this history role media section json each with unless log lookup undefined".split()
 )
 """Words that mean something else than a variable in Handlebars."""
+_LINE_OF_A_TAG = re.compile(r"[%#]\}\n|^[ \t]+\{[%#]", re.M)
+"""Where Jinja by itself, but not ours (trim_blocks, lstrip_blocks), leaves a line or its margin."""
 
 
 class _Differs(Exception):
@@ -67,7 +69,7 @@ def to_ours(texts: Sequence[str], syntax: str, notes: Notes) -> Texts:
                 "template", f"text {at + 1} stays plain, its placeholders are not filled in: {why}"
             )
             return Texts(list(texts), "plain")
-        if syntax == "jinja" and "{%" in text:
+        if syntax == "jinja" and _LINE_OF_A_TAG.search(text):
             notes.change(
                 f"messages[{at}]",
                 "a tag alone on its line leaves no empty line behind here",

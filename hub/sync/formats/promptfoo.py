@@ -6,15 +6,17 @@ import json
 import re
 from typing import Any, cast
 
-from hub.registry.document import Document, Message
-from hub.registry.yaml_write import dump
+from hub.registry.prompt.document import Document, Message
+from hub.registry.prompt.yaml_write import dump
 from hub.sync.formats.ours import OURS, carried, make, message, settings, take_ours
+from hub.sync.formats.outgoing import promptfoo_asks, promptfoo_runs, without
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.safe import refers
 from hub.sync.formats.trees import Keys, Tree, json_of, kind, yaml_of
 
 _CODE = "code and places outside may not come in"
+_RUN_THERE = "promptfoo would open or run it"
 _RUNS = "it says how promptfoo runs, not what the prompt is"
 _ELSEWHERE = re.compile(
     r"\s*(file|https?|langfuse|portkey|helicone|package)://|\s*(exec|python|node|ruby|golang):"
@@ -231,7 +233,9 @@ def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
         notes.change("testData", "kept whole in our own group; the tests hold what promptfoo knows")
     if more := carried(document, placed, verbatim=theirs.verbatim):
         tree["metadata"] = {OURS: more}
-    return {f"{name}.promptfoo.yaml": dump(tree).encode()}
+    safe = without(tree | {"prompts": []}, promptfoo_asks, "", notes, _RUN_THERE)
+    safe["prompts"] = tree["prompts"]  # wording, which may mention whatever it likes
+    return {f"{name}.promptfoo.yaml": dump(safe).encode()}
 
 
 def _odd(text: str) -> bool:
@@ -246,6 +250,9 @@ def _sample(one: Any) -> object:
 def _their_model(model: str | None, notes: Notes) -> str:
     if model is None:
         notes.change("model", "none is set, so `echo` shows the filled-in text; put in a provider")
+        return "echo"
+    if promptfoo_runs(model):
+        notes.lose("model", _RUN_THERE)
         return "echo"
     opening = next((word for start, word in _OPENING.items() if model.startswith(start)), None)
     if ":" in model:

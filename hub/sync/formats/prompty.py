@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from hub.registry.document import Document, Variable
-from hub.registry.yaml_write import dump
+from hub.registry.prompt.document import Document, Variable
+from hub.registry.prompt.yaml_write import dump
 from hub.sync.formats import turns
 from hub.sync.formats.ours import (
     OURS,
@@ -19,10 +19,12 @@ from hub.sync.formats.ours import (
     shape_of,
     take_ours,
 )
+from hub.sync.formats.outgoing import prompty_asks, without
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.trees import Keys, Tree, front_matter, kind, remark
 
+LOOKED_UP = "Prompty would look it up on the machine that reads the file"
 _CONNECTS = "where to connect is set in the hub, never by a prompt"
 OUR_NAMES = {"maxOutputTokens": "max_tokens", "stopSequences": "stop"}
 _THEIR_KINDS = {"text": "string", "long text": "string"}
@@ -254,6 +256,7 @@ def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
     more = carried(document, placed, verbatim=theirs.verbatim)
     left = f"# {OURS} {json.dumps(more, ensure_ascii=True)}\n" if more else ""
     tree["template"] = {"type": "jinja2", "parser": "prompty"}
+    tree = without(tree, prompty_asks, "", notes, LOOKED_UP)
     body = turns.join(zip(document.messages, theirs.texts, strict=True))
     return {f"{name}.prompty": f"---\n{dump(tree)}{left}---\n{body}".encode()}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.registry.document import Document
-from hub.registry.yaml_write import dump
+from hub.registry.prompt.document import Document
+from hub.registry.prompt.yaml_write import dump
 from hub.sync.formats import turns
 from hub.sync.formats.ours import OURS, carried, plain_word
+from hub.sync.formats.outgoing import prompty_asks, without
 from hub.sync.formats.placeholders import to_theirs
-from hub.sync.formats.prompty import OUR_NAMES
+from hub.sync.formats.prompty import LOOKED_UP, OUR_NAMES
 from hub.sync.formats.report import Notes
 from hub.sync.formats.trees import Tree
 
@@ -60,6 +61,7 @@ def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
     if inputs := _inputs(document):
         tree["inputs"] = inputs
     tree["template"] = {"format": {"kind": "jinja2"}, "parser": {"kind": "prompty"}}
+    tree = without(tree, prompty_asks, "", notes, LOOKED_UP)
     body = turns.join(zip(document.messages, theirs.texts, strict=True))
     return {f"{name}.prompty": f"---\n{dump(tree)}---\n{body}".encode()}
 

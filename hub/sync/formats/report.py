@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hub.registry.document import Document
+from hub.registry.prompt.document import Document
 
 
 class Refused(Exception):

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any, cast
 
-from hub.registry.document import Document, Variable
+from hub.registry.prompt.document import Document, Variable
 from hub.sync.formats.report import Notes
 
 SETTINGS = frozenset(
@@ -34,6 +34,7 @@ _WHOLE = re.compile(
     r"\s*(?:[a-z][a-z0-9+.-]*://\S*|(?:file|python|javascript|exec|env|package|data):\S)", re.I
 )
 _WITHIN = re.compile(r"\$\{[^{}$]*\}|\{\{\s*env\b", re.I)
+_REFERENCE = re.compile(r"\s*\$\{|.*\$\{\s*(?:env|file):|.*\{\{-?\s*env\b", re.I | re.S)
 _POINTERS = ("$schema", "$id", "$ref", "$dynamicRef")
 _SAID = ("title", "description", "$comment", "pattern")
 """Of a schema: what people and models read."""
@@ -56,6 +57,11 @@ def without_reach(document: Document, notes: Notes) -> Document:
     if document.model and refers(document.model):
         keep["model"] = None
         notes.lose("model", _OUTSIDE)
+    keep["title"] = _words(document.title, "name", notes)
+    keep["description"] = _words(document.description, "description", notes)
+    keep["tags"] = tuple(
+        one for at, one in enumerate(document.tags) if _words(one, f"tags[{at}]", notes)
+    )
     return Document(**keep)
 
 
@@ -103,6 +109,14 @@ def clean(value: Any, path: str, notes: Notes) -> Any:
             clean(one, f"{path}[{at}]", notes) for at, one in enumerate(cast("list[Any]", value))
         ]
     return value if _stays(value, path, notes) else None
+
+
+def _words(text: str, path: str, notes: Notes) -> str:
+    """What people read: it may mention an address, but not what a reader fills in by itself."""
+    if _REFERENCE.match(text):
+        notes.lose(path, _OUTSIDE)
+        return ""
+    return text
 
 
 def _stays(value: object, path: str, notes: Notes) -> bool:
@@ -153,6 +167,10 @@ def _tools(given: list[object] | None, notes: Notes) -> list[object] | None:
         for key in [key for key in body if not isinstance(body[key], shapes[key])]:
             del body[key]
             notes.lose(f"{path}.function.{key}", "not of the kind that a function has there")
+        if body.get("description") and not _words(
+            body["description"], f"{path}.function.description", notes
+        ):
+            del body["description"]
         if "parameters" in body:
             body["parameters"] = _schema(body["parameters"], f"{path}.function.parameters", notes)
         kept.append({"type": "function", "function": body})
@@ -186,7 +204,7 @@ def _schema(value: Any, path: str, notes: Notes) -> Any:
     for key, inner in cast("dict[str, Any]", value).items():
         points = key in _POINTERS and isinstance(inner, str) and not inner.startswith("#")
         said = key in _SAID and isinstance(inner, str)
-        if points or (refers(inner) and not said):
+        if points or (refers(inner) and not said) or (said and not _words(inner, "", Notes())):
             notes.lose(f"{path}.{key}", _OUTSIDE)
         else:
             kept[key] = inner if said else _schema(inner, f"{path}.{key}", notes)
@@ -230,7 +248,7 @@ def _variable(one: Variable, notes: Notes) -> Variable:
         name=one.name,
         type=one.type,
         required=one.required,
-        description=one.description,
+        description=_words(one.description, f"{path}.description", notes),
         default=_example(one.default, f"{path}.default", notes),
         example=_example(one.example, f"{path}.example", notes),
         extra=extra,

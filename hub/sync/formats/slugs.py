@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Container, Sequence
 
-from hub.registry.names import DEEPEST_NAME, LONGEST_NAME, is_name
+from hub.registry.prompt.names import DEEPEST_NAME, LONGEST_NAME, is_name
 
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "þ": "th", "ð": "d", "ı": "i"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hub.registry.document import Document, InvalidDocument, serialise
+from hub.registry.prompt.document import Document, InvalidDocument, serialise
 from hub.sync.formats.examples import rows_of
 from hub.sync.formats.slugs import slug
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, cast
 
-from hub.registry import yaml_read
+from hub.registry.prompt import yaml_read
 from hub.sync.formats.report import Notes, Refused
 
 Tree = dict[str, Any]

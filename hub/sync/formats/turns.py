@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from hub.registry.document import Message
+from hub.registry.prompt.document import Message
 from hub.sync.formats.report import Refused
 
 _HEADING = re.compile(

@@ -14,13 +14,13 @@ import msgspec
 
 from hub.errors import HubError
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.registry import arrivals
-from hub.registry.git_terms import DEPLOY, MAIN
-from hub.registry.line import Overtaken
-from hub.registry.publish import Publisher
-from hub.registry.quarantine import Quarantine
-from hub.registry.repository import Repository
-from hub.registry.taking import Arrived
+from hub.registry.git.git_terms import DEPLOY, MAIN
+from hub.registry.git.line import Overtaken
+from hub.registry.git.quarantine import Quarantine
+from hub.registry.git.repository import Repository
+from hub.registry.writing import arrivals
+from hub.registry.writing.publish import Publisher
+from hub.registry.writing.taking import Arrived
 
 NEEDS: Mapping[str, Need] = {MAIN: Need.SAVE, DEPLOY: Need.RELEASE}
 NOBODY = "0" * 40

@@ -19,13 +19,13 @@ from sqlalchemy import select
 
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef, require
-from hub.registry.publish import Publisher
-from hub.registry.quarantine import Pushed, Quarantine, checked_id
+from hub.registry.git.quarantine import Pushed, Quarantine, checked_id
 from hub.registry.review import proposals
 from hub.registry.review.drawing import Wanted
 from hub.registry.review.follow_proposals import LONGEST_TITLE
 from hub.registry.review.models import Item
 from hub.registry.review.propose import Made
+from hub.registry.writing.publish import Publisher
 from hub.sync.git import direct
 from hub.sync.git import packets as packets
 from hub.sync.git.direct import NEEDS, NOBODY, WAY, Update

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from litestar.types import Receive
 
 from hub.errors import HubError, Invalid, Unavailable
-from hub.registry.children import Child
+from hub.registry.git.children import Child
 
 PART = 1 << 16
 MOST_AT_ONCE = 8

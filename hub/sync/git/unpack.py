@@ -1,6 +1,6 @@
 """The pack of a push, into a quarantine: read by a git that can do no more harm than take its time.
 
-body of the request --> git index-pack, bounded and checked --> `hub.registry.quarantine`
+body of the request --> git index-pack, bounded and checked --> `hub.registry.git.quarantine`
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import struct
 import sys
 
 from hub.errors import Invalid, Unavailable
-from hub.registry.children import Child
-from hub.registry.gits import stream
-from hub.registry.quarantine import Quarantine
-from hub.registry.repository import Repository
+from hub.registry.git.children import Child
+from hub.registry.git.gits import stream
+from hub.registry.git.quarantine import Quarantine
+from hub.registry.git.repository import Repository
 from hub.sync.git import packets as packets
 from hub.sync.git import serving as serving
 

@@ -14,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import now
 from hub.errors import HubError, Invalid, NotFound
 from hub.people.policy import WorkspaceRef
-from hub.registry import catalog, names
-from hub.registry.diff import Change, compare
-from hub.registry.document import Document, parse
 from hub.registry.models import Prompt
+from hub.registry.prompt import names
+from hub.registry.prompt.diff import Change, compare
+from hub.registry.prompt.document import Document, parse
+from hub.registry.reading import catalog
 from hub.registry.review.drawing import MOST_ITEMS, Wanted
-from hub.registry.saves import reading_for
+from hub.registry.writing.saves import reading_for
 from hub.sync.importing.models import Import
 from hub.sync.importing.upload import Found
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from hub.errors import Invalid
-from hub.registry.document import serialise
+from hub.registry.prompt.document import serialise
 from hub.sync.formats.files import Imported, read_folder
 
 MOST_FILES = 900

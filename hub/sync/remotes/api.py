@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry import bodies
-from hub.registry.api_parts import as_json
-from hub.registry.api_schema import READS, WRITES, described
+from hub.registry.rest import bodies
+from hub.registry.rest.api_parts import as_json
+from hub.registry.rest.api_schema import READS, WRITES, described
 from hub.sync.remotes import linking
 from hub.sync.remotes.pages import room_of
 from hub.sync.remotes.view import view

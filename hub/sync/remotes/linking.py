@@ -18,7 +18,7 @@ from hub.errors import Conflict, Invalid, NotFound, WrongField
 from hub.outbound import Outbound
 from hub.people import audit, guarded
 from hub.people.policy import Actor, Need, WorkspaceRef
-from hub.registry.publish import Publisher
+from hub.registry.writing.publish import Publisher
 from hub.sealed import seal, unseal
 from hub.settings import Secret
 from hub.sync.remotes import addresses, alarms, hubs, ssh

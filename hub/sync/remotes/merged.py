@@ -13,14 +13,14 @@ from sqlalchemy import select
 
 from hub.errors import HubError, Invalid
 from hub.people.policy import Actor
-from hub.registry import names
-from hub.registry.arriving import Arrived, Piece, bring_together
-from hub.registry.document import InvalidDocument, parse, serialise
-from hub.registry.joining import Told, is_nobody
-from hub.registry.repository import Repository
+from hub.registry.git.repository import Repository
+from hub.registry.prompt import names
+from hub.registry.prompt.document import InvalidDocument, parse, serialise
 from hub.registry.review import elsewhere, proposals
 from hub.registry.review.landing import BroughtTogether
 from hub.registry.review.models import Item, Proposal, Revision
+from hub.registry.writing.arriving import Arrived, Piece, bring_together
+from hub.registry.writing.joining import Told, is_nobody
 from hub.sync.remotes.offers import known_here, wanted
 from hub.sync.remotes.reading import told_by
 from hub.sync.remotes.sides import Again, Sides

@@ -13,14 +13,14 @@ from hub.errors import Conflict, Invalid, NotFound
 from hub.people.models import Account, Member
 from hub.people.policy import Actor, WorkspaceRef
 from hub.people.rules import folded
-from hub.registry.arriving import Arrived, Piece
-from hub.registry.document import parse, serialise
-from hub.registry.joining import Told
 from hub.registry.models import Intent
-from hub.registry.publish import Publisher
+from hub.registry.prompt.document import parse, serialise
 from hub.registry.review import proposals
 from hub.registry.review.drawing import MOST_ITEMS, Wanted
 from hub.registry.review.follow_proposals import LONGEST_TITLE
+from hub.registry.writing.arriving import Arrived, Piece
+from hub.registry.writing.joining import Told
+from hub.registry.writing.publish import Publisher
 from hub.sync.remotes.sides import Sides
 
 _MOST_WORDS = 50

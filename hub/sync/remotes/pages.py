@@ -14,6 +14,7 @@ from hub.errors import Forbidden, HubError, WrongField
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.sync.remotes import linking
 from hub.sync.remotes.linking import Fields, Room
+from hub.sync.remotes.troubles import Trouble
 from hub.sync.remotes.view import view
 from hub.web import Ask, Form, go, page
 
@@ -130,6 +131,8 @@ async def _page(
         raise refusal
     row = await linking.find(db, workspace.id)
     field = refusal.field if isinstance(refusal, WrongField) else "url"
+    if isinstance(refusal, Trouble) and refusal.kind == "auth":
+        field = "token"
     more: dict[str, Any] = {
         "remote": view(row) if row else None, "typed": typed,
         "errors": {field: refusal.sentence} if refusal else {},

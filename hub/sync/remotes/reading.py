@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hub.registry.git_terms import GitFailed
-from hub.registry.joining import Told
-from hub.registry.repository import Repository
+from hub.registry.git.git_terms import GitFailed
+from hub.registry.git.repository import Repository
+from hub.registry.writing.joining import Told
 from hub.sync.remotes.troubles import Trouble
 
 INCOMPLETE = (

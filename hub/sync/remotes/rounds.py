@@ -14,19 +14,19 @@ from sqlalchemy import select
 
 from hub.errors import Conflict, HubError, Invalid, NotFound
 from hub.people.policy import Actor
-from hub.registry.arrivals import arrive
-from hub.registry.arriving import Arrived, bring_together
-from hub.registry.git_terms import DEPLOY, MAIN, RefMove
-from hub.registry.joining import Join, MainMoved, Told
-from hub.registry.line import Overtaken, read_line
-from hub.registry.quarantine import Quarantine
-from hub.registry.repository import Repository
+from hub.registry.git.git_terms import DEPLOY, MAIN, RefMove
+from hub.registry.git.line import Overtaken, read_line
+from hub.registry.git.quarantine import Quarantine
+from hub.registry.git.repository import Repository
 from hub.registry.review.guard import NeedsReview
 from hub.registry.review.models import Proposal
+from hub.registry.writing.arrivals import arrive
+from hub.registry.writing.arriving import Arrived, bring_together
+from hub.registry.writing.joining import Join, MainMoved, Told
 from hub.sync.remotes import merged
 from hub.sync.remotes.offers import Place, known_here, linked_by, offer
 from hub.sync.remotes.reading import base_of, check_whole, milestones, told_by
-from hub.sync.remotes.sending import apart, count, mirror, send
+from hub.sync.remotes.sending import apart, count, mirror, send, tell_put_back
 from hub.sync.remotes.sides import Again, Sides, Stop
 
 KEPT = "kept/"
@@ -70,6 +70,7 @@ class Round(Sides):
         if not await self._waited():
             return False
         if tip == state.agreed.get("main") or await self._holds(tip):
+            await tell_put_back(self, tip)
             state.agreed["main"] = tip
             return True
         self._still_stopped(tip)

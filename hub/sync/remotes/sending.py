@@ -8,8 +8,8 @@ import asyncio
 from sqlalchemy import select
 
 from hub.errors import HubError
-from hub.registry.git_terms import DEPLOY, MAIN, PROPOSALS
-from hub.registry.repository import Repository
+from hub.registry.git.git_terms import DEPLOY, MAIN, PROPOSALS
+from hub.registry.git.repository import Repository
 from hub.registry.review.models import Proposal, Revision
 from hub.sync.remotes.sides import Again, Sides
 from hub.sync.remotes.troubles import Trouble
@@ -45,6 +45,22 @@ async def send(sides: Sides, *, main: bool) -> None:
         await _push(sides, moves)
     for branch, (_, new) in moves.items():
         state.agreed["main" if branch == state.main else "deploy"] = str(new)
+
+
+async def tell_put_back(sides: Sides, tip: str) -> None:
+    """Say it where main over there was put back to an older commit of ours: ours goes there again,
+    and somebody may have meant to take something back. It is said until main moves here."""
+    state, was = sides.state, sides.state.agreed.get("main")
+    if was and was != tip and await asyncio.to_thread(sides.repository.contains, was, tip):
+        state.agreed["back"] = sides.ours or ""
+    if state.agreed.get("back", "") != (sides.ours or ""):
+        state.agreed.pop("back", None)
+    if "back" in state.agreed and not state.one_way:
+        state.note = (
+            f"The branch {state.main} at {sides.name} was put back to an older commit, and sent "
+            "there again as it is here: that takes nothing back. To do so, revert the commit over "
+            "there, or save the older version here."
+        )
 
 
 async def _push(sides: Sides, moves: Moves) -> None:

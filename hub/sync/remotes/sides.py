@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from hub.people.policy import WorkspaceRef
-from hub.registry.git_terms import MAIN
-from hub.registry.publish import Publisher
-from hub.registry.repository import Repository
+from hub.registry.git.git_terms import MAIN
+from hub.registry.git.repository import Repository
+from hub.registry.writing.publish import Publisher
 from hub.sync.remotes.wire import Heads, Wire
 
 
@@ -35,6 +35,14 @@ class State(msgspec.Struct):
     """A tip over there that holds ours, and nothing that main has not."""
     ahead: int = 0
     behind: int = 0
+
+
+def last_seen(state: State) -> Heads:
+    """How it stood over there when it was last looked at, until it answers again."""
+    for known in (state.stopped, state.waiting, {"tip": state.agreed.get("main")}):
+        if known and known.get("tip"):
+            return Heads({state.main: str(known["tip"])}, "")
+    return Heads({}, "")
 
 
 class Stop(Exception):

@@ -27,7 +27,8 @@ _SAID: tuple[tuple[str, str, str], ...] = (
      "{name} was changed at the same moment; it is tried again."),
     ("atomic", r"does not support --atomic", "{name} cannot move two branches at once."),
     ("protected", r"GH006|protected branch|not allowed to (?:force )?push|hook declined|"
-                  r"denying (?:non-fast-forward|ref deletion)|\[remote rejected\]",
+                  r"denying (?:non-fast-forward|ref deletion)|\[remote rejected\]|"
+                  r"service not enabled",
      "{name} does not let the hub push to it{because}. Allow the hub's account to push to that "
      "branch there; it is tried again by itself."),
     ("redirect", r"unable to update url base from redirection|returned error: 30\d",
@@ -37,9 +38,9 @@ _SAID: tuple[tuple[str, str, str], ...] = (
      "repository."),
     ("auth", r"Authentication failed|marked as read.only|not have write access|: Unauthorized|"
              r"FATAL: W any \S+ \S+ DENIED|could not read (?:Username|Password)|Access denied|"
-             r"returned error: 40[13]|Permission (?:to .* )?denied|publickey|access denied|"
-             r"not authorized|Invalid username or password",
-     "{name} does not accept the hub's {secret}. {mend}"),
+             r"returned error: 40[13]|Permission (?:to .* )?denied|publickey|"
+             r"access denied(?! or repo)|not authorized|Invalid username or password",
+     "{name} {refuses}. {mend}"),
     ("missing", r"[Rr]epository .*not found|not found|could not be found|"
                 r"FATAL: R any \S+ \S+ DENIED|does not appear to be a git repository|"
                 r"returned error: 404|does not exist|no matching repository|not exported",
@@ -55,16 +56,29 @@ _SAID: tuple[tuple[str, str, str], ...] = (
     ("objects", r"fsck|bad object|index-pack|unpack-objects|did not receive expected object|"
                 r"File too large|out of memory",
      "git does not accept what {name} sent: {said}"),
-    ("away", r"", "{name} cannot be reached just now; it is tried again by itself."),
+    ("away", r"", "{name} cannot be reached just now; it is tried again by itself.{last}"),
 )  # fmt: skip
 
+_NOTHING = re.compile(
+    r"fatal: Could not read from remote|Please make sure you have|and the repository exists|"
+    r"fatal: [Tt]he remote end hung up|timed out$|Warning: Permanently added"
+)
+"""Lines that say no more than that it failed."""
 
-def told(address: Address, said: str) -> Trouble:
-    """What git complained about, as people read it."""
+
+def told(
+    address: Address, said: str, *, bare: bool = False, writing: bool = False
+) -> Trouble:  # fmt: skip
+    """What git complained about, as people read it; `bare`: it was given nothing to get in with,
+    `writing`: it had been let in to read."""
     ssh = address.scheme == "ssh"
+    refuses = f"does not accept the hub's {'deploy key' if ssh else 'token'}"
+    if writing or (bare and not ssh):
+        refuses = "asks for a token" if bare else "lets the hub read, but not write"
     words = {
+        "refuses": refuses + _remark(said),
         "name": address.name, "said": _last(said), "because": _because(said),
-        "secret": "deploy key" if ssh else "token",
+        "secret": "deploy key" if ssh else "token", "last": _heard(said),
         "mend": "Add the deploy key to the repository there, with the right to write." if ssh else
                 "Make a token that may write to this repository, and enter it under Settings, Git.",
     }  # fmt: skip
@@ -77,9 +91,28 @@ def told(address: Address, said: str) -> Trouble:
 def _because(said: str) -> str:
     """The other side's own reason, if it gave one."""
     found = re.search(r"\[remote rejected\] .*?\((.+)\)$", said, re.M)
-    return f" ({ascii(found[1])[1:-1][:200]})" if found else ""
+    if found and found[1] == "unpacker error":  # what it could not do, it said before
+        found = re.search(r"unpack failed: (.+)$", said, re.M) or found
+    return f" ({_plain(found[1])})" if found else ""
+
+
+def _remark(said: str) -> str:
+    """What a forge adds to a no, as "The token has expired."."""
+    found = re.findall(r"^remote: (?:ERROR: )?([^=\s].*)$", said, re.M)
+    return f" ({_plain(found[0]).rstrip('.')})" if found else ""
 
 
 def _last(said: str) -> str:
     lines = [line for line in said.splitlines() if re.search("fatal|error", line)]
-    return ascii(lines[-1] if lines else said[-200:])[1:-1][:200]
+    return _plain(lines[-1] if lines else said[-200:])
+
+
+def _heard(said: str) -> str:
+    """What was said about it, in git's words: whoever runs the other machine knows them."""
+    lines = [line.strip() for line in said.splitlines()]
+    told = [line for line in lines if line and not _NOTHING.match(line)]
+    return f" git says: {_plain(told[-1])}" if told else ""
+
+
+def _plain(text: str) -> str:
+    return ascii(text)[1:-1][:200]

@@ -25,14 +25,16 @@ from hub.outbound import Outbound
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
 from hub.registry.models import IndexedRef
-from hub.registry.publish import Publisher
 from hub.registry.review.models import Proposal
+from hub.registry.writing.publish import Publisher
 from hub.settings import Settings
 from hub.sync.remotes import alarms, linking
 from hub.sync.remotes.linking import Room
 from hub.sync.remotes.models import Remote
 from hub.sync.remotes.rounds import Round
-from hub.sync.remotes.sides import Again, State
+from hub.sync.remotes.sending import count
+from hub.sync.remotes.sides import Again, State, last_seen
+from hub.sync.remotes.troubles import Trouble
 from hub.sync.remotes.wire import PREFIX, opened
 from hub.web import as_refusal
 
@@ -125,12 +127,18 @@ async def _round(room: Room, workspace: WorkspaceRef, row: Remote, state: State)
         async with room.database.read() as db:
             seen = await _standing(db, row.workspace_id, state.mirror or bool(state.waiting))
         async with opened(room.outbound, room.folder, way) as wire:
+            one = Round(
+                room.publisher, workspace, repository, wire, way.address.name, state,
+                last_seen(state),
+            )  # fmt: skip
             try:
-                one = Round(room.publisher, workspace, repository, wire, way.address.name, state)
                 await one.run()
                 return seen
             except Again:
                 await asyncio.sleep(0.1 * 2**turn)
+            except Trouble:
+                await count(one)  # what waits here is told, also while nobody takes it
+                raise
     raise HubError(f"{way.address.name} keeps changing just now; it is tried again.")
 
 
@@ -152,6 +160,8 @@ async def _write_down(
         row.failures = row.failures + 1 if trouble else 0
         if not trouble:
             row.synced_at, row.seen = at, seen
+            if set(row.offered_keys.splitlines()).isdisjoint(was.host_keys.splitlines()):
+                row.offered_keys = row.host_keys  # it has come back to those that were confirmed
         if not asked_meanwhile:
             row.due_at = at + _pause(row.failures)
         await alarms.ring(db, row, alarms.kind_of(trouble), held=state.held)

@@ -21,10 +21,10 @@ import msgspec
 
 from hub.errors import Unavailable
 from hub.outbound import Outbound
-from hub.registry.git_terms import ID
-from hub.registry.gits import outbound as started
-from hub.registry.quarantine import Quarantine
-from hub.registry.repository import Repository, version
+from hub.registry.git.git_terms import ID
+from hub.registry.git.gits import outbound as started
+from hub.registry.git.quarantine import Quarantine
+from hub.registry.git.repository import Repository, version
 from hub.settings import Secret
 from hub.sync.git.serving import ended, said
 from hub.sync.remotes import ssh
@@ -156,7 +156,8 @@ class Wire:
         shown = self.clean(out.decode("utf-8", "replace")[-2000:] + complaint)
         name = self._way.address.name
         log.info("a git to %s ended with %s: %a", name, child.returncode, shown)
-        raise told(self._way.address, shown)
+        bare, writing = not self._way.secret, "push" in words
+        raise told(self._way.address, shown, bare=bare, writing=writing)
 
     def clean(self, text: str) -> str:
         """What git said, without what must not be read."""

@@ -10,10 +10,10 @@ from litestar.params import FromPath, QueryParameter, RawBody
 
 from hub.db import Database
 from hub.people.policy import Need
-from hub.registry.api import Db, Place, Who
-from hub.registry.api_parts import Ask, as_json
-from hub.registry.api_schema import READS, WRITES, described
-from hub.registry.bodies import decode
+from hub.registry.rest.api import Db, Place, Who
+from hub.registry.rest.api_parts import Ask, as_json
+from hub.registry.rest.api_schema import READS, WRITES, described
+from hub.registry.rest.bodies import decode
 from hub.sync.webhooks import acts, bodies, deliveries, store
 from hub.sync.webhooks.deliveries import Standing
 from hub.sync.webhooks.door import worker_of

@@ -1,0 +1,1 @@
+"""The only git: children, commits, refs, and what somebody pushes kept apart while it is judged."""

@@ -1,0 +1,1 @@
+"""The REST interface: addresses, what it takes and gives."""
