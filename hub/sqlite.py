@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_dbapi,
 )
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.util.concurrency import await_
+from sqlalchemy.util.concurrency import await_, in_greenlet
 
 PRAGMAS = (
     "journal_mode=WAL",
@@ -124,6 +124,12 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
 
     __slots__ = ()
     _cursor_cls = _Cursor
+
+    def _terminate_force_close(self) -> None:
+        """Who is cancelled again while a connection closes leaves it to close by itself. Stopped as
+        well, its thread ends first, and the close waits for ever: so does the end of the loop."""
+        if not in_greenlet():
+            super()._terminate_force_close()
 
 
 class _Driver(AsyncAdapt_aiosqlite_dbapi):

@@ -70,7 +70,8 @@ async def test_a_refusal_is_the_databases_own_and_the_connection_goes_on(things:
         assert (await db.execute(text("SELECT count(*) FROM things"))).scalar_one() == 2
 
 
-async def test_who_gives_up_in_a_statement_leaves_the_connection_usable(things: Database):
+async def asking(things: Database) -> asyncio.Task[None]:
+    """Somebody in the middle of a statement that takes long."""
     long = text(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) "
         "SELECT count(*) FROM n"
@@ -86,10 +87,31 @@ async def test_who_gives_up_in_a_statement_leaves_the_connection_usable(things: 
         async with things.write() as db:
             await db.execute(long)
 
-    asking = asyncio.create_task(ask())
+    task = asyncio.create_task(ask())
     await begun.wait()
-    asking.cancel()
+    return task
+
+
+async def test_who_gives_up_in_a_statement_leaves_the_connection_usable(things: Database):
+    task = await asking(things)
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asking
+        await task
+    async with things.write() as db:
+        assert (await db.execute(text("SELECT 1"))).scalar_one() == 1
+
+
+async def test_who_is_told_twice_to_give_up_leaves_nothing_that_waits(things: Database):
+    """A client that leaves while its request is given up: the loop could not end any more."""
+    task = await asking(things)
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    assert others, "the connection is closed by itself"
+    async with asyncio.timeout(60):
+        await asyncio.gather(*others)
     async with things.write() as db:
         assert (await db.execute(text("SELECT 1"))).scalar_one() == 1
