@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +28,8 @@ from hub.settings import Settings
 from tests.cast import Cast, make_cast, settings_for
 from tests.forked import Forked, mother, surroundings
 
-FIRST_PORT, SHARE, WORKERS = 10_000, 2_500, 8
+FIRST_PORT, SHARE, WORKERS = 10_100, 2_500, 8
+"""No browser goes to port 10,080."""
 
 
 @dataclass
@@ -64,6 +66,9 @@ _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _ports = count(random.SystemRandom().randrange(SHARE))
 
 
+_kept: list[socket.socket] = []
+
+
 def free_port() -> int:
     """Of this worker's share, and of those that the system gives to nobody by itself: else a
     connection that somebody opens could take it before it is listened on."""
@@ -71,7 +76,23 @@ def free_port() -> int:
         port = FIRST_PORT + _worker % WORKERS * SHARE + next(_ports) % SHARE
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if keeps(f"prompthub-tests-{port}"):
+                return port
+
+
+def keeps(name: str) -> bool:
+    """Whether nobody else has this name; nobody gets it as long as this process lives. The workers
+    of two runs side by side have the same shares."""
+    if sys.platform != "linux":
+        return True
+    one = socket.socket(socket.AF_UNIX)
+    try:
+        one.bind(f"\0{name}")
+    except OSError:
+        one.close()
+        return False
+    _kept.append(one)
+    return True
 
 
 @contextmanager

@@ -116,8 +116,9 @@ async def test_headers_without_end_are_not_kept(port: int, monkeypatch: pytest.M
 
 async def test_a_body_may_come_slowly_but_not_pause(port: int, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as slowly:
-        slowly.setattr(listener, "BODY_SECONDS", 2)
-        slow = await said(port, POST + b"x", *[b"0123456", b"789012", b"345678"], pause=0.7)
+        slowly.setattr(listener, "BODY_SECONDS", 2.5)
+        letters = [b"%c" % one for one in b"0123456789012345678"]
+        slow = await said(port, POST + b"x", *letters, pause=0.15)
     assert slow.startswith(b"HTTP/1.1 200 ")
     assert b"x0123456789012345678" in slow
     assert await said(port, POST, b"0123456789") == b""

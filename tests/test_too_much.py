@@ -122,10 +122,14 @@ async def test_nobody_waits_for_a_giant(hub: Front, client: Browser, write_key: 
     }
     for name, document in giants.items():
         body = {"document": document, "base": None}
-        begun = time.perf_counter()
-        waited, answer = await longest_wait(
-            client.post(f"/api/v1/versions/{name}", headers=write_key, json=body)
-        )
-        assert answer.status_code == (422 if name == "keys" else 201), answer.text[:300]
-        took = time.perf_counter() - begun
-        assert waited < max(0.3, took / 2), (name, waited, took)
+        for attempt in range(4):  # what holds the loop up does so each time, a busy machine once
+            begun = time.perf_counter()
+            waited, answer = await longest_wait(
+                client.post(f"/api/v1/versions/{name}/{attempt}", headers=write_key, json=body)
+            )
+            assert answer.status_code == (422 if name == "keys" else 201), answer.text[:300]
+            took = time.perf_counter() - begun
+            if waited < max(0.3, took / 2):
+                break
+        else:
+            pytest.fail(f"{name}: {waited} s of {took} s in one go")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,3 +123,33 @@ def held_up(work: Callable[[], object], seconds: float) -> float:
         work()
         longest = max(longest, turn.held_up())
     return longest
+
+
+async def beats(doing: Callable[[], Awaitable[object]], enough: float) -> list[float]:
+    """Milliseconds that the loop was held up between its beats while something went on.
+
+    What blocks does so each time, a machine that stands still does it now and then: of several
+    times the first that had nothing longer than `enough`, else the last.
+    """
+    gaps: list[float] = []
+    for _ in range(4):
+        gaps = await _gaps(doing())
+        if max(gaps) < enough:
+            break
+    return gaps
+
+
+async def _gaps(doing: Awaitable[object]) -> list[float]:
+    gaps: list[float] = []
+
+    async def beat() -> None:
+        turn = Turn()
+        while True:
+            await asyncio.sleep(0.001)
+            gaps.append(turn.held_up())
+
+    beating = asyncio.create_task(beat())
+    await doing
+    await asyncio.sleep(0.02)
+    beating.cancel()
+    return gaps
