@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
 import sys
@@ -16,12 +17,12 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from hub import __version__, exchange, operating, remote, remote_people, remote_rules
-from hub.db import complaint
+from hub.db import DatabaseAway, OnceAMinute, complaint
 from hub.errors import HubError
 from hub.parts import Parts, open_parts
 from hub.people.keys import SCOPES
 from hub.playground.engine import serving
-from hub.settings import Settings, wrong_setting
+from hub.settings import Settings, no_hub_in, wrong_setting
 
 T = TypeVar("T")
 
@@ -48,9 +49,12 @@ def prompthub() -> None:
 def serve(data: Path | None, host: str | None, port: int | None, demo: bool) -> None:
     """Start the hub; the first start makes what it needs."""
     settings = read_settings(data=data, host=host, port=port)
-    said = run(settings, lambda parts: operating.begin(parts, demo=demo), makes=True, guest=False)
+    makes = not settings.lost_its_tables
+    said = run(settings, lambda parts: operating.begin(parts, demo=demo), makes=makes, guest=False)
     for line in said:
         click.echo(line)
+    if logging.lastResort:
+        logging.lastResort.addFilter(OnceAMinute())
     operating.listen(settings)
 
 
@@ -266,10 +270,7 @@ def run(
     """Do `work` with the data folder open; a refusal is a sentence and exit code 1."""
     file = settings.data if settings.database_url else settings.data / "hub.db"
     if not makes and not file.exists():
-        raise click.ClickException(
-            f"There is no hub in the folder {settings.data.resolve()}. Give the right one with "
-            "--data, or make one: prompthub init --data FOLDER."
-        )
+        raise click.ClickException(no_hub_in(settings))
 
     async def inside() -> T:
         async with open_parts(settings, guest=guest, look=look) as parts:
@@ -279,6 +280,8 @@ def run(
 
     try:
         return asyncio.run(inside())
+    except DatabaseAway as away:
+        raise click.ClickException(complaint(away.why, settings.database)) from None
     except HubError as refused:
         raise click.ClickException(refused.sentence) from None
     except DBAPIError as error:

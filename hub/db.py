@@ -8,18 +8,21 @@ survives a power cut. Reads see a snapshot and never wait for the writer (WAL).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import Connection, DateTime, MetaData
+from sqlalchemy import Connection, DateTime, MetaData, event
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from hub.errors import Unavailable
 from hub.sqlite import plain_sqlite_engines, sqlite_engine
 
 T = TypeVar("T")
@@ -33,12 +36,41 @@ NAMES = {
 }
 
 
-def complaint(error: OSError | DBAPIError, url: str) -> str:
+class DatabaseAway(Unavailable):
+    """The database cannot be reached, or lets nobody in; `why` is the driver's own error."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__("The hub's database does not answer just now. Try again in a moment.")
+        self.why = why
+
+
+class OnceAMinute(logging.Filter):
+    """While the database is away all that looks at it says so: in a line, and not at each look."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+        """Until when each line is not said again."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, DatabaseAway):
+            return True
+        line = f"{record.getMessage()}: {error.why}"
+        record.msg, record.args, record.exc_info = line, (), None
+        if monotonic() < self._said.get(line, 0.0):
+            return False
+        self._said[line] = monotonic() + 60
+        return True
+
+
+def complaint(error: Exception, url: str) -> str:
     """What an operator reads when the database at `url` cannot be used; never its password."""
-    said = str(error.orig if isinstance(error, DBAPIError) else error.strerror or error)
+    said = str(error.orig if isinstance(error, DBAPIError) else error)
+    said = getattr(error, "strerror", "") or said
     where = make_url(url)
     if where.get_backend_name() != "sqlite":
-        place = f"{where.host or 'localhost'}:{where.port or 5432}"
+        place = f"{where.host or where.query.get('host', 'localhost')}:{where.port or 5432}"
         return f"The database {where.database} at {place} cannot be used: {said.splitlines()[0]}."
     if "disk is full" in said:
         return (
@@ -80,6 +112,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _connect(dialect: Any, _: Any, args: list[Any], given: dict[str, Any]) -> Any:
+    """Drivers raise what the network raises, which could as well be of a file or of a model."""
+    try:
+        return dialect.connect(*args, **given)
+    except (OSError, dialect.dbapi.Error) as error:
+        raise DatabaseAway(error) from error
+
+
 class Database:
     """Where sessions come from. `read()` never blocks a writer; `write()` is one at a time."""
 
@@ -92,7 +132,11 @@ class Database:
             self._writer = sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1, guest=guest)
             self._work = plain_sqlite_engines(url, guest=guest)
         else:
-            self._reader = self._writer = create_async_engine(url, pool_size=8, max_overflow=8)
+            # Pinged: a Postgres that was started again has forgotten the connections we hold.
+            self._reader = self._writer = create_async_engine(
+                url, pool_size=8, max_overflow=8, pool_pre_ping=True
+            )
+            event.listen(self._writer.sync_engine, "do_connect", _connect)
         self._turn = asyncio.Lock()
 
     @property

@@ -84,8 +84,13 @@ async def _first_workspace(
         if admin is None:
             admin = await accounts.create(db, FIRST_ADMIN, FIRST_ADMIN_NAME)
         workspace = await workspaces.create(db, slug, name, actor=OPERATOR, account_id=admin.id)
-    await parts.publisher.ensure(workspace)
+    await _take_in(parts, workspace)
     return workspace
+
+
+async def _take_in(parts: Parts, workspace: WorkspaceRef) -> None:
+    """One that lies there (from a backup, or of lost tables) is indexed at once."""
+    await index.reindex(parts.database, await parts.publisher.ensure(workspace), workspace.id)
 
 
 def address(settings: Settings) -> str:
@@ -210,7 +215,7 @@ async def make_key(parts: Parts, slug: str, name: str, scope: str, person: str =
 async def make_workspace(parts: Parts, slug: str, name: str) -> str:
     async with parts.database.write() as db:
         workspace = await workspaces.create(db, slug, name, actor=OPERATOR, account_id=None)
-    await parts.publisher.ensure(workspace)
+    await _take_in(parts, workspace)
     return f"{address(parts.settings)}/{workspace.slug}"
 
 

@@ -136,10 +136,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         served = (self.data / ADDRESS_FILE).exists()
         return served and not self.secret_key and not (self.data / "secret.key").exists()
 
+    @property
+    def lost_its_tables(self) -> bool:
+        """Whether a hub was served from the folder, and its tables are neither there nor named."""
+        served = (self.data / ADDRESS_FILE).exists()
+        return served and not self.database_url and not (self.data / "hub.db").exists()
+
     def derive(self, purpose: str) -> str:
         """A key of its own for each purpose, so that one that leaks tells nothing of the others."""
         key = self.secret().encode()[:64]
         return blake2b(purpose.encode(), key=key, digest_size=32).hexdigest()
+
+
+def no_hub_in(settings: Settings) -> str:
+    """Why a command finds nothing to work on, and what to do."""
+    folder = settings.data.resolve()
+    if settings.lost_its_tables:
+        return (
+            f"A hub was served from {folder}, but its tables are not there. If they are in "
+            "Postgres, set PROMPTHUB_DATABASE_URL as it was then. If hub.db was lost, put it back "
+            f"from a backup, or begin with new tables: prompthub init --data {folder}."
+        )
+    return (
+        f"There is no hub in the folder {folder}. Give the right one with --data, or make one: "
+        "prompthub init --data FOLDER."
+    )
 
 
 def wrong_setting(said: str) -> str:

@@ -29,7 +29,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.db import Database
+from hub.db import Database, DatabaseAway
 from hub.errors import HubError, NotFound, Unavailable, Unknown
 from hub.flash import FORGOTTEN, Flash, Leading
 from hub.flash import read as read_flash
@@ -198,8 +198,8 @@ def as_refusal(error: Exception) -> HubError | None:
             "The hub's disk is full, so this was not saved. What was saved before is safe. "
             "Ask the operator to make room, then try again."
         )
-    if isinstance(error, OperationalError):
-        return Unavailable("The hub's database does not answer just now. Try again in a moment.")
+    if isinstance(error, OperationalError) or getattr(error, "connection_invalidated", False):
+        return DatabaseAway(error)
     if isinstance(error, OverflowError | DBAPIError) and _BEYOND.search(text):
         return NotFound("Nothing here has a number that large. Check the address.")
     return None

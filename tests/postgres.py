@@ -53,7 +53,7 @@ def async_url(uri: str, name: str) -> str:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> str:
     """The name of a migrated database to copy from."""
-    _sql(postgres_server, "CREATE DATABASE template_hub")
+    sql(postgres_server, "CREATE DATABASE template_hub")
     asyncio.run(upgrade(async_url(postgres_server, "template_hub")))
     return "template_hub"
 
@@ -62,7 +62,7 @@ def postgres_template(postgres_server: str) -> str:
 def empty_postgres_url(postgres_server: str) -> Iterator[str]:
     """A fresh database without tables."""
     name = f"empty_{os.getpid()}_{next(_numbers)}"
-    _sql(postgres_server, f"CREATE DATABASE {name}")
+    sql(postgres_server, f"CREATE DATABASE {name}")
     yield async_url(postgres_server, name)
     _drop(postgres_server, name)
 
@@ -71,7 +71,7 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
 def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     """A fresh database with all tables."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    _sql(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    sql(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
     yield async_url(postgres_server, name)
     _drop(postgres_server, name)
 
@@ -79,10 +79,10 @@ def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
 def _drop(uri: str, name: str) -> None:
     """Makes room; if it fails, the whole server is thrown away at the end anyway."""
     with suppress(Exception):
-        _sql(uri, f"DROP DATABASE {name} WITH (FORCE)")
+        sql(uri, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _sql(uri: str, command: str) -> None:
+def sql(uri: str, command: str) -> None:
     """One statement outside any transaction; from a thread, since a test's loop may be running."""
     import asyncpg
 

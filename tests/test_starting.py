@@ -62,3 +62,33 @@ def test_a_database_that_cannot_be_used_is_a_sentence(tmp_path: Path, migrated: 
         assert refused.stderr.startswith("Error: ")
         assert len(refused.stderr.splitlines()) == 1
         assert "secret@" not in refused.stderr
+
+
+def test_lost_tables_are_said_and_what_git_holds_comes_back(tmp_path: Path, migrated: Path):
+    data = tmp_path / "data"
+    copy_template(migrated, data)
+    where = ("--demo", "--data", str(data))
+    assert prompthub("init", *where).returncode == 0
+    mine = ("--workspace", "demo", "--data", str(data))
+    plain = tmp_path / "own.md"
+    plain.write_text("Be calm.")
+    assert prompthub("import", str(plain), *mine).returncode == 0
+
+    (data / "hub.url").write_text("http://127.0.0.1:8321")  # it was served
+    (data / "secret.key").write_text("5" * 64)
+    (data / "hub.db").unlink()
+    for command in (("serve", *where), ("key", "create", "--scope", "read", *mine)):
+        refused = prompthub(*command)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "its tables are not there. If they are in Postgres, set" in refused.stderr
+        assert "PROMPTHUB_DATABASE_URL" in refused.stderr
+        assert not (data / "hub.db").exists(), "nothing was begun beside the tables elsewhere"
+
+    for _ in range(2):
+        again = prompthub("init", *where)
+        assert (again.returncode, again.stderr) == (0, "")
+    exported = prompthub("export", str(tmp_path / "out"), "--format", "prompt.yml", *mine)
+    assert exported.returncode == 0, exported.stderr
+    assert (tmp_path / "out" / "own.prompt.yml").exists()
+    assert (tmp_path / "out" / "support" / "triage.prompt.yml").exists()
+    assert prompthub("doctor", "--data", str(data)).stdout == "Everything is in order.\n"

@@ -28,15 +28,14 @@ from hub.registry.prompt.document import from_json
 
 STORIES = Path(__file__).parent / "stories"
 SLUG, NAME = "demo", "Harbour Clinic"
-TOLD = "demo.told"
+BEGUN, TOLD = "demo.begun", "demo.told"
 SAVE, RELEASE = "1-save", "2-release"  # in this order within one minute
 
 
 async def tell(parts: Parts, workspace: WorkspaceRef) -> int:
     """Bring the demo workspace's history about, once; returns how many prompts were told of."""
-    async with parts.database.read() as db:
-        if await audit.has(db, workspace.id, TOLD):
-            return 0
+    if not await _begin(parts, workspace.id, workspace.slug):
+        return 0
     stories = {story_name(path): _read(path) for path in sorted(STORIES.rglob("*.yml"))}
     hashes: dict[str, str | None] = dict.fromkeys(stories)
     documents: dict[str, dict[str, Any]] = {name: {} for name in stories}
@@ -54,6 +53,21 @@ async def tell(parts: Parts, workspace: WorkspaceRef) -> int:
     await reviewing.tell(parts, workspace, stories)
     await _examples(parts, workspace, stories)
     return len(stories)
+
+
+async def _begin(parts: Parts, workspace_id: int, slug: str) -> bool:
+    """Whether there is something left to tell; not where a history lies that we did not begin:
+    one from a backup, or of lost tables."""
+    async with parts.database.write() as db:
+        if await audit.has(db, workspace_id, TOLD):
+            return False
+        if await audit.has(db, workspace_id, BEGUN):
+            return True
+        its_own = select(Prompt.id).where(Prompt.workspace_id == workspace_id).limit(1)
+        if await db.scalar(its_own):
+            return False
+        audit.record(db, OPERATOR, BEGUN, slug, workspace_id)
+        return True
 
 
 async def _save(

@@ -20,6 +20,7 @@ SAID = {
     "account.password": "set a password for",
     "account.signed-in": "signed in as",
     "account.signed-out": "signed out",
+    "demo.begun": "began to fill the demo workspace",
     "demo.told": "filled the demo workspace",
     "alias.added": "made the alias",
     "alias.changed": "changed the alias",

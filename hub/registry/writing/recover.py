@@ -77,7 +77,8 @@ def sweep(repository: Repository, known: dict[str, str]) -> list[str]:
             repository.move([RefMove(ref, None, tip)])
             swept.append(f"{ref} put back")
     if swept:
-        log.warning("swept after a crash: %s", ", ".join(swept))
+        more = f" and {len(swept) - 3} more" if len(swept) > 3 else ""
+        log.warning("swept after a crash: %s%s", ", ".join(swept[:3]), more)
     return swept
 
 
