@@ -234,8 +234,9 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
         log.info("%s %s: %s %s", request.method, request.url.path, status, sentence)
     if request.url.path.startswith(PROGRAMS):
         return problem(status, sentence, type(refusal or error).__name__, facts)
-    if request.method in SAFE and (moved := moved_to(request.url, error)):
-        return Redirect(moved, status_code=301)
+    if moved := moved_to(request.url, error):
+        # A form of a page that is older than the new name is sent on as it is, with what was typed.
+        return Redirect(moved, status_code=301 if request.method in SAFE else 307)
     if request.method in SAFE and (form := page_with_form(request.app, request.url, error)):
         return go(form)
     if isinstance(refusal, Unknown) and request.method in SAFE:

@@ -55,6 +55,23 @@ async def live(browser: Browser, name: str = "support/triage") -> str:
     return found[1] if found else ""
 
 
+async def test_a_sheet_for_what_is_there_already_offers_nothing_to_press(
+    shelf: None, ben: Browser
+) -> None:
+    sheet = "/clinic/release/production/support/triage?version=1"
+    offered = await ben.get(sheet)
+    assert "Put v1 into production" in offered.text
+    form = fields(offered, "sheet-form") | {"reason": "Goes live"}
+    assert (await ben.post_form(sheet.partition("?")[0], form)).status_code == 303
+
+    page = (await ben.get(sheet)).text.partition("<main")[2]
+    assert "It is there already." in page
+    assert "Put v1 into production" not in page
+    assert 'name="reason"' not in page
+    assert 'href="/clinic/history/support/triage"' in page
+    assert "Put v2 into production" in (await ben.get(sheet.replace("=1", "=2"))).text
+
+
 # ── several ─────────────────────────────────────────────────────────────────────────────────────
 
 

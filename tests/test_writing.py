@@ -24,6 +24,7 @@ def editor(page_text: str, *contents: str, **more: str) -> dict[str, Any]:
         return found[1]
 
     return {
+        "prompt": hidden("prompt"),
         "base": hidden("base"),
         "base_version": hidden("base_version"),
         "revision": hidden("revision"),
@@ -231,3 +232,49 @@ async def test_a_deleted_prompt_offers_one_thing(ana: Browser) -> None:
     assert 'href="/clinic/try/support/triage"' not in page.text
     assert (await ana.post_form("/clinic/undelete/support/triage")).status_code == 303
     assert "Be calm." in (await ana.get(BASE)).text
+
+
+async def test_what_is_typed_follows_a_prompt_that_was_renamed(ana: Browser, ben: Browser) -> None:
+    await make(ana)
+    page = (await ana.get(BASE)).text
+    await ben.post_form("/clinic/rename/support/triage", {"new_name": "calls/triage"})
+    await make(ben, text="Another one, under the name that was free.")
+
+    kept = await ana.send_form("PUT", "/clinic/draft/support/triage", editor(page, "Be brief."))
+    assert kept.status_code == 200, kept.text
+    form = editor(page, "Be brief and calm.", action="save", message="Callers hung up")
+    answer = await ana.post_form(BASE, form | {"revision": str(kept.json()["revision"])})
+    assert answer.headers["Location"] == "/clinic/prompts/calls/triage"
+    saved = (await ana.get("/clinic/prompts/calls/triage")).text
+    assert "It is called calls/triage now." in saved
+    assert "Be brief and calm." in saved
+    assert "Be brief" not in (await ana.get(BASE)).text
+
+
+async def test_what_is_typed_for_a_prompt_that_was_deleted_waits(
+    ana: Browser, ben: Browser
+) -> None:
+    await make(ana)
+    page = (await ana.get(BASE)).text
+    await ben.post_form("/clinic/delete/support/triage", {"reason": "Not used"})
+
+    told = await ana.send_form("PUT", "/clinic/draft/support/triage", editor(page, "Be brief."))
+    assert (told.status_code, "deleted by Ben Carter" in told.json()["detail"]) == (404, True)
+    form = editor(page, "Be brief and calm.", action="save", message="Callers hung up")
+    answer = await ana.post_form(BASE, form)
+    assert answer.status_code == 303
+    assert (
+        "What you typed is kept as your draft." in (await ana.get(answer.headers["Location"])).text
+    )
+    await ben.post_form("/clinic/undelete/support/triage")
+    assert "Be brief and calm." in (await ana.get(BASE)).text
+
+
+async def test_a_form_that_was_opened_before_a_renaming_is_sent_on(
+    ana: Browser, ben: Browser
+) -> None:
+    await make(ana)
+    await ben.post_form("/clinic/rename/support/triage", {"new_name": "calls/triage"})
+    sent = await ana.post_form("/clinic/duplicate/support/triage", {"new_name": "copy"})
+    assert sent.status_code == 307, "with what was typed"
+    assert sent.headers["Location"] == "/clinic/duplicate/calls/triage"

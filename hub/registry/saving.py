@@ -89,7 +89,7 @@ async def prepare_save(
     theirs = await catalog.version(db, workspace_id, name)
     if theirs.hash == base:
         return Prepared(document=document, base=base)
-    began = await _document_of(db, workspace_id, base)
+    began = await document_of(db, workspace_id, base)
     lines = await history.versions(db, workspace_id, theirs.prompt_id)
     since = _since(lines, base)
     # A base we never had: whatever differs is for a person to choose.
@@ -162,7 +162,7 @@ async def _keep(
             )  # fmt: skip
 
 
-async def _document_of(db: AsyncSession, workspace_id: int, digest: str) -> Document | None:
+async def document_of(db: AsyncSession, workspace_id: int, digest: str) -> Document | None:
     raw = await db.scalar(
         select(Content.document).where(Content.workspace_id == workspace_id, Content.hash == digest)
     )

@@ -60,16 +60,17 @@ async def _release(
     version: int, **context: Any,
 ) -> Template:  # fmt: skip
     check_label(label)
+    (looked,) = await releasing.look(db, workspace.id, [Move(label, about.name, version)])
+    reviewed = looked.moves and await _reviewed(db, workspace, about, label)
     sheet = Sheet(
         kind="release",
         title=f"Put {about.title or about.name} live" if label == LIVE else f"Move {label}",
-        button=f"Put v{version} into {label}",
+        button=f"Put v{version} into {label}" if looked.moves else "",
         action=f"/{workspace.slug}/release/{label}/{about.name}",
         back=f"/{workspace.slug}/prompts/{about.name}",
         danger=label == LIVE,
-        propose="Propose it instead" if await _reviewed(db, workspace, about, label) else "",
+        propose="Propose it instead" if reviewed else "",
     )
-    (looked,) = await releasing.look(db, workspace.id, [Move(label, about.name, version)])
     coming = [line for line in about.coming if any(one.label == label for one in line.moves)]
     more: dict[str, Any] = {"may_break": False, "may_insist": False} | context
     return sheet_page(

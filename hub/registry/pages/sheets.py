@@ -19,6 +19,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     title: str
     button: str
+    """Empty: there is nothing to do, and the sheet says why."""
     action: str
     back: str
     text: str = ""

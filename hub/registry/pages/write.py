@@ -17,6 +17,7 @@ from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry import drafts
 from hub.registry.drafts import DraftView, Tree
 from hub.registry.pages.common import Heading, fields_of, heading, named, prompt_page
+from hub.registry.pages.opened import Gone, keep, opened
 from hub.registry.prompt import form
 from hub.registry.prompt.document import InvalidDocument, from_json
 from hub.registry.prompt.lint import Finding, lint
@@ -111,8 +112,12 @@ async def autosave(
     db: NamedDependency[AsyncSession],
 ) -> Response[dict[str, Any]]:
     """Keep what is typed; nothing is checked, a draft may be anything."""
-    about = await heading(db, workspace, actor, named(name))
-    draft = await _keep(db, about, actor, workspace, await _fields(request))
+    fields = await _fields(request)
+    about = await opened(db, workspace, actor, named(name), fields)
+    if isinstance(about, Gone):
+        await keep(db, workspace, actor, about, fields)
+        return Response({"detail": about.sentence}, status_code=404)
+    draft = await _keep(db, about, actor, workspace, fields)
     messages = draft.document.get("messages") or []
     return Response(
         {
@@ -166,7 +171,11 @@ async def write(
     fields = await _fields(request)
     action = form.first(fields, "action")
     async with database.write() as db:
-        about = await heading(db, workspace, actor, named(name))
+        about = await opened(db, workspace, actor, named(name), fields)
+        if isinstance(about, Gone):
+            await keep(db, workspace, actor, about, fields)
+            said = f"{about.sentence} What you typed is kept as your draft."
+            return go(f"/{workspace.slug}/history/{about.name}", said, kind="error")
         draft = await _keep(db, about, actor, workspace, fields, action)
     if action == "propose":
         return go(f"/{workspace.slug}/propose/{about.name}")
@@ -175,7 +184,7 @@ async def write(
     why = form.first(fields, "message").strip()
     if action == "ask" or not why:
         error = WHY if action == "save" else None
-        return await _again(request, database, name, asking=True, why_error=error)
+        return await _again(request, database, about.name, asking=True, why_error=error)
     return await _save(request, database, about, draft, why)
 
 
@@ -197,6 +206,8 @@ async def _save(
             request, database, about.name, status=refused.status, error=refused.sentence, why=why
         )
     said = f"Saved version {made.saved.version}. {made.note}"
+    if not request.url.path.endswith(f"/{about.name}"):
+        said += f" It is called {about.name} now."
     if not made.saved.created:
         said = "Nothing differs from the latest version, so no new one was made."
     return go(f"/{workspace.slug}/prompts/{about.name}", said.strip())
