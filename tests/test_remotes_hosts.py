@@ -82,6 +82,36 @@ class _Elsewhere(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+class _Web(BaseHTTPRequestHandler):
+    """A web server that says the same to everybody."""
+
+    said = (200, "text/html", b"")
+
+    def do_GET(self) -> None:
+        status, kind, body = self.said
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@contextmanager
+def web(kind: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", port), kind)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @contextmanager
 def canary() -> Iterator[tuple[int, list[bytes]]]:
     """A listener that nobody may reach; what came in."""
@@ -111,20 +141,58 @@ def canary() -> Iterator[tuple[int, list[bytes]]]:
 async def test_no_redirect_is_followed(shelf: Shelf, tmp_path: Path):
     port = free_port()
     with canary() as (target, heard):
-        other = ThreadingHTTPServer(("127.0.0.1", port), _Elsewhere)
-        other.target = f"http://127.0.0.1:{target}"  # type: ignore[attr-defined]
-        thread = threading.Thread(target=other.serve_forever)
-        thread.start()
-        try:
+        with web(_Elsewhere, port) as other:
+            other.target = f"http://127.0.0.1:{target}"  # type: ignore[attr-defined]
             room = room_for(shelf.database, shelf.publisher, tmp_path, f"127.0.0.1:{port}")
             linked = Linked(shelf, Forge(tmp_path, f"http://127.0.0.1:{port}/a/b.git"), room)
             with pytest.raises(HubError, match="sends the hub to another address"):
                 await linked.link(token="ghp_secret")
-        finally:
-            other.shutdown()
-            thread.join()
-            other.server_close()
         assert heard == []
+
+
+FILES = b"95d09f2b10159347eece71399a7e2e907ea3df4f\trefs/heads/main\n"
+"""What `git update-server-info` writes, for web servers that know nothing of git."""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (200, "text/plain", b""),
+        (204, "text/plain", b""),
+        (200, "text/html", b"<!doctype html>\n<html><body>Welcome\tto acme</body></html>\n"),
+        (200, "application/json", b'{"status": "ok"}'),
+        (200, "text/plain", FILES),
+    ],
+    ids=["nothing", "no content", "a page", "json", "plain files"],
+)
+async def test_a_web_server_is_not_taken_for_an_empty_repository(
+    shelf: Shelf, tmp_path: Path, said: tuple[int, str, bytes], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_Web, "said", said)
+    with web(_Web) as server:
+        host = f"127.0.0.1:{server.server_port}"
+        room = room_for(shelf.database, shelf.publisher, tmp_path, host)
+        linked = Linked(shelf, Forge(tmp_path, f"http://{host}/a/b.git"), room)
+        with pytest.raises(HubError, match="is a web server, but no git repository"):
+            await linked.link(token="ghp_secret")
+        await room.outbound.close()
+
+
+async def test_a_repository_that_a_web_page_took_the_place_of_was_not_emptied(
+    shelf: Shelf, tmp_path: Path
+):
+    with http_backend(tmp_path / "forge") as (forge, _):
+        host = forge.url.removeprefix("http://").partition("/")[0]
+        linked = Linked(shelf, forge, room_for(shelf.database, shelf.publisher, tmp_path, host))
+        await shelf.save("support/triage", "Be kind.")
+        await linked.link(token="ghp_first")
+        await linked.in_step()
+    await linked.room.outbound.close()
+    with web(_Web, int(host.partition(":")[2])):
+        row = await linked.sync()
+        assert "is a web server, but no git repository" in row.trouble
+        assert row.stopped is None
+        await linked.room.outbound.close()
 
 
 ADDRESSES = """

@@ -21,10 +21,11 @@ from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry.writing.publish import Publisher
 from hub.sealed import seal, unseal
 from hub.settings import Secret
-from hub.sync.remotes import addresses, alarms, hubs, ssh
+from hub.sync.remotes import addresses, advert, alarms, hubs, ssh
 from hub.sync.remotes.addresses import Address
+from hub.sync.remotes.advert import Way
 from hub.sync.remotes.models import Remote
-from hub.sync.remotes.wire import Heads, Way, opened
+from hub.sync.remotes.wire import Heads, opened
 
 PURPOSE = "prompthub remote secrets v1"
 KEY_LOST = (
@@ -123,6 +124,7 @@ async def link(room: Room, workspace: WorkspaceRef, fields: Fields, actor: Actor
         row.sealed = seal(room.secret, secret, purpose=PURPOSE, bound=bound)
     if address.scheme != "ssh":
         row.main = (await look(room, row)).default or "main"
+        await advert.check(room.outbound, room.way(row))
         row.one_way = await hubs.answers(room.outbound, room.way(row))
         _wish(row, fields)
     await _keep(room.database, workspace, row, actor)

@@ -50,6 +50,9 @@ _SAID: tuple[tuple[str, str, str], ...] = (
      "it, the hub's operator can name that in PROMPTHUB_CA_FILE."),
     ("shallow", r"shallow",
      "{name} holds only a part of its history (a shallow copy). Link the whole one."),
+    ("web", r"is this a git repository",
+     "What answers at {name} is a web server, but no git repository. Enter the address that one "
+     "clones from; forges show it at the repository's page."),
     ("kind", r"object.format|hash algorithm|mismatched algorithms",
      "{name} uses another kind of commit ids (SHA-256) than the hub. Make it with SHA-1."),
     ("full", r"No space left|Disk quota", "The disk is full, so nothing could be carried over."),

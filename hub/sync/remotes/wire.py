@@ -8,7 +8,6 @@ ours to word. The secret is in its environment or in a folder that is gone when 
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import re
 import shlex
@@ -25,10 +24,10 @@ from hub.registry.git.git_terms import ID
 from hub.registry.git.gits import outbound as started
 from hub.registry.git.quarantine import Quarantine
 from hub.registry.git.repository import Repository, version
-from hub.settings import Secret
 from hub.sync.git.serving import ended, said
-from hub.sync.remotes import ssh
-from hub.sync.remotes.addresses import Address, checked
+from hub.sync.remotes import advert, ssh
+from hub.sync.remotes.addresses import checked
+from hub.sync.remotes.advert import Way
 from hub.sync.remotes.troubles import told
 
 log = logging.getLogger("hub")
@@ -72,22 +71,15 @@ class Heads(msgspec.Struct, frozen=True):
     default: str
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """How to get in."""
-
-    address: Address
-    user: str = ""
-    """For HTTP Basic."""
-    secret: Secret = Secret("")
-    """A token, or the private key."""
-    host_keys: str = ""
-
-
 class Wire:
     """An open way: `git` with all it needs to go there and nowhere else."""
 
-    def __init__(self, way: Way, url: str, settings: list[tuple[str, str]], given: dict[str, str]):
-        self._way, self._url, self._settings, self._given = way, url, settings, given
+    def __init__(
+        self, outbound: Outbound, way: Way, url: str, settings: list[tuple[str, str]],
+        given: dict[str, str],
+    ) -> None:  # fmt: skip
+        self._outbound, self._way, self._url = outbound, way, url
+        self._settings, self._given = settings, given
 
     async def heads(self) -> Heads:
         """What is there; one question, nothing is fetched.
@@ -107,6 +99,8 @@ class Wire:
                 if not ID.fullmatch(what):
                     raise told(self._way.address, "mismatched algorithms")
                 tips[ref.removeprefix(BRANCH)] = what
+        if not tips:  # git says the same of a web server that says nothing
+            await advert.check(self._outbound, self._way)
         return Heads(tips, default if default in tips else "")
 
     async def fetch(
@@ -161,7 +155,7 @@ class Wire:
 
     def clean(self, text: str) -> str:
         """What git said, without what must not be read."""
-        for one in (self._way.secret, _basic(self._way)):
+        for one in (self._way.secret, self._way.basic):
             text = text.replace(one, "…") if one else text
         return re.sub(r"(?i)(authorization: ?\w* ?)\S+", r"\1…", text)
 
@@ -208,15 +202,9 @@ async def opened(outbound: Outbound, folder: Path, way: Way) -> AsyncGenerator[W
             if way.secret:
                 given |= {
                     "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{url}.extraHeader",
-                    "GIT_CONFIG_VALUE_0": f"Authorization: Basic {_basic(way)}",
+                    "GIT_CONFIG_VALUE_0": f"Authorization: Basic {way.basic}",
                 }  # fmt: skip
-        yield Wire(way, url, settings, given)
-
-
-def _basic(way: Way) -> str:
-    if not way.secret:
-        return ""
-    return base64.b64encode(f"{way.user or 'git'}:{way.secret}".encode()).decode()
+        yield Wire(outbound, way, url, settings, given)
 
 
 def _ssh(own: Path, way: Way, ip: str) -> str:
