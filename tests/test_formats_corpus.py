@@ -212,3 +212,27 @@ def test_what_a_peer_would_read_otherwise_is_said():
     assert "only `history` is known, not earlier" in said["dotprompt"]
     for name in ("mlflow", "promptfoo", "openai"):
         assert "Lost: messages (" in said[name]
+
+
+def test_version_2_of_prompty_asks_for_those_alone_that_say_so():
+    rows = "inputs:\n  - name: a\n  - name: b\n    required: true\n  - name: c\n    default: x\n"
+    _, (two,) = known.read("x.prompty", f"---\n{rows}---\nuser:\n{{{{ b }}}}\n")
+    assert [one.required for one in two.document.variables] == [False, True, False]
+    assert [one.key for one in two.notes.found] == ["inputs.a"]
+    _, (one,) = known.read("x.prompty", "---\ninputs:\n  a: {type: string}\n---\nuser:\n{{ a }}\n")
+    assert [one.required for one in one.document.variables] == [True]
+    assert one.notes.found == []
+
+
+def test_what_is_dropped_leaves_no_hole():
+    """A list with `null` in it is refused by models, and an example of nothing is none."""
+    text = (
+        "---\nmodel:\n  options:\n    stopSequences: [END, '${env:STOP}']\n"
+        "sample: {a: ['x', '${file:y.json}'], b: '${env:B}'}\n---\nuser:\n{{ a }} {{ b }}\n"
+    )
+    _, (made,) = known.read("x.prompty", text)
+    tree = to_json(made.document)
+    assert tree["modelParameters"] == {"stop": ["END"]}
+    assert tree["testData"] == [{"a": ["x"]}]
+    lost = ["modelParameters.stop[1]", "testData[0].a[1]", "testData[0].b"]
+    assert [one.key for one in made.notes.found] == lost

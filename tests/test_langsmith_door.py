@@ -38,6 +38,8 @@ def filled(server: Server) -> Server:
     save(server, "support/triage", better, first["hash"])
     move(server, "support/triage", 1)
     save(server, "plain", {"template": "plain", "messages": [{"role": "user", "content": "{x}"}]})
+    remarks = "{# for the desk #}{{- ticket -}} as JSON"
+    save(server, "remarks", {"messages": [{"role": "user", "content": remarks}]})
     save(server, "a/b/deep", {"messages": [{"role": "user", "content": "Deep {{ x }}"}]})
     save(server, "mail/looped", {"messages": [
         {"role": "user", "content": "{% for one in rows %}{{ one }}{% endfor %}"}]})  # fmt: skip
@@ -60,6 +62,7 @@ say({
     "one": [one.owner, one.repo, one.commit_hash, sorted(chat.input_variables)],
     "turns": [[turn.type, turn.content] for turn in turns.to_messages()],
     "latest": latest.to_messages()[0].content, "plain": plain.to_messages()[0].content,
+    "remarks": hub.pull_prompt("remarks").invoke({"ticket": "x"}).to_messages()[0].content,
     "hash": hub.pull_prompt_commit("support~triage:" + one.commit_hash[:8]).commit_hash,
     "number": hub.pull_prompt_commit("support~triage:1").commit_hash,
     "folder": hub.pull_prompt_commit("support/triage:production",
@@ -78,6 +81,7 @@ say({
         ["system", "Sort {as JSON} for the ward."], ["human", "Hi"], ["human", "It {hurts}"],
     ]  # fmt: skip
     assert (found["latest"], found["plain"]) == ("Better: x", "{x}")
+    assert found["remarks"] == "xas JSON"
     assert {found["hash"], found["number"], found["folder"]} == {digest}
     assert found["deep"] == "Deep down"
 
@@ -99,8 +103,10 @@ say({
 })
 """
     found = run(filled, script)
-    assert found["names"] == ["a~b~deep", "mail~looped", "plain", "support~triage"]
-    assert (found["total"], found["page"]) == (4, ["mail~looped", "plain"])
+    assert found["names"] == [
+        "a~b~deep", "mail~looped", "plain", "remarks", "support~triage",
+    ]  # fmt: skip
+    assert (found["total"], found["page"]) == (5, ["mail~looped", "plain"])
     assert found["query"] == ["support~triage"]
     (newer, parent), (older, first) = found["commits"]
     assert (parent, first) == (older, None)

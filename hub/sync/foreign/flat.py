@@ -13,7 +13,8 @@ import msgspec
 
 from hub.errors import Invalid
 from hub.registry.prompt.document import Document
-from sdk.errors import TemplateError
+from hub.sync.formats.placeholders import settled
+from sdk.errors import MissingVariables, TemplateError
 from sdk.template import DEEPEST_INCLUDES, Pieces, compile_text
 
 _INCLUDE = re.compile(r"\{%[ \t]*include[ \t]+(?:\"[^\"]*\"|'[^']*')[ \t]*%\}")
@@ -54,16 +55,19 @@ def _text(name: str, text: str, snippets: Mapping[str, str]) -> str:
         # Nothing but names and snippets: each name's value is its own placeholder.
         whole = compile_text(text, snippets=snippets)
         made = whole.render({one: f"{{{{{one}}}}}" for one in whole.variables})
-        if not isinstance(compile_text(made), Pieces):
+        again = compile_text(made)
+        marks = {one: f"<{one}>" for one in whole.variables}
+        if not isinstance(again, Pieces) or again.render(marks) != whole.render(marks):
             raise NeedsOurs(name)
-    except TemplateError:
+    except (TemplateError, MissingVariables):
         raise NeedsOurs(name) from None
     return made
 
 
 def _names_alone(text: str, snippets: Mapping[str, str], deep: int) -> bool:
-    rest = compile_text(_INCLUDE.sub("", text))
-    if not isinstance(rest, Pieces) or deep == 0:
+    rest = _INCLUDE.sub("", text)
+    compile_text(rest)
+    if settled(rest) is None or deep == 0:
         return False
     inner = compile_text(text).includes
     return all(pin in snippets and _names_alone(snippets[pin], snippets, deep - 1) for pin in inner)

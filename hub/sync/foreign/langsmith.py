@@ -32,7 +32,7 @@ from hub.registry.reading.record import VersionView
 from hub.registry.rest.api import Db, Place, Who
 from hub.registry.rest.api_parts import Ask, about_prompt, as_json, view_of
 from hub.sync.foreign.flat import flattened
-from hub.sync.formats.langsmith import manifest_of
+from hub.sync.formats.langsmith_out import manifest_of
 from hub.sync.formats.report import Notes
 from hub.sync.readers import readers_of
 

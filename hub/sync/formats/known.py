@@ -19,6 +19,7 @@ from hub.sync.formats import (
     examples,
     langfuse,
     langsmith,
+    langsmith_out,
     markdown,
     mlflow,
     openai,
@@ -34,6 +35,7 @@ Writer = Callable[[str, Document, Notes], dict[str, bytes]]
 
 LARGEST_BUNDLE = 32 * 1024 * 1024
 _JSON = (".json",)
+_TREES = (".json", ".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ FORMATS = {
         ),
         Format(
             "langsmith", "LangSmith and LangChain Hub", "The prompts of LangSmith, and LangChain.",
-            _JSON, langsmith.write, langsmith.read, langsmith.sniff,
+            _TREES, langsmith_out.write, langsmith.read, langsmith.sniff,
         ),
         Format(
             "langfuse", "Langfuse", "The prompts of Langfuse, in the words of its API.",
@@ -92,7 +94,7 @@ FORMATS = {
         ),
         Format(
             "promptfoo", "promptfoo", "Tries the prompt out; its examples become tests.",
-            (".yaml", ".yml", ".json"), promptfoo.write, promptfoo.read, promptfoo.sniff,
+            _TREES, promptfoo.write, promptfoo.read, promptfoo.sniff,
         ),
         Format(
             "openai", "OpenAI reusable prompts",

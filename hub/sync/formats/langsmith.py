@@ -1,4 +1,4 @@
-"""LangSmith and LangChain Hub manifests, read as data.
+"""LangSmith and LangChain Hub manifests, and what LangChain's `save` wrote, read as data.
 
 A manifest names classes to load. None is ever looked up: the names below are words that say what
 a group of keys means, and a group with any other name is refused or left out.
@@ -6,14 +6,13 @@ a group of keys means, and a group with any other name is refused or left out.
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
 from hub.registry.prompt.document import Document, Message, Variable
-from hub.sync.formats.ours import OURS, carried, make, message, plain_word, settings, take_ours
-from hub.sync.formats.placeholders import to_theirs
+from hub.sync.formats import fewshot
+from hub.sync.formats.ours import make, message, plain_word, settings, take_ours
 from hub.sync.formats.report import Notes, Read, Refused
-from hub.sync.formats.trees import Keys, Tree, json_of
+from hub.sync.formats.trees import Keys, Tree, json_of, yaml_of
 
 _ROLES = {
     "SystemMessagePromptTemplate": "system",
@@ -25,22 +24,16 @@ _ROLES = {
     "ChatMessagePromptTemplate": "",
     "ChatMessage": "",
 }
-_PROMPTS = ("ChatPromptTemplate", "StructuredPrompt", "PromptTemplate")
-_MODELS = (
-    "ChatOpenAI",
-    "AzureChatOpenAI",
-    "ChatAnthropic",
-    "ChatGoogleGenerativeAI",
-    "ChatVertexAI",
-    "ChatMistralAI",
-    "ChatGroq",
-    "ChatFireworks",
-    "ChatBedrock",
-    "ChatBedrockConverse",
-    "ChatOllama",
-    "ChatXAI",
-    "ChatDeepSeek",
+_PROMPTS = ("ChatPromptTemplate", "StructuredPrompt", "PromptTemplate", "FewShotPromptTemplate")
+_SAVED = {"prompt": "PromptTemplate", "few_shot": "FewShotPromptTemplate"}
+"""`_type` of a file that LangChain's own `save` wrote, whose keys are those of the class."""
+_MODELS = frozenset(
+    """ChatOpenAI AzureChatOpenAI ChatAnthropic ChatGoogleGenerativeAI ChatVertexAI ChatMistralAI
+    ChatGroq ChatFireworks ChatBedrock ChatBedrockConverse ChatOllama ChatXAI
+    ChatDeepSeek""".split()
 )
+_THEIRS = """owner commit_hash parent_commit examples created_at prompt_name prompt_id
+    created_by"""
 _CONNECTS = "where to connect is set in the hub, never by a prompt"
 _MADE = "it says what the texts say themselves"
 
@@ -49,27 +42,22 @@ def sniff(value: Any) -> bool:
     """Whether a JSON value is a manifest, or an answer that holds one."""
     if not isinstance(value, dict):
         return False
+    if cast("Tree", value).get("_type") in _SAVED:
+        return "lc" not in value
     inner = cast("Tree", value).get("manifest", value)
-    return isinstance(inner, dict) and "lc" in inner and "kwargs" in inner
+    if not isinstance(inner, dict) or "lc" not in inner:
+        return False
+    return "kwargs" in inner or cast("Tree", inner).get("type") == "not_implemented"
 
 
 def read(text: str, stem: str) -> list[Read]:
     """The one prompt of a manifest."""
     notes = Notes()
-    keys = Keys(json_of(text), notes)
+    keys = Keys(json_of(text) if text.lstrip().startswith("{") else yaml_of(text), notes)
     manifest = keys.peek("manifest") if "manifest" in keys else keys.rest()
     keys.take("manifest")
     name = keys.text("repo") if "repo" in keys else ""
-    for key in (
-        "owner",
-        "commit_hash",
-        "parent_commit",
-        "examples",
-        "created_at",
-        "prompt_name",
-        "prompt_id",
-        "created_by",
-    ):
+    for key in _THEIRS.split():
         keys.lose(key, "it belongs to the other installation")
     keys.done()
     given: Tree = {"extra": {}}
@@ -82,9 +70,15 @@ def read(text: str, stem: str) -> list[Read]:
 def _named(value: Any, path: str, notes: Notes) -> tuple[str, Keys]:
     """The last word of the class that a group names, and its `kwargs`."""
     keys = Keys(value, notes, path)
+    if (saved := keys.take("_type")) is not None:
+        if saved not in _SAVED:
+            raise Refused(f"`{keys.where('_type')}` must be {' or '.join(_SAVED)}.")
+        return _SAVED[saved], keys
     ids = keys.items("id")
     keys.take("lc")
     type_ = keys.text("type")
+    if type_ == "not_implemented" and (last := _last(value)[:60]):
+        raise Refused(fewshot.unsaved(last))
     if type_ != "constructor" or not ids or not all(isinstance(one, str) for one in ids):
         raise Refused(f"`{keys.where('type')}`: a manifest holds constructors with an id alone.")
     if str(ids[0]).split("_")[0] != "langchain":
@@ -146,7 +140,8 @@ def _kept(keys: Keys) -> Tree:
 
 
 def _prompt(value: Any, given: Tree, notes: Notes) -> tuple[list[Message], str, Tree]:
-    name, kwargs = _named(value, "manifest", notes)
+    path = "" if isinstance(value, dict) and "_type" in value else "manifest"
+    name, kwargs = _named(value, path, notes)
     if name not in _PROMPTS:
         raise Refused(f"`manifest.id`: {name[:60]} is not a kind of prompt that is known here.")
     about = kwargs.group("metadata")
@@ -163,12 +158,16 @@ def _prompt(value: Any, given: Tree, notes: Notes) -> tuple[list[Message], str, 
     formats: set[str] = set()
     if name == "PromptTemplate":
         found = [Message(role="user", content=_template(kwargs, formats))]
+    elif name == "FewShotPromptTemplate":
+        formats.add(kwargs.text("template_format") or "f-string")
+        found = [Message(role="user", content=fewshot.written(kwargs, *_each(kwargs, notes)))]
     else:
         formats |= {kwargs.text("template_format")} - {""} if "template_format" in kwargs else set()
         inner: set[str] = set()
         found = [
-            _turn(one, f"manifest.messages[{at}]", inner, notes)
+            turn
             for at, one in enumerate(kwargs.items("messages"))
+            for turn in _turns(one, f"manifest.messages[{at}]", inner, notes)
         ]
         formats = inner or formats
     for key in ("input_variables", "optional_variables", "input_types", "validate_template"):
@@ -177,6 +176,39 @@ def _prompt(value: Any, given: Tree, notes: Notes) -> tuple[list[Message], str, 
     kwargs.lose("name", "the file's place is its name")
     kwargs.done()
     return found, _syntax(formats), ours
+
+
+def _each(kwargs: Keys, notes: Notes) -> tuple[str, Tree]:
+    """What every example is filled into, and what is given beforehand."""
+    value = kwargs.take("example_prompt")
+    if isinstance(value, dict) and "lc" not in value:  # `save` leaves its kind out
+        value = {"_type": "prompt"} | cast("Tree", value)
+    name, inner = _named(value, kwargs.where("example_prompt"), notes)
+    formats: set[str] = set()
+    text = _template(inner, formats) if name == "PromptTemplate" else ""
+    if formats != {"f-string"}:
+        raise Refused(f"`{inner.path}` must be a PromptTemplate that is an f-string.")
+    return text, {one.name: one.default for one in _partials(inner)}
+
+
+def _turns(value: Any, path: str, formats: set[str], notes: Notes) -> list[Message]:
+    """One turn, or those of examples."""
+    if _last(value) != "FewShotChatMessagePromptTemplate":
+        return [_turn(value, path, formats, notes)]
+    _, kwargs = _named(value, path, notes)
+    name, shape = _named(kwargs.take("example_prompt"), kwargs.where("example_prompt"), notes)
+    rows, theirs = shape.items("messages"), set[str]()
+    inner = [_turn(one, f"{shape.path}[{at}]", theirs, notes) for at, one in enumerate(rows)]
+    alike = name == "ChatPromptTemplate" and theirs <= {"f-string"}
+    if not alike or not inner or any(one.role == "placeholder" for one in inner):
+        raise Refused(f"`{shape.path}` must be a ChatPromptTemplate of texts that are f-strings.")
+    formats.add("f-string")
+    for key in ("input_variables", "optional_variables", "input_types", "partial_variables"):
+        kwargs.take(key), shape.take(key)
+    shape.done()
+    found = fewshot.turns(kwargs, inner)
+    kwargs.done()
+    return found
 
 
 def _partials(kwargs: Keys) -> list[Variable]:
@@ -203,6 +235,11 @@ def _syntax(formats: set[str]) -> str:
 
 def _template(kwargs: Keys, formats: set[str]) -> str:
     formats.add(kwargs.text("template_format") or "f-string")
+    if kwargs.peek("template_path"):
+        raise Refused(
+            f"`{kwargs.where('template_path')}` names another file. Put its text here, as "
+            "`template`."
+        )
     if not isinstance(kwargs.peek("template"), str):
         raise Refused(f"`{kwargs.where('template')}` must be text.")
     return kwargs.text("template")
@@ -237,61 +274,3 @@ def _turn(value: Any, path: str, formats: set[str], notes: Notes) -> Message:
         kwargs.take(key) if kwargs.peek(key) in ({}, [], role) else kwargs.lose(key, _MADE)
     kwargs.done()
     return message(role, text, path)
-
-
-def write(name: str, document: Document, notes: Notes) -> dict[str, bytes]:
-    """A file with the manifest."""
-    text = json.dumps(manifest_of(document, notes), ensure_ascii=False, indent=2)
-    return {f"{name}.langsmith.json": f"{text}\n".encode()}
-
-
-def manifest_of(document: Document, notes: Notes) -> Tree:
-    """A manifest of a chat prompt, without a model: a manifest's model says where to connect."""
-    syntax = "f-string"
-    theirs = to_theirs(document, syntax, Notes())
-    if theirs.verbatim:
-        syntax = "jinja2"
-        notes.change("template", "written as jinja2, which LangSmith's own hub may refuse")
-    placed = {"tags"}
-    kwargs: Tree = {
-        "input_variables": [one.name for one in document.variables],
-        "messages": [
-            _written(one, text, syntax)
-            for one, text in zip(document.messages, theirs.texts, strict=True)
-        ],
-    }
-    if document.tags:
-        kwargs["tags"] = list(document.tags)
-    kind = "ChatPromptTemplate"
-    if document.response_format == "json_schema" and document.json_schema is not None:
-        kind, kwargs["schema_"] = "StructuredPrompt", document.json_schema
-        placed |= {"responseFormat", "jsonSchema"}
-    for key, value in (
-        ("model", document.model),
-        ("modelParameters", document.parameters),
-        ("tools", document.tools),
-    ):
-        if value:
-            notes.change(key, "it stands in our own group alone; choose the model there")
-    if more := carried(document, placed, verbatim=theirs.verbatim):
-        kwargs["metadata"] = {OURS: more}
-    return _object(("prompts", "chat" if kind[0] == "C" else "structured", kind), kwargs)
-
-
-def _object(path: tuple[str, ...], kwargs: Tree) -> Tree:
-    return {"lc": 1, "type": "constructor", "id": ["langchain_core", *path], "kwargs": kwargs}
-
-
-def _written(one: Message, text: str, syntax: str) -> Tree:
-    if one.role == "placeholder":
-        return _object(("prompts", "chat", "MessagesPlaceholder"), {"variable_name": one.name})
-    inner = _object(
-        ("prompts", "prompt", "PromptTemplate"),
-        {"template": text, "template_format": syntax, "input_variables": []},
-    )
-    classes = {"system": "System", "user": "Human", "assistant": "AI"}
-    kwargs: Tree = {"prompt": inner}
-    if one.role not in classes:
-        kwargs["role"] = one.role
-    kind = f"{classes.get(one.role, 'Chat')}MessagePromptTemplate"
-    return _object(("prompts", "chat", kind), kwargs)

@@ -18,10 +18,13 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jinja2 import nodes
+
 from hub.registry.prompt.document import Document, Template
-from hub.sync.formats.report import Notes
+from hub.sync.formats.report import Notes, Refused
 from sdk import template
 from sdk.errors import TemplateError
+from sdk.parse import parse
 
 _NAME = r"([ \t]*[A-Za-z][A-Za-z0-9_]*[ \t]*)"
 _TAG = {
@@ -125,6 +128,18 @@ def _of_format(text: str) -> list[str]:
     return pieces
 
 
+def of_format(text: str) -> list[str]:
+    """Text, name, text, … of an f-string.
+
+    Raises:
+        Refused: it holds more than names.
+    """
+    try:
+        return _of_format(text)
+    except _Differs as why:
+        raise Refused(f"This text cannot be filled in here: {why}.") from None
+
+
 def without_doubling(texts: Sequence[str]) -> list[str]:
     """The texts of an f-string that has no placeholders."""
     return [text.replace("{{", "{").replace("}}", "}") for text in texts]
@@ -159,12 +174,42 @@ def to_theirs(document: Document, syntax: str, notes: Notes) -> Theirs:
             one = template.compile_text(text)
         except TemplateError:
             one = None
-        theirs = _written(one.pieces, text, syntax) if isinstance(one, template.Pieces) else None
+        pieces = _pieces(text, one, syntax, notes)
+        theirs = _written(pieces, text, syntax) if pieces else None
         if theirs is None:
             notes.change("template", "conditions, loops and snippets stand as text: unknown there")
             return Theirs(texts, verbatim=True)
         found.append(theirs)
     return Theirs(found)
+
+
+def _pieces(
+    text: str, made: template.Text | None, syntax: str, notes: Notes
+) -> list[str] | None:  # fmt: skip
+    """Text, name, text, … where it holds nothing else; of an f-string, which cannot take ours
+    letter by letter, also where remarks and marks of Jinja go on the way."""
+    if isinstance(made, template.Pieces) or made is None or syntax != "f-string":
+        return made.pieces if isinstance(made, template.Pieces) else None
+    if (pieces := settled(text)) is not None:
+        notes.change("template", "remarks, raw and the dashes beside braces are settled, not kept")
+    return pieces
+
+
+def settled(text: str) -> list[str] | None:
+    """Text, name, text, … of a template that fills in names and does nothing else, without its
+    remarks and its marks for blanks; nothing if it does more."""
+    pieces = [""]
+    for node in parse(text).body:
+        if not isinstance(node, nodes.Output):
+            return None
+        for one in node.nodes:
+            if isinstance(one, nodes.TemplateData):
+                pieces[-1] += one.data
+            elif isinstance(one, nodes.Name):
+                pieces += [one.name, ""]
+            else:
+                return None
+    return pieces
 
 
 def _written(pieces: list[str], text: str, syntax: str) -> str | None:

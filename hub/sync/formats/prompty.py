@@ -127,7 +127,7 @@ def _inputs(keys: Keys) -> tuple[list[Variable], list[str]]:
     if value is None and isinstance(older, dict):
         value = cast("Tree", older).get("properties")
         keys.notes.change("inputSchema", "an earlier spelling of `inputs`")
-    rows = _rows(value, keys)
+    rows, newer = _rows(value, keys), isinstance(value, list)
     variables: list[Variable] = []
     threads: list[str] = []
     for name, row in rows:
@@ -140,7 +140,7 @@ def _inputs(keys: Keys) -> tuple[list[Variable], list[str]]:
         if type_ == "thread":
             threads.append(name)
         else:
-            variables.append(_variable(name, type_, one))
+            variables.append(_variable(name, type_, one, newer=newer))
         one.done()
     return variables, threads
 
@@ -162,11 +162,17 @@ def _rows(value: Any, keys: Keys) -> list[tuple[str, Any]]:
     raise Refused(f"`{keys.where('inputs')}` must be a group or a list of groups.")
 
 
-def _variable(name: str, type_: str, one: Keys) -> Variable:
+def _variable(name: str, type_: str, one: Keys, *, newer: bool) -> Variable:
     default = one.take("default")
     required = one.take("required")
     if not isinstance(required, bool):
-        required = default is None
+        required = default is None and not newer
+        if newer and default is None:  # version 2 asks for those alone that say so
+            one.notes.change(
+                one.path,
+                "it may be left out, and is then an empty text there; here a text has to ask "
+                f"whether it is given, as in `{{% if {name} %}}`",
+            )
     example = one.take("example")
     sample = one.take("sample")
     return Variable(

@@ -97,7 +97,7 @@ def refers(value: object) -> bool:
 
 
 def clean(value: Any, path: str, notes: Notes) -> Any:
-    """A value without keys and texts that reach outside; in a list they become nothing."""
+    """A value without keys and texts that reach outside."""
     if isinstance(value, dict):
         return {
             key: clean(inner, f"{path}.{key}", notes)
@@ -106,7 +106,9 @@ def clean(value: Any, path: str, notes: Notes) -> Any:
         }
     if isinstance(value, list):
         return [
-            clean(one, f"{path}[{at}]", notes) for at, one in enumerate(cast("list[Any]", value))
+            clean(one, f"{path}[{at}]", notes)
+            for at, one in enumerate(cast("list[Any]", value))
+            if _stays(one, f"{path}[{at}]", notes)
         ]
     return value if _stays(value, path, notes) else None
 
@@ -216,25 +218,29 @@ def _test_data(value: Any, notes: Notes) -> Any:
     if not isinstance(value, list):
         notes.lose("testData", "examples must be a list")
         return []
-    return [
-        _example(one, f"testData[{at}]", notes) for at, one in enumerate(cast("list[Any]", value))
-    ]
+    return _example(value, "testData", notes)
 
 
 def _example(value: Any, path: str, notes: Notes) -> Any:
+    """Without what points outside: gone from a group or a list, nothing by itself."""
     if isinstance(value, dict):
+        rows = cast("dict[str, Any]", value).items()
         return {
             key: _example(inner, f"{path}.{key}", notes)
-            for key, inner in cast("dict[str, Any]", value).items()
+            for key, inner in rows
+            if _is_text(inner, f"{path}.{key}", notes)
         }
     if isinstance(value, list):
-        return [
-            _example(one, f"{path}[{at}]", notes) for at, one in enumerate(cast("list[Any]", value))
-        ]
-    if refers(value) and not re.match(r"\s*(https?|mailto):", value, re.IGNORECASE):
+        rows = [(f"{path}[{at}]", one) for at, one in enumerate(cast("list[Any]", value))]
+        return [_example(one, at, notes) for at, one in rows if _is_text(one, at, notes)]
+    return value if _is_text(value, path, notes) else None
+
+
+def _is_text(value: object, path: str, notes: Notes) -> bool:
+    if refers(value) and not re.match(r"\s*(https?|mailto):", str(value), re.IGNORECASE):
         notes.lose(path, _OUTSIDE)
-        return None
-    return value
+        return False
+    return True
 
 
 def _variable(one: Variable, notes: Notes) -> Variable:
@@ -242,7 +248,7 @@ def _variable(one: Variable, notes: Notes) -> Variable:
     extra = {
         key: clean(value, f"{path}.{key}", notes)
         for key, value in one.extra.items()
-        if _allowed(key, f"{path}.{key}", notes)
+        if _allowed(key, f"{path}.{key}", notes) and _stays(value, f"{path}.{key}", notes)
     }
     return Variable(
         name=one.name,
