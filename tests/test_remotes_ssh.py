@@ -113,12 +113,17 @@ async def test_a_host_with_other_keys_gets_nothing(by_ssh: Linked):
         kept.host_keys = f"{kind} {key[:-8]}AAAAAAA{key[-1]}"  # as if others had been confirmed
     row = await by_ssh.sync()
     assert "another host key" in row.trouble
+    assert view(row).another_host
     assert row.failures == 1
     assert by_ssh.forge.tip() is None
     await linking.ask_for_keys(by_ssh.room, by_ssh.shelf.workspace, by_ssh.admin)
-    assert view(await by_ssh.row()).changed
+    shown = view(await by_ssh.row())
+    assert shown.changed
+    assert shown.prints_before == ssh.prints(row.host_keys) != shown.prints  # side by side
     await confirm(by_ssh)
     await by_ssh.in_step()
+    shown = view(await by_ssh.row())
+    assert (shown.another_host, shown.prints_before) == (False, [])
 
 
 async def test_a_host_that_comes_back_to_its_keys_is_not_called_another(by_ssh: Linked):

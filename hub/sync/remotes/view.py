@@ -10,12 +10,17 @@ import msgspec
 from hub.sync.remotes import addresses, ssh
 from hub.sync.remotes.hubs import ONE_WAY
 from hub.sync.remotes.models import Remote
+from hub.sync.remotes.troubles import told
 
 Word = Literal["setting up", "first look", "in step", "on its way", "waiting", "stopped", "trouble"]
 CHIPS: dict[Word, str] = {
     "setting up": "draft", "first look": "draft", "in step": "live", "on its way": "draft",
     "waiting": "review", "stopped": "failed", "trouble": "failed",
 }  # fmt: skip
+
+
+ANOTHER_HOST = "Host key verification failed"
+"""As ssh says it."""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -56,9 +61,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     public_key: str
     prints: list[tuple[str, str]]
     """Of an SSH host: confirmed ones, or those to be confirmed."""
+    prints_before: list[tuple[str, str]]
+    """Those that were confirmed, while the host shows others."""
     confirmed: bool
     changed: bool
     """The host shows other keys than those that were confirmed."""
+    another_host: bool
+    """The last try ended because of that; what it shows now was perhaps not looked at yet."""
 
     @property
     def chip(self) -> str:
@@ -73,6 +82,7 @@ def view(row: Remote) -> View:
     state = _state(row, confirmed=confirmed)
     offered = row.offered_keys or row.host_keys
     stopped = row.stopped or {}
+    changed = confirmed and by_ssh and row.offered_keys != row.host_keys
     return View(
         url=row.url, name=address.name, state=state, sentence=_sentence(row, state, address.name),
         ahead=row.ahead, behind=row.behind, main=row.main, deploy=row.deploy, mirror=row.mirror,
@@ -83,7 +93,8 @@ def view(row: Remote) -> View:
         next_at=row.due_at, failures=row.failures, linked_by=row.created_by, user=row.user,
         has_secret=row.sealed is not None, public_key=row.public_key,
         prints=ssh.prints(offered), confirmed=confirmed,
-        changed=confirmed and by_ssh and row.offered_keys != row.host_keys,
+        prints_before=ssh.prints(row.host_keys) if changed else [], changed=changed,
+        another_host=changed or row.trouble == told(address, ANOTHER_HOST).sentence,
     )  # fmt: skip
 
 
@@ -116,7 +127,9 @@ def _sentence(row: Remote, state: Word, name: str) -> str:
     said: dict[Word, str] = {
         "setting up": "Two steps are left: add the deploy key over there, and confirm the host.",
         "first look": "The hub is having its first look.",
-        "in step": ONE_WAY if row.one_way else "Both sides hold the same.",
+        "in step": ONE_WAY
+        if row.one_way
+        else "Both sides hold the same" + (" prompts." if row.note else "."),
         "on its way": "What is new is on its way.",
         "trouble": row.trouble,
     }
