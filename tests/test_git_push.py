@@ -49,6 +49,12 @@ def copy(filled: Server, anas: str, tmp_path: Path) -> Iterator[Path]:
     assert not children(filled)
 
 
+def bearer(copy: Path) -> dict[str, str]:
+    """What the clone signs in with, for REST."""
+    address = git(copy, "config", "remote.origin.url")
+    return {"Authorization": f"Bearer {re.findall(r'ph_[^@]+', address)[0]}"}
+
+
 def repository(server: Server) -> Repository:
     return Repository(server.settings.repositories / "clinic.git")
 
@@ -104,6 +110,25 @@ def test_a_push_to_its_number_is_another_revision(filled: Server, copy: Path):
     assert f"Proposal {number} has revision 2" in said
     assert "says that already" in git(copy, "push", "origin", again)
     assert proposal(filled, number)["revision"] == 2
+
+
+def test_a_push_that_is_sent_again_opens_no_other_proposal(filled: Server, copy: Path):
+    """Its answer was lost on the way, so git, or who pushed, tries once more."""
+    write(copy, "a/again.prompt.yml", prompt("One."))
+    number = number_in(git(copy, "push", "origin", FOR_MAIN))
+    assert number_in(git(copy, "push", "origin", FOR_MAIN)) == number
+    withdrawn = httpx.post(
+        f"{filled.url}/api/v1/proposals/{number}/withdraw",
+        headers=bearer(copy),
+        json={},
+        timeout=60,
+    )
+    assert withdrawn.status_code < 300, withdrawn.text
+    anew = number_in(git(copy, "push", "origin", FOR_MAIN))
+    assert anew > number
+    assert number_in(git(copy, "push", "origin", FOR_MAIN)) == anew
+    write(copy, "a/again.prompt.yml", prompt("Two."))
+    assert number_in(git(copy, "push", "origin", FOR_MAIN)) > anew
 
 
 def test_new_renamed_and_deleted_prompts_come_as_what_they_are(filled: Server, copy: Path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import re
 from collections.abc import AsyncIterator
 
@@ -23,7 +24,7 @@ from hub.registry.git.quarantine import Pushed, Quarantine, checked_id
 from hub.registry.review import proposals
 from hub.registry.review.drawing import Wanted
 from hub.registry.review.follow_proposals import LONGEST_TITLE
-from hub.registry.review.models import Item
+from hub.registry.review.models import Item, Proposal
 from hub.registry.review.propose import Made
 from hub.registry.writing.publish import Publisher
 from hub.sync.git import direct
@@ -77,7 +78,7 @@ async def receive(
                 said = await direct.take(publisher, workspace, actor, update, quarantine)
             else:
                 pushed = await asyncio.to_thread(quarantine.arrived, update.new)
-                made = await _propose(publisher, workspace, actor, update.ref, pushed)
+                made = await _propose(publisher, workspace, actor, update, pushed)
                 said = _told(made, f"{url}/{workspace.slug}/proposals/{made.number}")
     except HubError as refused:
         with contextlib.suppress(HubError):  # git listens once it has said everything
@@ -136,22 +137,38 @@ def _one(updates: list[Update]) -> Update:
 
 
 async def _propose(
-    publisher: Publisher, workspace: WorkspaceRef, actor: Actor, ref: str, pushed: Pushed
+    publisher: Publisher, workspace: WorkspaceRef, actor: Actor, update: Update, pushed: Pushed
 ) -> Made:
     require(actor, Need.PROPOSE, workspace.id)
     body = "\n\n".join(filter(None, (pushed.body, _co_authors(pushed, actor))))
     subject = pushed.subject[:LONGEST_TITLE] or f"Change {pushed.wanted[0].name}"
     place = (publisher, publisher.database, workspace)
-    number = ref.removeprefix(PROPOSALS)
+    number = update.ref.removeprefix(PROPOSALS)
     if number.isascii() and number.isdigit() and len(number) < 10:
         items = await _same_again(publisher, workspace, int(number), pushed)
         return await proposals.revise(
             *place, int(number), actor=actor, items=items, expected_revision=None,
             message="\n\n".join(filter(None, (subject, body))),
         )  # fmt: skip
-    return await proposals.propose(
-        *place, actor=actor, title=subject, why=body, items=pushed.wanted
-    )
+    again = once = _once(update, pushed)
+    while True:
+        made = await proposals.propose(
+            *place, actor=actor, title=subject, why=body, items=pushed.wanted, request_id=again
+        )
+        if await _is_open(publisher, workspace, made.number):
+            return made
+        again = f"{once}-{made.number}"  # that one was closed since
+
+
+def _once(update: Update, pushed: Pushed) -> str:
+    """The same for the same push: one that is sent again, its answer lost, opens no other."""
+    what = [(one.kind, one.name, one.base, one.new_name) for one in pushed.wanted]
+    return f"push-{hashlib.sha256(repr((update.new, what)).encode()).hexdigest()[:32]}"
+
+
+async def _is_open(publisher: Publisher, workspace: WorkspaceRef, number: int) -> bool:
+    async with publisher.database.read() as db:
+        return (await db.get_one(Proposal, (workspace.id, number))).state == "open"
 
 
 async def _same_again(
