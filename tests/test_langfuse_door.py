@@ -203,7 +203,8 @@ def test_a_wrong_key_and_a_stranger_learn_nothing(filled: Server):
 
 
 WRITE = """
-made = hub.create_prompt(name="shop/offer", prompt="Offer {{ thing }}", labels=["production"],
+made = hub.create_prompt(name="shop/offer", prompt="Offer {{ thing }}",
+                         labels=["production", "latest"],
                          tags=["shop"], config={"temperature": 1, "mine": {"a": [1]}},
                          commit_message="The first")
 cached = hub.get_prompt("shop/offer").version
@@ -262,7 +263,8 @@ def test_writes_that_may_not_be_are_refused_with_a_sentence(filled: Server):
 
     key, text = filled.cast.write_key, {"name": "free/one", "prompt": "Hi"}
     assert tried(filled.cast.read_key, "POST", "", text)[0] == 403
-    assert tried(key, "POST", "", text | {"labels": ["latest"]})[0] == 400
+    label = {"newLabels": ["latest"]}
+    assert tried(key, "PATCH", "/mail%2Fhello/versions/1", label)[0] == 400
     assert "small letters" in tried(key, "POST", "", text | {"name": "Free One"})[1]
     reach = text | {"config": {"base_url": "https://evil.example"}}
     assert "base_url" in tried(key, "POST", "", reach)[1]

@@ -12,7 +12,7 @@ from hub.registry.prompt import names
 from hub.registry.prompt.document import Document
 from hub.registry.reading import catalog
 from hub.registry.reading.aside import aside
-from hub.registry.reading.record import VersionView
+from hub.registry.reading.record import LATEST, VersionView
 from hub.registry.writing.asks import BaseMoved
 from hub.registry.writing.publish import Publisher
 from hub.sync.foreign.langfuse_shape import CreatePrompt, document_of
@@ -38,7 +38,9 @@ class Desk:
             BreaksPrograms: a label would move to what running programs cannot fill in.
         """
         names.check_name(given.name)
-        saved = await self._save(given, self._wanted(given.labels or []), size)
+        # A new version is the latest whether one says so or not, as it is with Langfuse.
+        labels = [label for label in given.labels or [] if label != LATEST]
+        saved = await self._save(given, self._wanted(labels), size)
         return await self._view(saved.name, saved.version)
 
     async def label(self, name: str, number: int, wanted: list[str]) -> VersionView:
