@@ -42,7 +42,7 @@ def examples(kwargs: Keys) -> list[Tree]:
     where, rows = kwargs.where("examples"), kwargs.items("examples")
     if not rows or not all(isinstance(one, dict) for one in rows):
         raise Refused(f"`{where}` must be a list of groups, a group for each example.")
-    kwargs.notes.change(where, "the examples stand in the text itself now")
+    kwargs.notes.change(where, "they stand in the text itself now")
     return cast("list[Tree]", rows)
 
 
