@@ -14,6 +14,9 @@ from hub.registry.labels import labels
 from hub.registry.models import Prompt, Version
 from hub.registry.review import proposals
 from hub.registry.review.proposals import Wanted
+from hub.sync.remotes import linking
+from hub.sync.remotes.watch import once
+from hub.sync.remotes.wire import Heads, Wire
 from tests.forge import Linked, clinic, linked_to_daemon, prompt
 from tests.shelf import git, saying
 
@@ -235,3 +238,29 @@ async def test_a_long_history_is_imported_version_by_version(linked: Linked):
     assert linked.main() == tip  # nothing was added
     async with linked.shelf.database.read() as db:
         assert len(list(await db.scalars(select(Version.commit)))) == count
+
+
+@pytest.mark.parametrize("news", ["there", "here"])
+async def test_a_round_whose_link_was_ended_meanwhile_changes_nothing(
+    linked: Linked, monkeypatch: pytest.MonkeyPatch, news: str
+):
+    """It takes its time, and whoever unlinked it goes on working."""
+    await linked.shelf.save("support/triage", "Be kind.")
+    await linked.link()
+    await linked.in_step()
+    forge, shelf, row = linked.forge, linked.shelf, await linked.row()
+    if news == "there":
+        forge.pull()
+        forge.commit({"a/b.prompt.yml": prompt("Theirs.")})
+    before, look = forge.tip(), Wire.heads
+
+    async def heads(wire: Wire) -> Heads:
+        found = await look(wire)
+        await linking.unlink(shelf.database, shelf.workspace, linked.admin)
+        await shelf.save("tutor/maths", "Nobody's business over there.")
+        return found
+
+    monkeypatch.setattr(Wire, "heads", heads)
+    await once(linked.room, shelf.workspace, row)
+    assert forge.tip() == before
+    assert "a/b.prompt.yml" not in shelf.git("ls-tree", "-r", "--name-only", "main")

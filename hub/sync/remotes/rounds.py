@@ -132,6 +132,7 @@ class Round(Sides):
             Invalid: it is nothing that a workspace may hold.
             Again: main moved.
         """
+        await self.check_linked()
         ours = self.ours
         there = await merged.found(self, judged, base, ours, tip)
         if await merged.land(self, there):
@@ -251,6 +252,7 @@ class Round(Sides):
         with await asyncio.to_thread(Quarantine, self.repository) as quarantine:
             judged = Repository(self.repository.path, quarantine.given)
             await self.wire.fetch(self.repository, quarantine, [tip])
+            await self.check_linked()
             try:
                 line = await asyncio.to_thread(read_line, judged, DEPLOY, ours, tip, strict=False)
                 await arrive(
@@ -289,8 +291,8 @@ class Round(Sides):
             await asyncio.to_thread(self.repository.move, [keep])
         kept = f"{KEPT}{tip[:12]}"
         if self.heads.tips.get(kept) != tip:
-            await self.wire.push(self.repository, {kept: (self.heads.tips.get(kept), tip)})
+            await self.push({kept: (self.heads.tips.get(kept), tip)})
         ours = self.ours or ""
-        await self.wire.push(self.repository, {self.state.main: (tip, ours)}, force=True)
+        await self.push({self.state.main: (tip, ours)}, force=True)
         self.sent({self.state.main: ours})
         self.state.agreed["main"], self.state.chosen = ours, None

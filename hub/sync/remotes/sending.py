@@ -65,14 +65,14 @@ async def tell_put_back(sides: Sides, tip: str) -> None:
 
 async def _push(sides: Sides, moves: Moves) -> None:
     try:
-        await sides.wire.push(sides.repository, moves)
+        await sides.push(moves)
     except Trouble as trouble:
         if trouble.kind == "moved":
             raise Again from None
         if trouble.kind != "atomic":
             raise
         for branch, move in moves.items():
-            await sides.wire.push(sides.repository, {branch: move})
+            await sides.push({branch: move})
     sides.sent({branch: str(new) for branch, (_, new) in moves.items()})
 
 
@@ -88,7 +88,7 @@ async def mirror(sides: Sides) -> None:
             moves[branch] = (old, new)
     try:
         if moves:
-            await sides.wire.push(sides.repository, moves, force=True, atomic=False)
+            await sides.push(moves, force=True, atomic=False)
     except Trouble as trouble:
         state.note = state.note or f"Proposals could not be shown there. {trouble.sentence}"
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from hub.errors import HubError
 from hub.people.policy import WorkspaceRef
 from hub.registry.git.git_terms import MAIN
 from hub.registry.git.repository import Repository
 from hub.registry.writing.publish import Publisher
+from hub.sync.remotes.models import Remote
 from hub.sync.remotes.wire import Heads, Wire
 
 
@@ -53,6 +57,10 @@ class Stop(Exception):
         self.facts: dict[str, Any] = {"why": why} | facts
 
 
+class Unlinked(HubError):
+    """A round ends here, and nobody need hear of it."""
+
+
 class Again(Exception):
     """Something moved meanwhile: look anew."""
 
@@ -68,12 +76,37 @@ class Sides:
     name: str
     """Of the other side."""
     state: State
+    link: tuple[str, datetime]
+    """Address and moment of the link that it works for."""
     heads: Heads = field(default_factory=lambda: Heads({}, ""))
 
     @property
     def ours(self) -> str | None:
         """Where main is here."""
         return self.repository.tip(MAIN)
+
+    async def push(
+        self, moves: Mapping[str, tuple[str | None, str | None]], *, force: bool = False,
+        atomic: bool = True,
+    ) -> None:  # fmt: skip
+        """Move branches over there, if it still is to be.
+
+        Raises:
+            Trouble: nothing moved.
+        """
+        await self.check_linked()
+        await self.wire.push(self.repository, moves, force=force, atomic=atomic)
+
+    async def check_linked(self) -> None:
+        """A round takes its time: what was saved after somebody unlinked it is not its business.
+
+        Raises:
+            Unlinked: it is nobody's any more.
+        """
+        async with self.publisher.database.read() as db:
+            row = await db.get(Remote, self.workspace.id)
+        if row is None or (row.url, row.created_at) != self.link:
+            raise Unlinked("It was unlinked meanwhile.")
 
     def sent(self, tips: dict[str, str]) -> None:
         """These branches are there now."""

@@ -129,7 +129,7 @@ async def _round(room: Room, workspace: WorkspaceRef, row: Remote, state: State)
         async with opened(room.outbound, room.folder, way) as wire:
             one = Round(
                 room.publisher, workspace, repository, wire, way.address.name, state,
-                last_seen(state),
+                (row.url, row.created_at), last_seen(state),
             )  # fmt: skip
             try:
                 await one.run()
