@@ -204,7 +204,8 @@ def _turns(value: Any, path: str, formats: set[str], notes: Notes) -> list[Messa
         raise Refused(f"`{shape.path}` must be a ChatPromptTemplate of texts that are f-strings.")
     formats.add("f-string")
     for key in ("input_variables", "optional_variables", "input_types", "partial_variables"):
-        kwargs.take(key), shape.take(key)
+        kwargs.take(key)
+        shape.take(key)
     shape.done()
     found = fewshot.turns(kwargs, inner)
     kwargs.done()
