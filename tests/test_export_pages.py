@@ -122,7 +122,7 @@ async def test_a_folder_goes_out_in_one_file(
     with zipfile.ZipFile(io.BytesIO(pack.content)) as files:
         assert files.namelist() == ["support/letter.prompty", "support/triage.prompty"]
     page = await carla.get("/clinic/export")
-    assert "Of 3 prompts, <strong>3</strong> go out whole" in page.text
+    assert "All 3 prompts go out whole" in page.text
     assert (
         'filename="clinic.prompt.yml.zip"'
         in (await carla.get(link_of(page))).headers["content-disposition"]
