@@ -16,6 +16,9 @@ PATIENCE_MS = 60_000
 STARTS_MS = 200_000
 """And that long until this machine's own model has started, and has answered."""
 
+BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome", "chrome")
+"""The first of them draws the same without a window's frame, which is a page of its own."""
+
 AT_ONCE = (
     "all", "all_inner_texts", "check", "click", "count", "dblclick", "evaluate", "fill", "focus",
     "get_attribute", "inner_text", "input_value", "is_checked", "is_visible", "press",
@@ -58,7 +61,7 @@ def chromium() -> Iterator[Any]:
     """Playwright's sync API holds the thread's event loop: tests of such a file must all be `def`,
     and what runs a loop of its own (a hub's data, say) must be made before this is asked for.
     """
-    path = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         reason = "no Chromium on this machine (Debian: apt-get install chromium)"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
