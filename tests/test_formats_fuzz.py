@@ -40,7 +40,8 @@ middle last steps bound bound_kwargs variable_name prompt_config prompts provide
 value threshold metric defaultTest scenarios raw label evaluateOptions pmpt_1 variables
 instructions text json_schema strict function arguments aliases model_config is_prompt promptHub
 testData modelParameters jsonSchema responseFormat const anyOf $ref additionalProperties
-history stopSequences maxOutputTokens top_p type_ handlebars mustache jinja2 f-string""".split()
+history stopSequences maxOutputTokens top_p type_ handlebars mustache jinja2 f-string _type
+examples example_prompt example_separator example_selector prefix suffix template_path""".split()
 WORDS = [
     *"chat text placeholder chatmessage system user assistant tool object array string".split(),
     *"number jinja2 mustache f-string handlebars constructor langchain prompts {x}".split(),
@@ -49,7 +50,9 @@ WORDS = [
     *("a/b/../c", "\0", "\x85", "é\u0301", "latest", "---", "x" * 300, "2020-01-01", "~", "on"),
 ]  # fmt: skip
 LANGCHAIN = ["langchain", "prompts", "chat", "ChatPromptTemplate", "langchain_core", "prompt",
-             "PromptTemplate", "SystemMessagePromptTemplate", "MessagesPlaceholder"]  # fmt: skip
+             "PromptTemplate", "SystemMessagePromptTemplate", "MessagesPlaceholder",
+             "FewShotPromptTemplate", "FewShotChatMessagePromptTemplate", "few_shot",
+             "not_implemented"]  # fmt: skip
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([10**400, 1e308, -0.0, 2**63]),
     st.sampled_from([*WORDS, *LANGCHAIN]), st.text(max_size=8),
@@ -109,6 +112,21 @@ def test_any_bytes(ending: str, data: bytes):
 @given(ending=st.sampled_from(ENDINGS), text=st.one_of(st.text(max_size=80), CODE))
 def test_any_text(ending: str, text: str):
     files_of(ending, text.encode("utf-8", "surrogatepass"))
+
+
+FEW = {
+    "_type": "few_shot", "prefix": "Be {mood}.", "suffix": "Q: {x}", "example_separator": "--",
+    "examples": [{"q": "1", "a": 2}], "example_prompt": {"template": "{q} {a}"},
+}  # fmt: skip
+
+
+@fuzz
+@given(
+    ending=st.sampled_from([".json", ".yaml"]),
+    spoilt=st.dictionaries(st.sampled_from([*FEW, "template_format", "metadata"]), TREES),
+)
+def test_any_examples_of_langchain(ending: str, spoilt: Any):
+    files_of(ending, dumped(FEW | spoilt, ending))
 
 
 @fuzz

@@ -42,8 +42,8 @@ def sniff(value: Any) -> bool:
     """Whether a JSON value is a manifest, or an answer that holds one."""
     if not isinstance(value, dict):
         return False
-    if cast("Tree", value).get("_type") in _SAVED:
-        return "lc" not in value
+    if (saved := cast("Tree", value).get("_type")) and isinstance(saved, str):
+        return saved in _SAVED and "lc" not in value
     inner = cast("Tree", value).get("manifest", value)
     if not isinstance(inner, dict) or "lc" not in inner:
         return False
@@ -71,7 +71,7 @@ def _named(value: Any, path: str, notes: Notes) -> tuple[str, Keys]:
     """The last word of the class that a group names, and its `kwargs`."""
     keys = Keys(value, notes, path)
     if (saved := keys.take("_type")) is not None:
-        if saved not in _SAVED:
+        if not isinstance(saved, str) or saved not in _SAVED:
             raise Refused(f"`{keys.where('_type')}` must be {' or '.join(_SAVED)}.")
         return _SAVED[saved], keys
     ids = keys.items("id")
