@@ -12,7 +12,6 @@ from sqlalchemy import select
 
 from hub.front import Front
 from hub.people.policy import Actor
-from hub.playground import answers
 from hub.playground.models import Connection, Grid
 from hub.registry import versions
 from hub.registry.labels import labels
@@ -141,14 +140,3 @@ async def test_what_cannot_be_compared_gets_a_sentence(
     assert "Nobody has compared the answers yet" in viewer.text
     assert (await carla.post_form(PAGE, {"model": "x"})).status_code == 403
     assert (await mallory.get(PAGE)).status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("expected", "answer", "is_right"),
-    [
-        ("now", "Now.", True), ("now", " now \n", True), ("now", "not now", False),
-        (None, "", False), ("", "", False), ("call  the ward", "Call the ward", True),
-    ],
-)  # fmt: skip
-def test_right(expected: str | None, answer: str, is_right: bool):
-    assert answers.right(expected, answer) is is_right

@@ -21,6 +21,7 @@ from hub.people.policy import Actor
 from hub.playground import columns, grid
 from hub.playground.calls import Call
 from hub.playground.cells import dollars, seconds
+from hub.playground.expected import right
 from hub.playground.live import Place
 from hub.playground.models import Example, Grid, Run
 from hub.playground.options import Options
@@ -195,15 +196,6 @@ def _outcome(expected: str | None, before: Run | Call, after: Run | Call) -> Out
     if was != is_now and expected:
         return "better" if is_now else "worse"
     return "same" if before.output.strip() == after.output.strip() else "different"
-
-
-def right(expected: str | None, answer: str) -> bool:
-    """The expected answer, whatever its capitals, its space and a full stop at its end."""
-    return bool(expected) and _bare(expected or "") == _bare(answer)
-
-
-def _bare(text: str) -> str:
-    return " ".join(text.split()).rstrip(".").casefold()
 
 
 def _summary(pairs: list[Pair], *, new: bool) -> str:

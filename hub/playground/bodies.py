@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from hub.playground.calls import Call
+from hub.playground.expected import judged
 from hub.playground.live import Place
 from hub.playground.models import Grid, Run
 from hub.playground.options import options_of
@@ -63,6 +64,10 @@ class RunOut(msgspec.Struct, frozen=True, kw_only=True):
     """What was done differently, or found out: `ignored: seed · fits its shape`."""
     cached: bool
     """Not asked: the kept answer to the same request."""
+    as_expected: bool | None
+    """Whether the whole answer is what its example expects: whatever the capitals, the space and
+    a full stop at the end, and JSON by what it holds. Null: nothing is expected, or it did not
+    come."""
     rating: int | None
     """1 to 5, by a person."""
     remark: str
@@ -86,7 +91,7 @@ class GridOut(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[RunOut]
 
 
-def run_out(place: Place, run: Call | Run, kept: Run) -> RunOut:
+def run_out(place: Place, run: Call | Run, kept: Run, expected: str | None) -> RunOut:
     """A call that goes on and one that was written down are told alike.
 
     `kept`: its row, for what people say of it.
@@ -94,6 +99,7 @@ def run_out(place: Place, run: Call | Run, kept: Run) -> RunOut:
     row, column, sample = place
     own = {"row": row, "column": column, "sample": sample}
     said = {"cached": kept.cached, "rating": kept.rating, "remark": kept.remark}
+    said["as_expected"] = judged(expected, run.state, run.output)
     names = [name for name in RunOut.__struct_fields__ if name not in own | said]
     return RunOut(**own, **said, **{name: getattr(run, name) for name in names})
 
@@ -104,5 +110,8 @@ def grid_out(found: Grid, cells: Mapping[Place, Run | Call], runs: Mapping[Place
         id=found.id, prompt=found.prompt_name, title=options_of(found.options).title,
         state=found.state, created_by=found.created_by, created_at=found.created_at,
         finished_at=found.finished_at, columns=found.columns, rows=found.rows,
-        runs=[run_out(place, cell, runs[place]) for place, cell in sorted(cells.items())],
+        runs=[
+            run_out(place, cell, runs[place], found.rows[place[0]].get("expected"))
+            for place, cell in sorted(cells.items())
+        ],
     )  # fmt: skip

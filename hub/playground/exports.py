@@ -14,6 +14,7 @@ from hub.people.policy import Actor
 from hub.playground import columns, grid, votes
 from hub.playground.bodies import grid_out
 from hub.playground.calls import Call
+from hub.playground.expected import judged
 from hub.playground.feet import feet
 from hub.playground.live import Place
 from hub.playground.models import Grid, Run
@@ -29,6 +30,7 @@ _FIGURES = (
     "guards_s", "guards_usd",
     "cost_from",
 )  # fmt: skip
+_WORDS = {True: "yes", False: "no", None: ""}
 HIDDEN = "Whose answers these are is hidden until you have voted; then they can be taken along."
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """Some spreadsheets pass over white space, and take the wide signs for the narrow ones."""
@@ -62,15 +64,17 @@ def to_csv(found: Grid, cells: Cells, runs: Mapping[Place, Run]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     head = ["example", *names, "expected", "version", "model", "where", "settings", "sample"]
-    writer.writerow([*map(_tame, head), *_FIGURES, "rating", "note", "thoughts", "remarks"])
+    ends = ("as_expected", "rating", "note", "thoughts", "remarks")
+    writer.writerow([*map(_tame, head), *_FIGURES, *ends])
     for (row, column, sample), cell in sorted(cells.items()):
         asked, how, run = found.rows[row], found.columns[column], runs[row, column, sample]
         line = [
             asked["name"], *(show(asked["variables"].get(name, "")) for name in names),
             asked.get("expected") or "", how["title"], how["model"], how["where"],
             ", ".join(columns.settings(how)), sample + 1,
-            *(getattr(cell, name) for name in _FIGURES), run.rating or "", run.remark,
-            cell.reasoning, cell.note,
+            *(getattr(cell, name) for name in _FIGURES),
+            _WORDS[judged(asked.get("expected"), cell.state, cell.output)],
+            run.rating or "", run.remark, cell.reasoning, cell.note,
         ]  # fmt: skip
         writer.writerow([_tame(one) if isinstance(one, str) else one for one in line])
     return out.getvalue()

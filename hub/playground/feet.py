@@ -7,7 +7,7 @@ from statistics import fmean
 
 import msgspec
 
-from hub.playground.answers import right
+from hub.playground.expected import judged
 from hub.playground.models import Grid
 from hub.playground.totals import Total, Volume, total
 from hub.playground.view import Cells, Runs
@@ -28,14 +28,14 @@ def feet(
 
 def _good(found: Grid, mine: Cells, runs: Runs) -> list[str]:
     """Answers as their examples expect them, those that failed among the others; and ratings."""
-    judged = [
-        cell.state == "done" and right(expected, cell.output)
+    found_so = [
+        judged(expected, cell.state, cell.output)
         for (row, _, _), cell in mine.items()
         if (expected := found.rows[row].get("expected"))
     ]
     lines: list[str] = []
-    if judged:
-        lines.append(f"{sum(judged)} of {len(judged)} as expected")
+    if found_so:
+        lines.append(f"{sum(map(bool, found_so))} of {len(found_so)} as expected")
     ratings = [rating for place in mine if (rating := runs[place].rating)]
     if ratings:
         each = f" on average, {len(ratings)} answers" if len(ratings) > 1 else ""

@@ -37,20 +37,25 @@ def rate(run: Run, rating: str, remark: str, *, actor: Actor) -> None:
 async def expect(db: AsyncSession, grid: Grid, run: Run, *, actor: Actor) -> Example:
     """Make the answer what is expected of its example; values typed in become an example.
 
+    The grid it was given in is judged by it from now on, too.
+
     Raises:
         Conflict: there is no whole answer.
         NotFound: the example was removed.
     """
     if run.state != "done" or not run.output.strip():
         raise Conflict("Only a whole answer can be what is expected.")
-    row = grid.rows[run.row]
+    row, answer = grid.rows[run.row], run.output.strip()
     if row.get("example_id") is None:
-        return await examples.add(
+        kept = await examples.add(
             db, grid.workspace_id, grid.prompt_id, name="", variables=row["variables"],
-            expected=run.output, actor=actor,
+            expected=answer, actor=actor,
         )  # fmt: skip
-    kept = await examples.get(db, grid.workspace_id, grid.prompt_id, row["example_id"])
-    return await examples.change(
-        db, grid.workspace_id, grid.prompt_id, kept.id, name=kept.name, variables=kept.variables,
-        expected=run.output,
-    )  # fmt: skip
+    else:
+        kept = await examples.get(db, grid.workspace_id, grid.prompt_id, row["example_id"])
+        kept.expected = answer
+    await db.flush()
+    judged = row | {"example_id": kept.id, "expected": answer}
+    # A list of its own: that one within it changed would not be seen.
+    grid.rows = [judged if at == run.row else one for at, one in enumerate(grid.rows)]
+    return kept

@@ -9,6 +9,7 @@ import msgspec
 
 from hub.playground.calls import Call
 from hub.playground.cells import Cell, cell_of
+from hub.playground.expected import judged
 from hub.playground.live import Place
 from hub.playground.look import Look
 from hub.playground.models import Grid, Run
@@ -33,6 +34,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     words: tuple[Segment, ...]
     """The change against the answer of the column it is compared with; empty: not compared."""
     differs: bool
+    right: bool | None
+    """What its example expects; None: nothing is expected, or it is not to be told yet."""
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +48,10 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     """How many samples there are."""
 
 
-def stack(cells: Cells, runs: Runs, look: Look, row: int, column: int, samples: int) -> Stack:
+def stack(
+    cells: Cells, runs: Runs, look: Look, row: int, column: int, samples: int,
+    expected: str | None = None,
+) -> Stack:  # fmt: skip
     """The samples of one place: those that are over and equal are one, with their number."""
     base = cells.get((row, look.base, 0)) if look.base not in (None, column) else None
     groups: dict[tuple[str, str, str], list[int]] = {}
@@ -55,7 +61,7 @@ def stack(cells: Cells, runs: Runs, look: Look, row: int, column: int, samples: 
     answers = [
         _answer(
             f"{shown}-{same[0]}", cells[row, column, same[0]], runs[row, column, same[0]],
-            base, count=len(same), hidden=look.hidden,
+            base, count=len(same), hidden=look.hidden, expected=expected,
         )
         for same in groups.values()
     ]  # fmt: skip
@@ -71,6 +77,7 @@ def _alike(cell: Run | Call, sample: int) -> tuple[str, str, str]:
 
 def _answer(
     key: str, cell: Run | Call, run: Run, base: Run | Call | None, *, count: int, hidden: bool,
+    expected: str | None,
 ) -> Answer:  # fmt: skip
     compared = base is not None and base.state == "done" and cell.state == "done"
     differs = bool(base and compared and base.output.strip() != cell.output.strip())
@@ -80,6 +87,7 @@ def _answer(
         key=key, cell=_kept_back(read) if hidden else read,
         count=count, run_id=run.id, rating=run.rating, remark=run.remark, differs=differs,
         words=segments(base.output, cell.output) if base and differs and near else (),
+        right=None if hidden else judged(expected, cell.state, cell.output),
     )  # fmt: skip
 
 

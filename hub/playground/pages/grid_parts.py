@@ -74,7 +74,8 @@ async def see(request: Ask, db: AsyncSession, grid_id: int) -> Seen:
 
 
 def stack_of(seen: Seen, row: int, column: int) -> Stack:
-    return stack(seen.cells, seen.runs, seen.look, row, column, seen.options.samples)
+    expected = seen.grid.rows[row].get("expected")
+    return stack(seen.cells, seen.runs, seen.look, row, column, seen.options.samples, expected)
 
 
 def drawer(request: Ask, seen: Seen) -> Draw:
