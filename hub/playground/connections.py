@@ -128,11 +128,13 @@ async def change(
     """Change a connection. The second value: its key was forgotten, because the address changed."""
     connection = await get(db, workspace.id, connection_id)
     had_key, old_url = connection.sealed_key is not None, connection.base_url
-    old_kind = connection.kind
+    old_kind, tested = connection.kind, asked_of(connection)
     _fill(connection, checked, secret)
     moved = connection.base_url != old_url
     if moved or connection.kind != old_kind:
-        connection.state, connection.reachable, connection.checked_at = "", None, None
+        connection.checked_at = None
+    if asked_of(connection) != tested:
+        outdate(connection)
     await _flush(db, checked.name)
     audit.record(db, actor, "connection.changed", connection.name, workspace.id, moved=moved)
     return connection, moved and had_key and not checked.key
@@ -158,6 +160,17 @@ def key_of(connection: Connection, secret: Secret) -> Secret | None:
         workspace_id=connection.workspace_id,
         base_url=connection.base_url,
     )
+
+
+def asked_of(connection: Connection) -> tuple[object, ...]:
+    """What the outcome of a test hangs on; where one of it is another, the test says nothing."""
+    first = connection.models[0]["id"] if connection.models else ""
+    return connection.base_url, connection.kind, connection.sealed_key, first
+
+
+def outdate(connection: Connection) -> None:
+    """Its test was of something else than it is now; only when that was is kept."""
+    connection.state, connection.reachable = "", None
 
 
 def own_price(connection: Connection, model: str) -> Price | None:

@@ -65,8 +65,9 @@ class Connection(Base):
     hour_price: Mapped[float | None]
     """US dollars that an hour of its machine costs, if it is a rented one."""
     state: Mapped[str] = mapped_column(Text, default="")
-    """What the last test said; empty: never tested."""
+    """What the last test said; empty: never tested, or changed since."""
     reachable: Mapped[bool | None]
+    """How its test came out; None with a `checked_at`: that was before the last change."""
     checked_at: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime]

@@ -14,7 +14,7 @@ import msgspec
 from hub.db import Database, now
 from hub.errors import HubError
 from hub.playground.calls import Call, Endpoint, Patience
-from hub.playground.connections import get, with_listed
+from hub.playground.connections import asked_of, get, outdate, with_listed
 from hub.playground.models import Connection
 from hub.playground.room import Playground
 from hub.playground.runs import perform
@@ -57,7 +57,7 @@ async def probe(
         if isinstance(one, Line):
             lines.append(one)
         yield one
-    await _keep(playground.database, workspace_id, connection_id, lines, listed)
+    await _keep(playground.database, workspace_id, connection, lines, listed)
 
 
 async def _findings(
@@ -161,17 +161,22 @@ async def _stops(endpoint: Endpoint) -> Line:
 
 
 async def _keep(
-    database: Database, workspace_id: int, connection_id: int, lines: list[Line],
+    database: Database, workspace_id: int, tested: Connection, lines: list[Line],
     listed: list[Listed],
 ) -> None:  # fmt: skip
     async with database.write() as db:
-        connection = await get(db, workspace_id, connection_id)
-        failed = next((line for line in lines if line.good is False), None)
-        connection.reachable = failed is None
-        connection.state = failed.sentence if failed else "Answers"
-        connection.checked_at = now()
+        connection = await get(db, workspace_id, tested.id)
+        if asked_of(connection) != asked_of(tested):
+            return  # somebody changed it meanwhile: this was a test of what it no longer is
+        _found(connection, next((line for line in lines if line.good is False), None))
         if not connection.models and listed:
             connection.models = with_listed([], listed)
+
+
+def _found(connection: Connection, failed: Line | None) -> None:
+    connection.reachable = failed is None
+    connection.state = failed.sentence if failed else "Answers"
+    connection.checked_at = now()
 
 
 async def fetch(playground: Playground, workspace_id: int, connection_id: int) -> tuple[str, bool]:
@@ -180,14 +185,29 @@ async def fetch(playground: Playground, workspace_id: int, connection_id: int) -
         connection = await get(db, workspace_id, connection_id)
     lines, listed = await ask_models(playground.remote(connection, ""))
     if not listed:
+        await _not_fetched(playground.database, workspace_id, connection, lines[-1])
         return f"{connection.name}: {lines[-1].sentence}", False
     async with playground.database.write() as db:
         connection = await get(db, workspace_id, connection_id)
         before: list[dict[str, Any]] = connection.models
         connection.models = with_listed(before, listed)
         more = len(connection.models) - len(before)
+        if connection.reachable is False:
+            outdate(connection)  # it answers now; whether all of it works, a test will say
     added = f"{more} model{'s' * (more != 1)} added." if more else "All of them are here already."
     return f"{connection.name} names {len(listed)}. {added}", True
+
+
+async def _not_fetched(
+    database: Database, workspace_id: int, asked: Connection, last: Line
+) -> None:
+    """That it cannot be reached, or refuses its key, is as true as if a test had found it."""
+    if last.good is not False:
+        return
+    async with database.write() as db:
+        connection = await get(db, workspace_id, asked.id)
+        if asked_of(connection) == asked_of(asked):
+            _found(connection, last)
 
 
 def _first(connection: Connection) -> str:
