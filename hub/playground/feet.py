@@ -21,23 +21,23 @@ def feet(
     for column in order:
         mine = {place: cell for place, cell in cells.items() if place[1] == column}
         foot = total(list(mine.values()), volume)
-        good = _good(found, mine, runs)
-        made.append(msgspec.structs.replace(foot, lines=(*good, *foot.lines)))
+        made.append(_with_good(foot, found, mine, runs))
     return made
 
 
-def _good(found: Grid, mine: Cells, runs: Runs) -> list[str]:
+def _with_good(foot: Total, found: Grid, mine: Cells, runs: Runs) -> Total:
     """Answers as their examples expect them, those that failed among the others; and ratings."""
     found_so = [
         judged(expected, cell.state, cell.output)
         for (row, _, _), cell in mine.items()
         if (expected := found.rows[row].get("expected"))
     ]
-    lines: list[str] = []
-    if found_so:
-        lines.append(f"{sum(map(bool, found_so))} of {len(found_so)} as expected")
+    right = (sum(map(bool, found_so)), len(found_so)) if found_so else None
+    lines = [f"{right[0]} of {right[1]} as expected"] if right else []
     ratings = [rating for place in mine if (rating := runs[place].rating)]
     if ratings:
         each = f" on average, {len(ratings)} answers" if len(ratings) > 1 else ""
         lines.append(f"rated {fmean(ratings):.1f} of 5{each}")
-    return lines
+    return msgspec.structs.replace(
+        foot, lines=(*lines, *foot.lines), right=right, rating=fmean(ratings) if ratings else None
+    )

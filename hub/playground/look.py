@@ -26,6 +26,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     volume: Volume = Volume()
     query: str = ""
     """The same in an address, with its question mark; empty if nothing was asked for."""
+    also: str = ""
+    """Of it the volume, for addresses that look at other columns: `&calls=3000`."""
 
     def at(self, column: int) -> int:
         """Where a column is shown, from 0."""
@@ -36,10 +38,12 @@ def read_look(typed: Mapping[str, str], columns: list[int], *, hidden: bool) -> 
     """`columns`: in the order they are shown; base and only count in it, from 1."""
     base, only = (_place(typed.get(name, ""), columns) for name in ("base", "only"))
     asked = {name: typed[name] for name in FIELDS if typed.get(name)}
+    volume = {name: text for name, text in asked.items() if name not in ("base", "only")}
     return Look(
         order=tuple(columns) if only is None else (only,), hidden=hidden,
         base=base if only is None else None, alone=only is not None,
         volume=read_volume(typed), query=f"?{urlencode(asked)}" if asked else "",
+        also=f"&{urlencode(volume)}" if volume else "",
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 
@@ -42,6 +43,16 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     """US dollars in 30 days."""
     formula: str = ""
     """How `month` comes about, with its figures; without a `month`, what is missing."""
+    first_s: float | None = None
+    whole_s: float | None = None
+    """Medians, to the first word and to the last."""
+    thousand: float | None = None
+    """US dollars of 1,000 answers, with what their guards cost."""
+    lacking: int = 0
+    """How many failed or were stopped."""
+    right: tuple[int, int] | None = None
+    """How many were as their examples expect, and of how many."""
+    rating: float | None = None
 
     @property
     def answered(self) -> bool:
@@ -56,6 +67,13 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     usd: float = 0
     own_s: float = 0
     """For an answer: dollars, and seconds of guards that have no price (those of this machine)."""
+
+    @property
+    def lines(self) -> list[str]:
+        if not self.took:
+            return []
+        dear = f", {dollars(1000 * self.usd)} per 1,000" if self.usd else ""
+        return [f"guards add {_spread(self.took)}{dear}"]
 
     @property
     def unpriced(self) -> str:
@@ -103,25 +121,36 @@ def total(cells: Sequence[Call | Run], volume: Volume) -> Total:
     costs = [cell.cost_usd for cell in done if cell.cost_usd is not None]
     if costs:
         lines.append(f"{dollars(1000 * fmean(costs))} per 1,000 answers")
-    watched = _watched(done)
-    if watched.took:
-        dear = f", {dollars(1000 * watched.usd)} per 1,000" if watched.usd else ""
-        lines.append(f"guards add {_spread(watched.took)}{dear}")
-    local = bool(done) and all(is_local(cell) for cell in done)
-    if local:
-        lines.append("local")
-    for ended in ("failed", "stopped"):
-        if some := sum(cell.state == ended for cell in cells):
-            lines.append(f"{some} of {len(cells)} {ended}")
+    watched, local = _watched(done), bool(done) and all(is_local(cell) for cell in done)
+    lines += [*watched.lines, *(["local"] if local else []), *_lacking(cells)]
+    month, formula = _month(done, costs, volume, watched, local=local)
+    return Total(
+        lines=tuple(lines), month=month, formula=formula, lacking=len(_lacking_of(cells)),
+        first_s=median(firsts) if firsts else None, whole_s=median(wholes) if wholes else None,
+        thousand=1000 * (fmean(costs) + watched.usd) if costs else None,
+    )  # fmt: skip
+
+
+def _lacking_of(cells: Sequence[Call | Run]) -> list[Call | Run]:
+    return [cell for cell in cells if cell.state in ("failed", "stopped")]
+
+
+def _lacking(cells: Sequence[Call | Run]) -> list[str]:
+    counted = Counter(cell.state for cell in _lacking_of(cells))
+    return [f"{some} of {len(cells)} {ended}" for ended, some in sorted(counted.items())]
+
+
+def _month(
+    done: list[Call | Run], costs: list[float], volume: Volume, watched: Watched, *, local: bool
+) -> tuple[float | None, str]:
     if local:
         volume = msgspec.structs.replace(volume, hour=volume.hour or _kept_hour(done))
         money = _owned(done, volume, watched)
     else:
         money = _paid(done, costs, volume, watched) if costs else None
-    month, formula = money or (None, "" if done else NOTHING)
-    if done and money is None:
-        formula = HOUR if local and volume.hour is None else NO_PRICE
-    return Total(lines=tuple(lines), month=month, formula=formula)
+    if money or not done:
+        return money or (None, NOTHING)
+    return None, HOUR if local and volume.hour is None else NO_PRICE
 
 
 def _watched(done: list[Call | Run]) -> Watched:

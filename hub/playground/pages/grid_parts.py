@@ -15,6 +15,7 @@ from hub.people.policy import Actor, WorkspaceRef
 from hub.playground import adopting, columns, grid, votes
 from hub.playground.adopting import Ways
 from hub.playground.again import LACKING
+from hub.playground.beside import beside
 from hub.playground.feet import feet as feet_of
 from hub.playground.live import LiveGrid, Place
 from hub.playground.look import Look, read_look
@@ -22,7 +23,6 @@ from hub.playground.models import Grid
 from hub.playground.options import Options, options_of
 from hub.playground.pages.common import may_run, playground_of, plural
 from hub.playground.stream import Draw, partial
-from hub.playground.totals import Total
 from hub.playground.values import dicts, picture_in, show
 from hub.playground.view import Cells, Runs, Stack, heads, stack, title_of
 from hub.web import Ask
@@ -114,8 +114,8 @@ def ending(request: Ask, seen: Seen) -> str:
     """What changes when everything is over: heads, foot and buttons."""
     engine = request.app.template_engine
     assert engine
-    context = frame(request, seen) | headed(seen) | {"feet": feet(seen), "running": False}
-    places = {"#heads": "_heads", "#foot": "_foot"}
+    context = frame(request, seen) | headed(seen) | below(seen) | {"running": False}
+    places = {"#heads": "_heads", "#foot": "_foot", "#beside": "_beside"}
     places |= {"#grid-actions": "_actions"} if context["may_run"] else {}
     return "".join(
         partial(place, "outerHTML", engine.get_template(f"playground/{name}.html").render(context))
@@ -151,7 +151,7 @@ def shown(request: Ask, seen: Seen, stacks: list[list[str]]) -> dict[str, Any]:
         "picker": [(at + 1, head["title"]) for at, head in enumerate(above["columns"])],
         "texts": [] if look.hidden else _texts(seen),
         "running": seen.running,
-        "feet": [] if seen.running else feet(seen),
+        **({"feet": [], "beside": None} if seen.running else below(seen)),
         "ballot": _ballot(seen),
     }
 
@@ -170,11 +170,14 @@ def headed(seen: Seen) -> dict[str, Any]:
     }
 
 
-def feet(seen: Seen) -> list[Total]:
-    """The totals under the columns; none while whose answers they are is hidden."""
+def below(seen: Seen) -> dict[str, Any]:
+    """The totals under the columns, and the columns held against each other; nothing while whose
+    answers they are is hidden."""
     if seen.look.hidden:
-        return []
-    return feet_of(seen.grid, seen.cells, seen.runs, seen.look.order, seen.look.volume)
+        return {"feet": [], "beside": None}
+    feet = feet_of(seen.grid, seen.cells, seen.runs, seen.look.order, seen.look.volume)
+    above = heads(seen.grid, seen.look, [columns.note(one) for one in seen.grid.columns])
+    return {"feet": feet, "beside": beside(above, feet, solo=seen.options.solo)}
 
 
 def size(found: Grid, samples: int) -> str:
