@@ -13,14 +13,15 @@ from tests.test_grid import acme, fake, form, settings, triage
 from tests.test_playground import over, run
 
 __all__ = ["acme", "fake", "settings", "triage"]
+BEGINS = '<div class="beside">'
 HEADS = [{"number": 1, "title": "A", "note": ""}, {"number": 2, "title": "B", "note": ""}]
 
 
 def table(page: str) -> list[list[str]]:
     """What the cells say, row by row; none: it is not there."""
-    if '<section class="beside"' not in page:
+    if BEGINS not in page:
         return []
-    part = page.split('<section class="beside"')[1].split("</section>")[0]
+    part = page.split(BEGINS)[1].split("</table>")[0]
     rows = re.findall(r"<tr>(.*?)</tr>", part, re.S)
     return [
         [re.sub(r"<[^>]+>", "", one).strip() for one in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)]
@@ -60,7 +61,7 @@ async def test_it_comes_when_all_is_over_and_not_before_the_vote(
     assert not table((await ana.get(f"{address}?only=1")).text), "one has nothing beside it"
     blind = await run(ana, form(acme, "echo", "shout", blind="yes"))
     assert not table(await over(ana, blind))
-    assert '<section class="beside"' not in (await ana.get(f"{blind}/events")).text
+    assert BEGINS not in (await ana.get(f"{blind}/events")).text
     await ana.post_form(f"{blind}/vote", {"choice": "show"})
     assert table((await ana.get(blind)).text)
 

@@ -46,13 +46,18 @@ async def test_votes_are_blind_until_they_are_cast(ana, ben, carla, acme, triage
     half = (await ana.get(address)).text
     assert "1 row left" in half
     assert half.split("<main")[1].count('aria-pressed="true"') == 1
+    reading = (await carla.get(address)).text
+    assert "hidden until somebody has voted" in reading
+    assert "shout" not in reading
     await ana.post_form(f"{address}/vote", {"choice": "1:-1"})
+    assert "shout" in (await carla.get(address)).text, "who cannot vote need not"
+    assert (await carla.get(f"{address}/as/md")).status_code == 200
+    assert "shout" not in (await ben.get(address)).text, "Ben has not voted yet"
     open_now = (await ana.get(address)).text
     assert "shout" in open_now
     assert "chosen 1 of 2 times" in open_now
     late = await ana.post_form(f"{address}/vote", {"choice": "0:0"})
     assert late.status_code == 409
-    assert "shout" not in (await ben.get(address)).text, "Ben has not voted yet"
     await ben.post_form(f"{address}/vote", {"choice": "show"})
     assert "shout" in (await ben.get(address)).text
     assert (await carla.post_form(f"{address}/vote", {"choice": "show"})).status_code == 403

@@ -36,6 +36,8 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[Line]
     loose: bool
     """Times were taken while calls ran at once, so none of them is the best."""
+    monthly: bool
+    """What a month costs is known of one of them."""
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,7 @@ def beside(heads: Sequence[dict[str, Any]], feet: Sequence[Total], *, solo: bool
             for head, figures in zip(heads, zip(*columns, strict=True), strict=True)
         ],
         loose=not solo and any(one.timed for one, _ in shown),
+        monthly=any(foot.month is not None for foot in feet),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import now
 from hub.errors import Conflict, Invalid
-from hub.people.policy import Actor
+from hub.people.policy import Actor, Need, allows
 from hub.playground.models import Grid, Vote
 from hub.playground.options import options_of
 
@@ -41,8 +41,10 @@ def hidden(grid: Grid, votes: Mapping[int, int]) -> bool:
 
 
 async def names_hidden(db: AsyncSession, grid: Grid, actor: Actor) -> bool:
-    """The same for whoever asks; an app is shown the names once anybody has seen them."""
-    if actor.account_id is not None or not options_of(grid.options).blind:
+    """The same for whoever asks; an app, and who may not vote, see the names once anybody has."""
+    only_reads = actor.kind == "person" and not allows(actor, Need.DRAFT, grid.workspace_id)
+    votes_too = actor.account_id is not None and not only_reads
+    if votes_too or not options_of(grid.options).blind:
         return hidden(grid, await mine(db, grid, actor.account_id))
     people = await db.scalars(select(Vote.account_id).where(Vote.grid_id == grid.id).distinct())
     return all([hidden(grid, await mine(db, grid, one)) for one in list(people)])

@@ -61,7 +61,7 @@ async def see(request: Ask, db: AsyncSession, grid_id: int) -> Seen:
     actor: Actor = request.state.actor
     found = await grid.get(db, workspace.id, grid_id)
     cast = await votes.mine(db, found, actor.account_id)
-    hidden = votes.hidden(found, cast)
+    hidden = await votes.names_hidden(db, found, actor)
     order = votes.order(found, actor.account_id) if hidden else list(range(len(found.columns)))
     voted = options_of(found.options).blind and not hidden
     return Seen(
