@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
+
+import msgspec
 
 from hub.playground import guards
 from hub.playground.columns import Column
 from hub.playground.pages.common import Fields
+from hub.playground.room import Choice
+from hub.playground.sources import DRAFT, Source
 
+_SAID = {DRAFT: "Draft"}
 _GUARDS = {guards.IN: "in", guards.OUT: "out"}
 
 
@@ -37,6 +43,46 @@ def numbers(text: str) -> list[str]:
     """`0, 0.5, 1` or `0,5 1`: a comma alone divides only where nothing else does."""
     parts = re.split(r"[;\s]+", text.strip())
     return text.split(",") if len(parts) == 1 else [part.strip(",") for part in parts]
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
+    """What columns name and the menus do not hold; as pairs for them.
+
+    A menu without the value that is chosen shows its first one, and that would be run.
+    """
+
+    sources: list[tuple[str, str]]
+    models: list[tuple[str, str]]
+    guards: list[tuple[str, str]]
+
+
+def lost(
+    chosen: list[Column], choices: Iterable[Choice], sources: Iterable[tuple[str, str]],
+    loaded: Mapping[str, Source], guards: Iterable[str],
+) -> Lost:  # fmt: skip
+    """An old version is there and only not offered; what was removed says so."""
+
+    def missing(named: Iterable[str], offered: Iterable[str]) -> list[str]:
+        return [one for one in dict.fromkeys(named) if one and one not in {*offered}]
+
+    wanted = missing([one.source for one in chosen], [value for value, _ in sources])
+    models = [one.model for one in chosen] + [one.guard_model for one in chosen]
+    judging = [one.guard_in for one in chosen] + [one.guard_out for one in chosen]
+    return Lost(
+        sources=[
+            (one, loaded[one].title if one in loaded else _gone(_SAID.get(one, one)))
+            for one in wanted
+        ],
+        models=[
+            (one, _gone(one.partition(":")[2] or one))
+            for one in missing(models, [choice.value for choice in choices])
+        ],
+        guards=[(one, _gone(one)) for one in missing(judging, guards)],
+    )  # fmt: skip
+
+
+def _gone(name: str) -> str:
+    return f"{name} · not there any more"
 
 
 def landing(did: str, columns: int) -> str:

@@ -270,6 +270,9 @@ def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
         about_models={one.value: one.about for one in bench.choices},
         local=[one.value for one in bench.choices if one.where == THIS_MACHINE],
         sources=bench.offer.options, guards=bench.guards, columns=bench.columns,
+        lost=try_columns.lost(
+            bench.columns, bench.choices, bench.offer.options, bench.loaded, bench.guards
+        ),
         fields=bench.fields, typed=bench.typed, wrong=bench.wrong, own=bench.own,
         chosen=bench.chosen, most_rows=grid.MOST_ROWS,
         error=bench.error, options=bench.options, samples=bench.samples, most=MOST_COLUMNS,
