@@ -76,6 +76,19 @@ async def test_looking_at_one_column_keeps_the_volume(ana: Any, acme: Any, triag
     assert f'href="{address}?calls=3000&amp;hour=2.5" data-all-columns' in alone
 
 
+async def test_a_volume_that_cannot_be_used_is_said_where_the_page_opens_and_stays_typed(
+    ana: Any, acme: Any, triage: Any
+):
+    address = await run(ana, form(acme, "echo", "shout"))
+    await over(ana, address)
+    page = (await ana.get(f"{address}?calls=many&each=3")).text
+    said = "Calls a day and model calls in each are whole numbers from 1"
+    assert page.index(said) < page.index(BEGINS)
+    assert page.count(said) == 1
+    assert re.search(r'name="calls"[^>]*value="many"', page)
+    assert "1,000 calls a day" in page, "and what is reckoned with instead"
+
+
 def test_the_best_is_only_called_so_where_it_can_be_told():
     def best(*feet: Total, solo: bool = False) -> list[list[bool]]:
         found = beside(HEADS, feet, solo=solo)

@@ -26,6 +26,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     volume: Volume = Volume()
     query: str = ""
     """The same in an address, with its question mark; empty if nothing was asked for."""
+    typed: Mapping[str, str] = {}
+    """The same as it was typed, also what cannot be used."""
     also: str = ""
     """Of it the volume, for addresses that look at other columns: `&calls=3000`."""
 
@@ -43,7 +45,7 @@ def read_look(typed: Mapping[str, str], columns: list[int], *, hidden: bool) -> 
         order=tuple(columns) if only is None else (only,), hidden=hidden,
         base=base if only is None else None, alone=only is not None,
         volume=read_volume(typed), query=f"?{urlencode(asked)}" if asked else "",
-        also=f"&{urlencode(volume)}" if volume else "",
+        typed=asked, also=f"&{urlencode(volume)}" if volume else "",
     )  # fmt: skip
 
 
