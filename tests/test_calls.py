@@ -6,6 +6,7 @@ import re
 from types import SimpleNamespace
 
 import httpx
+import msgspec
 import pytest
 
 from hub.outbound import Outbound
@@ -156,6 +157,17 @@ async def test_an_endpoint_that_dies_keeps_what_it_said(fake, outbound):
     call = await ask(fake, outbound, "dies")
     assert (call.state, call.output) == ("failed", "Well, then")
     assert "broke in the middle" in (call.error or "")
+
+
+async def test_of_an_engine_of_this_machine_it_is_not_a_connection_that_broke(fake, outbound):
+    call = Call(lambda: None)
+    here = msgspec.structs.replace(endpoint_of(fake, outbound, "dies"), local=True)
+    await perform(call, here, {"messages": [{"role": "user", "content": "pain"}]})
+    assert (call.state, call.output) == ("failed", "Well, then")
+    assert call.error == (
+        "The local engine stopped in the middle; it starts again. What came is kept; run this "
+        "once more."
+    )
 
 
 async def test_a_busy_endpoint_is_asked_again_and_a_broken_one_not_for_ever(fake, outbound):

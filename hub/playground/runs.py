@@ -28,6 +28,11 @@ TRIES = 3
 LONG_STRING = 4096
 """Characters of base64 in a request; more is a picture, and is not kept with the run."""
 ONLY_TEXT = "The models of this machine take no pictures. Choose a model of a connection that does."
+ENGINE_STOPPED = "The local engine stopped in the middle; it starts again. Run this once more."
+ENGINE_CUT_OFF = (
+    "The local engine stopped in the middle; it starts again. What came is kept; run this once "
+    "more."
+)
 NOT_TAKEN = (400, 404, 415, 422)
 """How endpoints refuse a request with a picture that a model cannot see."""
 SLOW_START = 10.0
@@ -80,6 +85,8 @@ async def _at_one(
         log.exception("a model call broke")
         call.error = "Something broke on our side. What came is kept; run it again."
     finally:
+        if endpoint.local and call.error == reading.CUT_OFF:
+            call.error = ENGINE_CUT_OFF
         if endpoint.key:
             # Some endpoints repeat the key they refuse.
             call.error = call.error and call.error.replace(endpoint.key, "…")
@@ -253,8 +260,7 @@ def _unreached(endpoint: Endpoint, error: httpx.HTTPError, attempt: int) -> Agai
     """Nothing came at all: why, and whether another try is worth it."""
     again, name = refusals.backoff(attempt), endpoint.name
     if endpoint.local:
-        stopped = "The local engine stopped in the middle; it starts again. Run this once more."
-        return again, stopped, "starts again"
+        return again, ENGINE_STOPPED, "starts again"
     if isinstance(error, httpx.ReadTimeout):
         return None, f"{name} took the request but did not begin to answer.", ""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
