@@ -62,8 +62,10 @@ async def test_it_comes_when_all_is_over_and_not_before_the_vote(
     blind = await run(ana, form(acme, "echo", "shout", blind="yes"))
     assert not table(await over(ana, blind))
     assert BEGINS not in (await ana.get(f"{blind}/events")).text
-    await ana.post_form(f"{blind}/vote", {"choice": "show"})
-    assert table((await ana.get(blind)).text)
+    await ana.post_form(f"{blind}/vote", {"choice": "0:1"})
+    head, *lines = table((await ana.get(blind)).text)
+    assert head[1] == "Chosen"
+    assert sorted(line[1] for line in lines) == ["0 of 1", "1 of 1 (best)"]
 
 
 async def test_looking_at_one_column_keeps_the_volume(ana: Any, acme: Any, triage: Any):

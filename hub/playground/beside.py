@@ -94,6 +94,10 @@ def _rating(foot: Total) -> tuple[float, str] | None:
     return (foot.rating, f"{foot.rating:.1f}") if foot.rating is not None else None
 
 
+def _chosen(foot: Total) -> tuple[float, str] | None:
+    return (foot.chosen[0], f"{foot.chosen[0]} of {foot.chosen[1]}") if foot.chosen else None
+
+
 def _lacking(foot: Total) -> tuple[float, str]:
     return foot.lacking, str(foot.lacking)
 
@@ -114,6 +118,7 @@ def _month(value: float) -> str:
 
 _MEASURES = (
     Measure(name="As expected", read=_right),
+    Measure(name="Chosen", read=_chosen),
     Measure(name="Rated", read=_rating),
     Measure(name="No answer", read=_lacking, fault=True),
     Measure(name="First word", read=_least("first_s", seconds), timed=True),

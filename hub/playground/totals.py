@@ -53,6 +53,8 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     right: tuple[int, int] | None = None
     """How many were as their examples expect, and of how many."""
     rating: float | None = None
+    chosen: tuple[int, int] | None = None
+    """How often it was voted the best, and of how many votes."""
 
     @property
     def answered(self) -> bool:

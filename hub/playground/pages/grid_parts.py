@@ -176,6 +176,11 @@ def below(seen: Seen) -> dict[str, Any]:
     if seen.look.hidden:
         return {"feet": [], "beside": None}
     feet = feet_of(seen.grid, seen.cells, seen.runs, seen.look.order, seen.look.volume)
+    if cast := seen.won.total():
+        feet = [
+            msgspec.structs.replace(foot, chosen=(seen.won[column], cast))
+            for foot, column in zip(feet, seen.look.order, strict=True)
+        ]
     above = heads(seen.grid, seen.look, [columns.note(one) for one in seen.grid.columns])
     return {"feet": feet, "beside": beside(above, feet, solo=seen.options.solo)}
 
