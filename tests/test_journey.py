@@ -101,6 +101,7 @@ def press(page: Any, *keys: str) -> None:
         page.keyboard.press(key)
 
 
+@pytest.mark.timeout(900)  # all of it in one go: on a busy machine that is minutes
 def test_from_a_printed_link_to_an_app_that_says_the_new_words(
     hub: Hub, newcomer: Any, program: queue.Queue[tuple[int, str]]
 ):
