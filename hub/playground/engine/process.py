@@ -65,6 +65,7 @@ class Engine:
         self._lock = asyncio.Lock()
         self._child: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
         self._deaths: deque[float] = deque(maxlen=TRIES)
         self._socket = ""
         self._http: httpx.AsyncClient | None = None
@@ -186,7 +187,7 @@ class Engine:
             # Not among the arguments or in the environment, where others could read it.
             self._child.stdin.write(self._listen_at.token.encode() + b"\n")
         self._tasks = [task for task in self._tasks if not task.done()]
-        self._tasks.append(asyncio.create_task(self._listen(self._child)))
+        self._listening = asyncio.create_task(self._listen(self._child))
 
     async def _until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -245,6 +246,9 @@ class Engine:
         await child.wait()
         if child.stdin is not None:
             child.stdin.close()
+        if self._listening is not None:  # its pipe is closed when its end was read
+            await asyncio.wait({self._listening}, timeout=1)
+            self._listening.cancel()
 
     def _why(self, reason: str) -> str:
         last = f" It said: {self.said[-1]}" if self.said else ""

@@ -99,13 +99,12 @@ async def _until_ended(engine: Engine, lines: Sequence[str], say: Callable[[str]
         asyncio.get_running_loop().add_signal_handler(number, over.set)
     try:
         await engine.start()
+        for line in lines:
+            say(line)
+        return await _watched(engine, over, say)
     except Unavailable as error:
         say(str(error))
         return 1
-    for line in lines:
-        say(line)
-    try:
-        return await _watched(engine, over, say)
     finally:
         await engine.stop()
 
