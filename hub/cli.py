@@ -130,6 +130,9 @@ def workspace_create(slug: str, data: Path | None, name: str) -> None:
     """Make an empty workspace."""
     ask = partial(operating.make_workspace, slug=slug, name=name)
     click.echo(run(read_settings(data=data), ask))
+    click.echo(
+        f"Let somebody in: prompthub user add EMAIL --workspace {slug} --role admin", err=True
+    )
 
 
 @prompthub.group()
@@ -216,7 +219,7 @@ def import_(path: Path, data: Path | None, workspace: str, **how: Any) -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @data_option
 @workspace_option
-@click.option("--format", "as_", required=True, metavar="F", help="Such as prompty or langfuse.")
+@click.option("--format", "as_", required=True, metavar="F", help=exchange.EXPORTS)
 @click.option("--folder", default="", help="Only what is below this folder.")
 @click.option("--label", default="", help="What it points at. Default: the latest of each.")
 def export(out: Path, data: Path | None, workspace: str, as_: str, **which: str) -> None:

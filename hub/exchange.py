@@ -20,9 +20,12 @@ from hub.registry.prompt import names
 from hub.registry.review import checks, proposals
 from hub.registry.review.guard import NeedsReview
 from hub.sync.export import Exported, export
+from hub.sync.formats import known
 from hub.sync.formats.files import Imported, read_folder
 from hub.sync.importing import kept, upload
 from hub.sync.importing.models import Import
+
+EXPORTS = f"One of {', '.join(known.FORMATS)}."
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ class _Help(argparse.HelpFormatter):
     def add_usage(
         self, usage: str | None, actions: Any, groups: Any, prefix: str | None = None
     ) -> None:
-        super().add_usage(usage, actions, groups, prefix or "Usage: ")
+        super().add_usage(usage, actions, groups, "Usage: " if prefix is None else prefix)
 
 
 def _command(commands: Any, name: str, run: object, says: str) -> argparse.ArgumentParser:
@@ -127,7 +127,9 @@ def _fetch(asked: argparse.Namespace, labels: list[str] | None) -> Table:
     from sdk.transport import Transport
 
     url, key = address_and_key()
-    url, key = address(asked.url or url), (asked.key or key).strip()
+    if not (url := asked.url or url):
+        raise PromptHubError("Say where the hub is: --url, or set PROMPTHUB_URL.")
+    url, key = address(url), (asked.key or key).strip()
     who = caller(url, labels or ["production"], asked.names, "prompthub command", "")
     transport = Transport(url)
     try:

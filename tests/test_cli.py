@@ -277,7 +277,7 @@ def every_command(group: click.Command, *words: str) -> Iterator[tuple[str, ...]
 def test_every_command_explains_itself(words: tuple[str, ...], command: Command):
     said = done(command(*words, "--help"))
     usage, about = said.split("\n\n")[:2]
-    assert usage.startswith("Usage: ")
+    assert usage.startswith("Usage: prompthub")
     assert re.search(r"\w\.$", about.strip()), "a sentence about what it does"
 
 

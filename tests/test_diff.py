@@ -274,3 +274,12 @@ def test_every_message_is_told_exactly_once(old: list[Message], new: list[Messag
     olds = [m.old_at for m in change.messages if m.old_at is not None]
     assert sorted(olds) == list(range(len(old)))
     assert change.same == (old == new)
+
+
+def test_a_line_end_that_changed_is_a_chip():
+    changed = segments("One\r\nTwo", "One\nTwo")
+    assert [(one.kind, one.text, [chip.name for chip in one.unseen]) for one in changed] == [
+        ("same", "One", []), ("del", "\r", ["CARRIAGE RETURN"]), ("same", "\nTwo", []),
+    ]  # fmt: skip
+    (whole,) = segments("", "One\r\nTwo")
+    assert whole.unseen == (), "ordinary writing on Windows"

@@ -59,6 +59,8 @@ class Desk:
         file = ROOT / path.lstrip("/")
         if path == "/styleguide/draft":
             self.take(route)
+        elif path == "/healthz":
+            route.abort("connectionrefused") if self.away else route.fulfill(json={})
         elif path == "/styleguide":
             route.fulfill(body=self.html, headers={"Content-Type": "text/html"} | SECURITY_HEADERS)
         elif path.startswith("/static/") and file.is_file():
@@ -187,3 +189,21 @@ def test_without_javascript_it_is_a_form(chromium: Any) -> None:
     first = page.locator("#editor button[name=action]").first
     assert first.get_attribute("value") == "draft", "Enter in a field moves nothing"
     context.close()
+
+
+def test_a_save_that_meets_no_hub_stays_where_it_was_typed(desk: Desk) -> None:
+    desk.open().write(2, " Born when?")
+    desk.saved(1)
+    desk.away = True
+    desk.page.keyboard.press("Control+s")
+    desk.page.keyboard.type("They ask twice")
+    sheet = desk.page.locator("dialog:modal")
+    sheet.get_by_role("button", name="Save").click()
+    sheet.get_by_role("alert").filter(has_text="nothing was saved").wait_for()
+    assert desk.page.url == URL
+    assert sheet.locator("textarea").input_value() == "They ask twice"
+
+    desk.away = False
+    with desk.page.expect_request(lambda one: one.method == "POST") as sent:
+        sheet.get_by_role("button", name="Save").click()
+    assert "They+ask+twice" in (sent.value.post_data or "")

@@ -110,3 +110,14 @@ def test_half_written_settings_are_kept_as_typed() -> None:
     tree = from_form(fields, {})
     assert tree["modelParameters"] == {"temperature": "warm", "maxTokens": 12}
     assert tree["jsonSchema"] == "{oops"
+
+
+def test_lines_that_end_as_on_windows_go_on_doing_so() -> None:
+    stored: dict[str, Any] = {
+        "template": "plain",
+        "messages": [{"role": "user", "content": "one\r\ntwo"}, {"role": "user", "content": "a"}],
+    }
+    fields = form_of(shown(stored))
+    fields["content"] = ["one\ntwo\nthree", "a\nb"]  # an editor's lines, in a request by script
+    messages = from_form(fields, stored)["messages"]
+    assert [one["content"] for one in messages] == ["one\r\ntwo\r\nthree", "a\nb"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hub.db import Database
 from hub.people.rules import Rule
+from hub.sync.formats.known import FORMATS
 from tests.offered import set_rules
 from tests.test_cli import Command, command, data, done, git, refused, rows
 
@@ -87,3 +88,8 @@ def test_an_import_that_needs_a_review_becomes_a_proposal(
     done(command(*here))  # where no rule holds
     assert rows(data, "select name from versions") == [("letter",)]
     assert "letter.prompt.yml" in git(data, "main", "ls-tree", "--name-only", "main")
+
+
+def test_help_names_every_format(command: Command):
+    said = " ".join(done(command("export", "--help")).split())
+    assert [name for name in FORMATS if name not in said] == []

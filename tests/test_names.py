@@ -43,6 +43,17 @@ def test_the_sentence_names_the_part_at_fault():
         check_name("support/Triage")
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("prüfung", "prüfung"), ("名前", "名前"), ("a\u202eb", r"a\u202eb"), ("e\u0301", r"e\u0301"),
+     ("x\ty", r"x\ty"), ("ש", r"\u05e9"), ("ä" * 99, "ä" * 39 + "...")],
+)  # fmt: skip
+def test_the_sentence_shows_what_was_typed_and_no_disguise(typed: str, said: str):
+    with pytest.raises(InvalidName) as refused:
+        check_name(typed[:64])
+    assert f"`{said}`" in str(refused.value)
+
+
 def test_other_files_are_no_prompts():
     assert name_of("README.md") is None
     assert name_of(".prompt.yml") is None

@@ -79,7 +79,7 @@ def test_what_goes_wrong_is_a_sentence_and_2(fake, capsys, monkeypatch, trouble)
         monkeypatch.delenv("PROMPTHUB_URL")
     assert command.main(["check"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("Error: ")
+    assert said.startswith("Error: Say where the hub is" if trouble == "no address" else "Error: ")
     assert "ph_secret" not in said
 
 

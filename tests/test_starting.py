@@ -92,3 +92,10 @@ def test_lost_tables_are_said_and_what_git_holds_comes_back(tmp_path: Path, migr
     assert (tmp_path / "out" / "own.prompt.yml").exists()
     assert (tmp_path / "out" / "support" / "triage.prompt.yml").exists()
     assert prompthub("doctor", "--data", str(data)).stdout == "Everything is in order.\n"
+
+
+def test_a_workspace_of_ones_own_says_how_to_get_in(tmp_path: Path, migrated: Path):
+    copy_template(migrated, tmp_path / "data")
+    made = prompthub("workspace", "create", "ward", "--data", str(tmp_path / "data"))
+    assert made.stdout == "http://127.0.0.1:8321/ward\n"
+    assert "prompthub user add EMAIL --workspace ward --role admin" in made.stderr

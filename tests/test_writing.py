@@ -278,3 +278,9 @@ async def test_a_form_that_was_opened_before_a_renaming_is_sent_on(
     sent = await ana.post_form("/clinic/duplicate/support/triage", {"new_name": "copy"})
     assert sent.status_code == 307, "with what was typed"
     assert sent.headers["Location"] == "/clinic/duplicate/calls/triage"
+
+
+async def test_who_was_signed_out_while_writing_comes_back_to_the_page(client: Browser) -> None:
+    refused = await client.post_form(BASE, {"content": "Half an hour of work", "action": "save"})
+    assert refused.status_code == 401
+    assert f'href="/sign-in?next={BASE}"' in refused.text

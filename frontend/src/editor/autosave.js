@@ -151,7 +151,13 @@ export function startAutosave(form) {
   addEventListener("beforeunload", guard);
   form.addEventListener("submit", () => {
     keep();
-    removeEventListener("beforeunload", guard);
+    if (form.dataset.goes !== undefined) removeEventListener("beforeunload", guard);
   });
-  return { touch, send, kept, forget, current: () => saved };
+  /** Whether anything answers there: a refusal does, and says why on its own page. */
+  const reaches = () =>
+    fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).then(
+      () => true,
+      () => false,
+    );
+  return { touch, send, kept, forget, reaches, current: () => saved };
 }

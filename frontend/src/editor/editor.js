@@ -113,7 +113,32 @@ function listen(form, { changed, autosave }) {
     if (await autosave.send()) location.assign(link.href);
     else toast("The draft could not be sent, so there is nothing new to try yet.", { kind: "error" });
   });
+  form.addEventListener("submit", (event) => unlessAway(event, autosave));
   sendFirst(autosave.send);
+}
+
+/** A form that meets no hub ends on the browser's own error page, far from what was typed. */
+async function unlessAway(event, autosave) {
+  const { target: form, submitter } = event;
+  if (form.dataset.goes !== undefined) return delete form.dataset.goes;
+  event.preventDefault();
+  if (await autosave.reaches()) {
+    form.dataset.goes = "";
+    return form.requestSubmit(submitter);
+  }
+  sayAway("The hub does not answer just now, so nothing was saved. Your text is kept here: try again in a moment.");
+}
+
+/** In the dialog, if one is open: what lies behind it cannot be read. */
+function sayAway(text) {
+  const body = document.querySelector("dialog:modal .dialog-body");
+  if (!body) return toast(text, { kind: "error" });
+  const note = body.querySelector("[data-away]") ?? document.createElement("div");
+  note.dataset.away = "";
+  note.className = "note note-error";
+  note.setAttribute("role", "alert");
+  note.replaceChildren(Object.assign(document.createElement("p"), { textContent: text }));
+  body.prepend(note);
 }
 
 function groups(parameters, names) {

@@ -97,9 +97,13 @@ def _messages(fields: Fields, stored: Sequence[Tree]) -> list[Tree]:
         content = _nth(contents, at)
         if _as_a_browser_sends(str(was.get("content", ""))) == _line_ends(content) and was:
             content = str(was.get("content", ""))
+        else:
+            content = _line_ends(content)
+            if _of_windows(str(was.get("content", ""))):
+                content = content.replace("\n", "\r\n")
         message: Tree = {"role": role}
         if role != "placeholder":
-            message["content"] = _line_ends(content) if content != was.get("content") else content
+            message["content"] = content
         _put(message, "name", _nth(names, at).strip())
         extra = {k: v for k, v in was.items() if k not in ("role", "content", "name")}
         messages.append(message | extra)
@@ -201,6 +205,12 @@ def whole(text: str | None) -> int | None:
 
 def _line_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _of_windows(text: str) -> bool:
+    """Whether all its lines end as on Windows; then they go on to, though browsers forget it."""
+    ends = text.count("\r\n")
+    return ends > 0 and ends == text.count("\n") == text.count("\r")
 
 
 def _as_a_browser_sends(text: str) -> str:

@@ -5,6 +5,7 @@ alike on screen, or that one disk cannot tell apart, cannot both exist.
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from hub.errors import Invalid
@@ -48,7 +49,7 @@ def _check_segment(segment: str) -> None:
         raise InvalidName("A name may not begin or end with `/` or have two `/` in a row.")
     wrong = _fault(segment)
     if wrong:
-        raise InvalidName(wrong.format(f"`{_shown(segment)}`"))
+        raise InvalidName(wrong.format(f"`{shown(segment)}`"))
 
 
 @lru_cache(maxsize=4096)
@@ -103,13 +104,19 @@ def check_label(label: str) -> None:
         raise InvalidName("`latest` always means the newest version. Choose another label.")
     if not _LABEL.fullmatch(label) or label.endswith((".", ".lock", ".git")) or ".." in label:
         raise InvalidName(
-            f"`{_shown(label)}` cannot be a label: use up to 36 small letters a-z, digits, `.`,"
+            f"`{shown(label)}` cannot be a label: use up to 36 small letters a-z, digits, `.`,"
             " `_` and `-`, beginning with a letter or digit, for example production."
         )
 
 
-def _shown(text: str) -> str:
-    """The text in pure, short ASCII, so that a hostile name cannot disguise the sentence."""
-    plain = text.encode("ascii", "backslashreplace").decode("ascii")
-    plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in plain)
+def shown(text: str) -> str:
+    """As it was typed, but short, and with codes for what could disguise the sentence: what
+    cannot be seen, marks, and letters that are written from right to left."""
+    plain = "".join(c if _is_plain(c) else ascii(c)[1:-1] for c in text[:41])
     return plain if len(plain) <= 40 else plain[:39] + "..."
+
+
+def _is_plain(character: str) -> bool:
+    if character.isascii():
+        return character.isprintable()
+    return character.isalnum() and unicodedata.bidirectional(character) == "L"

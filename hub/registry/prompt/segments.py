@@ -13,6 +13,7 @@ from hub.registry.prompt.words import Run, compare_texts
 _CONTEXT = 160  # characters kept in view beside a change
 _WORTH_FOLDING = 240
 _KEPT = 1 << 17  # characters of two texts whose comparison is remembered
+_HALF = re.compile("\r(?!\n)")
 _STOP = re.compile(r"\n+|(?<=[.!?]) +")
 
 
@@ -109,17 +110,28 @@ def _marked(
     at_old = at_new = 0
     for number, (kind, text) in enumerate(cut):
         source, at = (in_old, at_old) if kind == "del" else (in_new, at_new)
+        unseen = _within(source, at, at + len(text)) if source else ()
+        if kind != "same" and "\r" in text:
+            unseen = _with_line_ends(text, unseen)
         made.append(
             Segment(
                 kind=cast("Literal['same', 'add', 'del']", kind),
                 text=text,
                 fold=folds.get(number, ""),
-                unseen=_within(source, at, at + len(text)) if source else (),
+                unseen=unseen,
             )
         )
         at_old += len(text) if kind != "add" else 0
         at_new += len(text) if kind != "del" else 0
     return tuple(made)
+
+
+def _with_line_ends(text: str, found: tuple[Unseen, ...]) -> tuple[Unseen, ...]:
+    """Half of a line end of Windows, where that is what changed: nobody would see why."""
+    known = {at for one in found for at in range(one.at, one.at + one.length)}
+    halves = [at for at in (m.start() for m in _HALF.finditer(text)) if at not in known]
+    more = [Unseen(at, 1, "U+000D", "CARRIAGE RETURN", "control") for at in halves]
+    return tuple(sorted([*found, *more], key=lambda one: one.at))
 
 
 def _within(found: tuple[Unseen, ...], start: int, end: int) -> tuple[Unseen, ...]:

@@ -125,7 +125,7 @@ async def get(db: AsyncSession, workspace_id: int, name: str, *, deleted: bool =
         )
     if not living and dead is None:
         raise NoSuchPrompt(
-            f"There is no prompt called {_shown(name)} here. Look for it in the list."
+            f"There is no prompt called {names.shown(name)} here. Look for it in the list."
         )
     one = living[0] if living else dead
     assert one is not None
@@ -157,7 +157,7 @@ async def version(
         )
     known = [one.label for one in about.labels]
     says = f"it has {', '.join(known)}" if known else "it has none yet"
-    asked = _shown(label or LATEST)
+    asked = names.shown(label or LATEST)
     raise NotFound(f"{name} has no label {asked}: {says}.", labels=known)
 
 
@@ -273,7 +273,3 @@ async def free_name(db: AsyncSession, workspace_id: int, name: str) -> str:
 
 def _named(row: Any, columns: tuple[str, ...]) -> Mapping[str, Any]:
     return dict(zip(columns, row, strict=True))
-
-
-def _shown(name: str) -> str:
-    return name.encode("ascii", "backslashreplace").decode()[:80]
