@@ -102,9 +102,11 @@ def test_a_push_opens_a_proposal_and_says_where(filled: Server, copy: Path, ref:
 
 def test_a_push_to_its_number_is_another_revision(filled: Server, copy: Path):
     write(copy, "a/revised.prompt.yml", prompt("One."))
-    number = number_in(git(copy, "push", "origin", FOR_MAIN))
+    opened = git(copy, "push", "origin", FOR_MAIN)
+    number = number_in(opened)
     write(copy, "a/revised.prompt.yml", prompt("Two."), "Shorter")
     again = f"HEAD:refs/heads/proposals/{number}"
+    assert f"another revision of it: git push origin {again}" in opened
     said = git(copy, "push", "origin", again)
     assert number_in(said) == number
     assert f"Proposal {number} has revision 2" in said

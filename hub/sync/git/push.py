@@ -89,12 +89,13 @@ async def receive(
 
 
 def _told(made: Made, address: str) -> list[str]:
-    done = f"Proposal {made.number}" + (
-        " is open:" if made.revision == 1 else f" has revision {made.revision}:"
-    )
     if not made.created:
-        done = f"Proposal {made.number} says that already:"
-    return [done, address]
+        return [f"Proposal {made.number} says that already:", address]
+    if made.revision > 1:
+        return [f"Proposal {made.number} has revision {made.revision}:", address]
+    ref = f"{PROPOSALS}{made.number}"
+    again = f"For another revision of it: git push origin HEAD:{ref}"
+    return [f"Proposal {made.number} is open:", address, again]
 
 
 def _updates(lines: list[bytes]) -> tuple[list[Update], frozenset[bytes]]:
