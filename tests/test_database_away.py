@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
+from hub.outbox import Watch
 from tests.commands import prompthub, serving
 from tests.postgres import sql
+from tests.stand_in import until
 
 AWAY = "The hub's database does not answer just now. Try again in a moment."
+UNREAD = "the outbox could not be read; trying again"
 
 
 @pytest.mark.postgres
@@ -28,6 +32,7 @@ def test_while_postgres_is_away_it_is_said_and_nothing_has_to_be_done(
             )
 
     data = tmp_path / "data"
+    said = tmp_path / "data-said.txt"
     with serving(data, "--demo", PROMPTHUB_DATABASE_URL=postgres_url) as hub:
         where = ("--data", str(data), "--workspace", "demo", "--scope", "read")
         forgotten = prompthub("key", "create", *where)
@@ -49,8 +54,9 @@ def test_while_postgres_is_away_it_is_said_and_nothing_has_to_be_done(
             assert (page.status_code, "Just a moment" in page.text) == (503, True)
             doctor = prompthub("doctor", "--data", str(data), PROMPTHUB_DATABASE_URL=postgres_url)
             assert f"The database {name} at " in doctor.stderr
+            until(lambda: UNREAD in said.read_text())
+            time.sleep(3 * Watch.EVERY)  # it goes on looking, and does not go on saying
             let_in(True)
             assert found() == 200
-    said = data.with_name("data-said.txt").read_text()
-    assert said.count("the outbox could not be read; trying again") == 1
-    assert "unexpected error" not in said
+    assert said.read_text().count(UNREAD) == 1
+    assert "unexpected error" not in said.read_text()
