@@ -25,6 +25,7 @@ WITH_TABLES = (
     "hub.playground.models",
     "hub.playground.relay.models",
     "hub.sync.webhooks.models",
+    "hub.sync.git.models",
     "hub.sync.importing.models",
     "hub.sync.remotes.models",
 )

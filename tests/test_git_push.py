@@ -129,8 +129,6 @@ def test_a_push_that_is_sent_again_opens_no_other_proposal(filled: Server, copy:
     anew = number_in(git(copy, "push", "origin", FOR_MAIN))
     assert anew > number
     assert number_in(git(copy, "push", "origin", FOR_MAIN)) == anew
-    write(copy, "a/again.prompt.yml", prompt("Two."))
-    assert number_in(git(copy, "push", "origin", FOR_MAIN)) > anew
 
 
 def test_new_renamed_and_deleted_prompts_come_as_what_they_are(filled: Server, copy: Path):

@@ -47,6 +47,8 @@ class Pushed(msgspec.Struct, frozen=True):
     body: str
     authors: tuple[tuple[str, str], ...]
     """Name and address of whoever wrote the commits."""
+    commits: tuple[str, ...] = ()
+    """Those that main has not, the newest first."""
 
 
 class Quarantine:
@@ -114,6 +116,7 @@ class Quarantine:
             wanted=tuple(_together([_Text.of(one, texts) for one in changes])),
             subject=subject.strip(), body=body.strip(),
             authors=tuple(dict.fromkeys(author for _, author in heads)),
+            commits=tuple(news.parents),
         )  # fmt: skip
 
 
