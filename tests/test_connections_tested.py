@@ -48,10 +48,10 @@ async def test_another_key_or_first_model_needs_another_test(maria: Any, fake: A
     assert await chips(maria) == [">answers<"]
     await maria.post_form(address, form | {"models": "echo 1 2", "name": "Acme 2"})
     assert await chips(maria) == [">answers<"], "a name or a price is no matter of the test"
-    await maria.post_form(address, form | {"models": "slow\necho"})
+    await maria.post_form(address, form | {"models": "shout\necho"})
     assert await chips(maria) == [OLD]
     await maria.post_form(f"{address}/test")
-    await maria.post_form(address, form | {"models": "slow\necho", "key": "sk-another"})
+    await maria.post_form(address, form | {"models": "shout\necho", "key": "sk-another"})
     assert await chips(maria) == [OLD]
     await maria.post_form(address, form | {"base_url": fake.base_url + "/elsewhere"})
     assert await chips(maria) == [NEVER]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import aiosqlite
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from hub.db import Database
@@ -70,31 +71,40 @@ async def test_a_refusal_is_the_databases_own_and_the_connection_goes_on(things:
         assert (await db.execute(text("SELECT count(*) FROM things"))).scalar_one() == 2
 
 
-async def asking(things: Database) -> asyncio.Task[None]:
-    """Somebody in the middle of a statement that takes long."""
-    long = text(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) "
-        "SELECT count(*) FROM n"
-    )
-    begun = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    event.listen(
-        things.engine.sync_engine, "before_cursor_execute",
-        lambda *_: loop.call_soon(begun.set),
-    )  # fmt: skip
+class Held:
+    """A statement that goes on until it is let go: the word `held()` in it."""
+
+    def __init__(self) -> None:
+        self.begun, self._go_on = asyncio.Event(), threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def let_go(self) -> None:
+        self._go_on.set()
+
+    def __call__(self) -> int:
+        self._loop.call_soon_threadsafe(self.begun.set)
+        return self._go_on.wait(60)
+
+
+async def asking(things: Database) -> tuple[asyncio.Task[None], Held]:
+    """Somebody in the middle of a statement."""
+    held = Held()
 
     async def ask() -> None:
         async with things.write() as db:
-            await db.execute(long)
+            raw = await (await db.connection()).get_raw_connection()
+            await raw.driver_connection.create_function("held", 0, held)
+            await db.execute(text("SELECT held()"))
 
     task = asyncio.create_task(ask())
-    await begun.wait()
-    return task
+    await held.begun.wait()
+    return task, held
 
 
 async def test_who_gives_up_in_a_statement_leaves_the_connection_usable(things: Database):
-    task = await asking(things)
+    task, held = await asking(things)
     task.cancel()
+    held.let_go()
     with pytest.raises(asyncio.CancelledError):
         await task
     async with things.write() as db:
@@ -103,7 +113,7 @@ async def test_who_gives_up_in_a_statement_leaves_the_connection_usable(things: 
 
 async def test_who_is_told_twice_to_give_up_leaves_nothing_that_waits(things: Database):
     """A client that leaves while its request is given up: the loop could not end any more."""
-    task = await asking(things)
+    task, held = await asking(things)
     for _ in range(2):
         task.cancel()
         await asyncio.sleep(0)
@@ -111,6 +121,7 @@ async def test_who_is_told_twice_to_give_up_leaves_nothing_that_waits(things: Da
         await task
     others = asyncio.all_tasks() - {asyncio.current_task()}
     assert others, "the connection is closed by itself"
+    held.let_go()
     async with asyncio.timeout(60):
         await asyncio.gather(*others)
     async with things.write() as db:
