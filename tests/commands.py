@@ -22,7 +22,7 @@ def prompthub(*words: str, **environment: str) -> subprocess.CompletedProcess[st
     with tempfile.TemporaryDirectory(prefix="said-") as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         command = mother().run(
-            "prompthub", *words, environment=surroundings(**environment), seconds=60,
+            "prompthub", *words, environment=surroundings(**environment), seconds=200,
             out=str(out), err=str(err),
         )  # fmt: skip
         code = command.wait()
@@ -63,7 +63,7 @@ def serving(data: Path, *words: str, **environment: str) -> Iterator[Hub]:
         env = surroundings(**environment)
         process = subprocess.Popen(command, env=env, stdout=file, stderr=subprocess.STDOUT)
     try:
-        wait_until_ready(f"http://127.0.0.1:{port}", process, 60)
+        wait_until_ready(f"http://127.0.0.1:{port}", process)
         yield Hub(f"http://127.0.0.1:{port}", data, printed.read_text())
     finally:
         process.terminate()

@@ -73,13 +73,13 @@ class _Backend(BaseHTTPRequestHandler):
 
 @contextmanager
 def http_backend(
-    folder: Path, context: ssl.SSLContext | None = None
+    folder: Path, context: ssl.SSLContext | None = None, port: int = 0
 ) -> Iterator[tuple[Forge, list[str]]]:
     """A forge, and the tokens that it takes (`…_reads`: for reading); with a context, over TLS."""
     make_bare(folder)
     tokens = ["ghp_first"]
     kind = type("Backend", (_Backend,), {"root": folder, "tokens": tokens})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    server = ThreadingHTTPServer(("127.0.0.1", port), kind)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)

@@ -100,13 +100,16 @@ class Killer(threading.Thread):
         enough = 6
         while not self.over.wait(random.uniform(0, 0.05)):
             if self.saved >= enough and (gits := self.gits()):
-                os.kill(random.choice(gits), signal.SIGKILL)
-                self.killed += 1
-                enough = self.saved + 12
+                with suppress(ProcessLookupError):  # it ended by itself while we looked
+                    os.kill(random.choice(gits), signal.SIGKILL)
+                    self.killed += 1
+                    enough = self.saved + 12
 
     def gits(self) -> list[int]:
-        tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-        children = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        children: list[str] = []
+        for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                children += (task / "children").read_text().split()
         return [int(pid) for pid in children if self.word in words_of(pid)]
 
 

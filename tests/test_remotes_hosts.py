@@ -181,14 +181,15 @@ async def test_a_web_server_is_not_taken_for_an_empty_repository(
 async def test_a_repository_that_a_web_page_took_the_place_of_was_not_emptied(
     shelf: Shelf, tmp_path: Path
 ):
-    with http_backend(tmp_path / "forge") as (forge, _):
-        host = forge.url.removeprefix("http://").partition("/")[0]
+    port = free_port()  # nobody gets it between the one and the other
+    with http_backend(tmp_path / "forge", port=port) as (forge, _):
+        host = f"127.0.0.1:{port}"
         linked = Linked(shelf, forge, room_for(shelf.database, shelf.publisher, tmp_path, host))
         await shelf.save("support/triage", "Be kind.")
         await linked.link(token="ghp_first")
         await linked.in_step()
     await linked.room.outbound.close()
-    with web(_Web, int(host.partition(":")[2])):
+    with web(_Web, port):
         row = await linked.sync()
         assert "is a web server, but no git repository" in row.trouble
         assert row.stopped is None

@@ -32,7 +32,7 @@ def test_ctrl_c_is_a_way_to_stop_it(tmp_path: Path, migrated: Path):
     command = [*COMMAND, "serve", "--data", str(tmp_path / "data"), "--port", str(port)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, env=surroundings(), **pipes) as hub:
-        wait_until_ready(f"http://127.0.0.1:{port}", hub, 60)
+        wait_until_ready(f"http://127.0.0.1:{port}", hub)
         hub.send_signal(signal.SIGINT)
         said, _ = hub.communicate(timeout=60)
     assert hub.returncode == 0, said
