@@ -57,7 +57,7 @@ def _there(ready: bool) -> None:
 def _run(command: list[str], given: Any, env: dict[str, str]) -> Any:
     done = subprocess.run(
         command, input=json.dumps(given), cwd=PLACE, env=CLEAN | env, capture_output=True,
-        text=True, timeout=60, check=False,
+        text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.strip().splitlines()[-1])

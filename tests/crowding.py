@@ -186,7 +186,7 @@ def level(pid: int) -> Level:
 def children(pid: int) -> list[int]:
     found: list[int] = []
     for task in os.listdir(f"/proc/{pid}/task"):
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, ProcessLookupError):
             found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
     return found
 

@@ -44,6 +44,8 @@ class StandIn:
         self.statuses: list[int] = []
         self.headers: list[dict[str, str]] = []
         self.slowly = 0.0
+        self.held: threading.Event | None = None
+        """Until it is set, no prompt is answered."""
         self._go_on = threading.Event()
         self._open: set[socket.socket] = set()
         self._server: ThreadingHTTPServer | None = None
@@ -124,6 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
         hub.headers.append({key.lower(): value for key, value in self.headers.items()})
         if hub.slowly:
             time.sleep(hub.slowly)
+        if hub.held:
+            hub.held.wait(60)
         mood = hub.moods.get(name, hub.mood)
         if mood == "hang":
             hub.hang()

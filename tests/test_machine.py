@@ -115,7 +115,7 @@ async def test_it_starts_before_the_first_run_and_can_be_unloaded(
     assert started.status_code == 303
     part = await ana.get(f"{MODELS}/engine")
     assert "is starting" in part.text
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         while "is starting" in (await ana.get(f"{MODELS}/engine")).text:
             await asyncio.sleep(0.2)
     page = (await maria.get(MODELS)).text

@@ -60,11 +60,14 @@ def test_two_event_loops_one_after_the_other(connect):
 
 
 async def test_who_is_cancelled_takes_nothing_from_the_others(stand_in, connect):
-    stand_in.slowly = 0.2
+    stand_in.held = threading.Event()
     hub = connect(refresh=60, boot_wait=60)
     first, second = (asyncio.create_task(hub.aget_prompt("support/triage")) for _ in range(2))
-    await asyncio.sleep(0.05)
+    while not stand_in.asked:
+        await asyncio.sleep(0.01)
     first.cancel()
+    await asyncio.wait({first})
+    stand_in.held.set()
     assert (await second).version == 7
     assert first.cancelled()
     assert stand_in.asked.total() == 1

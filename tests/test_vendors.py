@@ -1,6 +1,7 @@
 """Calls over real sockets to five vendors, each in its own language: the same run comes out."""
 
 import asyncio
+import time
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from hub.playground.turns import Turns
 from hub.settings import Secret
 from tests.vendors import KEY, KINDS, THOUGHT, WORDS, Vendors, running_vendors
 
-QUICK = Patience(first_byte=5, idle=5, total=10)
+PATIENCE = Patience(first_byte=60, idle=60, total=60)
 ASKED = {"messages": [{"role": "user", "content": "pain"}], "temperature": 0.2, "seed": 7}
 IGNORED = {"responses": ["ignored: seed"], "anthropic": ["ignored: seed"]}
 
@@ -44,7 +45,7 @@ def endpoint_of(vendors: Vendors, outbound: Outbound, kind: str, model: str, **m
 
 async def ask(vendors, outbound, kind, model, **more) -> Call:
     call = Call(lambda: None)
-    await perform(call, endpoint_of(vendors, outbound, kind, model, **more), ASKED, QUICK)
+    await perform(call, endpoint_of(vendors, outbound, kind, model, **more), ASKED, PATIENCE)
     return call
 
 
@@ -83,11 +84,14 @@ async def test_an_answer_in_one_piece(vendors, outbound, kind):
 async def test_a_busy_vendor_is_asked_again_while_nothing_came(vendors, outbound, kind):
     """After an error inside a 200, and after a 429 that says how long to wait."""
     assert (await ask(vendors, outbound, kind, "overloaded")).output == WORDS
+    since = time.monotonic()
     call = await ask(vendors, outbound, kind, "busy")
+    took = time.monotonic() - since
     assert call.output == WORDS
     assert call.queued_s is not None
     assert call.queued_s >= 0.3
-    assert (call.first_token_s or 9) < 0.3  # the wait is not the model's slowness
+    # The wait is not the model's slowness.
+    assert (call.first_token_s or 9) + call.queued_s <= took
     assert vendors.tries == {f"{kind}/overloaded": 2, f"{kind}/busy": 2}
 
 
@@ -111,7 +115,7 @@ async def test_what_a_vendor_refuses_is_a_sentence(vendors, outbound, kind):
 async def test_stopping_reaches_the_vendor(vendors, outbound, kind):
     call = Call(lambda: None)
     endpoint = endpoint_of(vendors, outbound, kind, "slow")
-    task = asyncio.create_task(perform(call, endpoint, ASKED, QUICK))
+    task = asyncio.create_task(perform(call, endpoint, ASKED, PATIENCE))
     async with asyncio.timeout(60):
         while WORDS not in call.output:
             await asyncio.sleep(0.01)
@@ -128,7 +132,7 @@ async def test_stopping_reaches_the_vendor(vendors, outbound, kind):
 async def test_the_countdown_is_seen_while_a_vendor_asks_to_wait(vendors, outbound):
     seen: list[str] = []
     call = Call(lambda: seen.append(call.wait))
-    await perform(call, endpoint_of(vendors, outbound, "anthropic", "busy"), ASKED, QUICK)
+    await perform(call, endpoint_of(vendors, outbound, "anthropic", "busy"), ASKED, PATIENCE)
     assert call.state == "done"
     assert any(one == "Anthropic asks to wait. Goes on in 1 s · try 2 of 3" for one in seen), seen
 
@@ -140,7 +144,7 @@ async def test_a_storm_of_429_ends_with_a_sentence_for_everybody(vendors, outbou
     jobs = [
         perform(
             one, endpoint_of(vendors, outbound, "openai", "storm", slots=slots, owner=at), ASKED,
-            Patience(first_byte=5, idle=5, total=30),
+            PATIENCE,
         )
         for at, one in enumerate(calls)
     ]  # fmt: skip
@@ -161,7 +165,7 @@ async def test_the_next_answers_when_the_first_does_not_and_the_run_says_so(vend
         endpoints=[endpoint_of(vendors, outbound, kind, "plain") for kind in KINDS[2:]],
     )
     call = Call(lambda: None)
-    await perform(call, route, ASKED, QUICK)
+    await perform(call, route, ASKED, PATIENCE)
     assert (call.state, call.output) == ("done", WORDS)
     assert (call.connection, call.model) == ("Gemini", "plain")
     assert call.notes[-1] == "answered by plain at Gemini"
@@ -172,7 +176,7 @@ async def test_the_next_answers_when_the_first_does_not_and_the_run_says_so(vend
 async def test_nobody_else_is_asked_once_something_came(vendors, outbound):
     pair = [endpoint_of(vendors, outbound, "gemini", one) for one in ("dies", "plain")]
     call = Call(lambda: None)
-    await perform(call, Route(name="fast", endpoints=pair), ASKED, QUICK)
+    await perform(call, Route(name="fast", endpoints=pair), ASKED, PATIENCE)
     assert (call.state, call.output) == ("failed", WORDS)
     assert vendors.tries == {"gemini/dies": 1}
 
@@ -181,7 +185,7 @@ async def test_when_none_answers_each_one_is_named(vendors, outbound):
     vendors.down = {"anthropic", "gemini"}
     pair = [endpoint_of(vendors, outbound, one, "plain") for one in ("anthropic", "gemini")]
     call = Call(lambda: None)
-    await perform(call, Route(name="fast", endpoints=pair), ASKED, QUICK)
+    await perform(call, Route(name="fast", endpoints=pair), ASKED, PATIENCE)
     assert call.state == "failed"
     assert "down for repairs" in (call.error or "")
     assert call.notes[-1].startswith("plain at Anthropic did not answer: It has a problem")
@@ -194,7 +198,7 @@ async def test_who_asked_to_wait_is_passed_over(vendors, outbound):
     resting = endpoint_of(vendors, outbound, "openai", "plain", slots=slots)
     other = endpoint_of(vendors, outbound, "ollama", "plain")
     call = Call(lambda: None)
-    await perform(call, Route(name="fast", endpoints=[resting, other]), ASKED, QUICK)
+    await perform(call, Route(name="fast", endpoints=[resting, other]), ASKED, PATIENCE)
     assert (call.state, call.connection) == ("done", "Ollama")
     assert "openai/plain" not in vendors.tries
 
@@ -204,7 +208,7 @@ async def test_a_picture_goes_out_whole_and_is_kept_short(vendors, outbound):
     picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
     call = Call(lambda: None)
     asked = {"messages": [{"role": "user", "content": [picture]}]}
-    await perform(call, endpoint_of(vendors, outbound, "gemini", "plain"), asked, QUICK)
+    await perform(call, endpoint_of(vendors, outbound, "gemini", "plain"), asked, PATIENCE)
     part = vendors.asked[0]["contents"][0]["parts"][0]
     assert part["inlineData"]["data"] == data
     assert len(str(call.request)) < 1000
