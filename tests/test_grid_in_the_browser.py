@@ -69,7 +69,7 @@ def test_one_column_alone_and_a_new_one_by_key(hub: Any, open_page: Any, acme: A
     page.wait_for_load_state()
     page.keyboard.press("n")
     page.locator("select[name=model]").nth(3).wait_for()
-    page.wait_for_load_state()
+    page.locator("#column-3:focus").wait_for()
     page.keyboard.press("Tab")
     page.locator("#source-3:focus").wait_for()
     page.locator("select[name=model]").nth(1).focus()

@@ -136,7 +136,8 @@ def open_by_keyboard(page: Any) -> None:
     page.wait_for_url(re.compile("/demo/prompts$"))
     press(page, "/")
     page.keyboard.type("first person")
-    page.wait_for_url(re.compile(r"q=first"))
+    page.wait_for_url(re.compile(r"q=first\Wperson|q=first%20person"))
+    page.locator("a.open", has_text="Mood of a review").wait_for(state="detached")
     press(page, "ArrowDown")
     found = page.locator("a.open:focus")
     for _ in range(5):
