@@ -7,6 +7,7 @@ person (propose, approve, merge), one of the workspace for a machine (propose, r
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -16,6 +17,8 @@ from hub.remote_ask import Hub, Json, to_hub
 from sdk import command
 
 SUFFIX = ".prompt.yml"
+LONGEST_ROUND = 60
+"""Seconds that a command waits for a round of sync; the hub goes on with it."""
 
 
 @click.command()
@@ -227,13 +230,17 @@ def check(
 
 
 @click.command("remote")
-@click.option("--sync", is_flag=True, help="Begin a round now.")
+@click.option("--sync", is_flag=True, help="Have it looked at now, and wait for that.")
 @to_hub
 def remote_(hub: Hub, sync: bool) -> None:
     """Say how the linked git repository stands."""
     if sync:
         hub.ask("POST", "remote/sync", {})
-    one = hub.ask("GET", "remote")
+    until = time.monotonic() + LONGEST_ROUND
+    while (one := hub.ask("GET", "remote"))["looking"] and sync and time.monotonic() < until:
+        time.sleep(0.2)
+    if one["looking"]:
+        click.echo("A round is under way; this is how it stood before:")
     click.echo(f"{one['url']}: {one['state']}. {one['sentence']}")
     click.echo(f"ahead {one['ahead']}, behind {one['behind']}")
     for way in one["choices"]:

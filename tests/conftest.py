@@ -261,10 +261,12 @@ def password_hash() -> str:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path
+) -> Iterator[Server]:
     """The hub under uvicorn in a process of its own, with the cast; shared by a test file."""
     data = tmp_path_factory.mktemp("server") / "data"
     copy_template(migrated, data)
-    port = free_port()
-    with serve(data, port) as running:
+    private = getattr(request.module, "PRIVATE_HOSTS", "")
+    with serve(data, free_port(), private_hosts=private) as running:
         yield running

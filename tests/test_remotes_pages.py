@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -15,6 +16,7 @@ from hub.sync.remotes import linking
 from tests.cast import Browser, Cast
 from tests.commands import prompthub
 from tests.forge import Forge, git_daemon, prompt
+from tests.git_people import own_key
 from tests.hook_people import admin_key
 from tests.serving import Server
 from tests.shelf import Shelf, somebody
@@ -135,3 +137,25 @@ async def test_over_rest_and_in_a_terminal(
 def test_the_command(server: Server):
     env = {"PROMPTHUB_URL": server.url, "PROMPTHUB_KEY": server.cast.read_key}
     assert "No repository is linked" in prompthub("remote", **env).stderr
+
+
+def test_the_command_waits_for_the_round_that_it_asks_for(server: Server, forge: Forge):
+    """It said `in step` of the round before, while what was committed there was still unknown."""
+    env = {
+        "PROMPTHUB_URL": server.url,
+        "PROMPTHUB_KEY": own_key(server, "maria", "admin", name="administering"),
+    }
+    forge.begin({FILE: prompt("Be kind.")})
+    headers = {"Authorization": f"Bearer {env['PROMPTHUB_KEY']}"}
+    linked = httpx.put(
+        f"{server.url}/api/v1/remote", headers=headers, json={"url": forge.url}, timeout=60
+    )
+    assert linked.status_code == 200, linked.text
+    assert "in step" in prompthub("remote", "--sync", **env).stdout
+    for turn in range(3):
+        forge.commit({FILE: prompt(f"Be kinder, {turn}.")})
+        assert "in step" in prompthub("remote", "--sync", **env).stdout
+        text = httpx.get(
+            f"{server.url}/api/v1/prompts/support/triage?label=latest", headers=headers
+        )
+        assert f"Be kinder, {turn}." in text.text

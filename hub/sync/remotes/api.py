@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.db import Database
+from hub.db import Database, now
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.registry.rest import bodies
 from hub.registry.rest.api_parts import as_json
@@ -59,6 +59,8 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
     """What the choices are about."""
     synced_at: datetime | None
     next_at: datetime
+    looking: bool
+    """Whether a round is due or was asked for and has not ended; all this is of the last one."""
     public_key: str
     """Of the deploy key, where SSH is spoken."""
     fingerprints: list[str]
@@ -183,6 +185,7 @@ async def _answer(db: AsyncSession, workspace: WorkspaceRef) -> Response[bytes]:
             behind=one.behind, main=one.main, deploy=one.deploy, mirror=one.mirror,
             takes_releases=one.takes_releases,
             proposals=one.proposals, tip=one.tip, synced_at=one.synced_at, next_at=one.next_at,
+            looking=one.confirmed and one.next_at <= now(),
             choices=[WayOn(way.do, way.text, way.means) for way in one.choices],
             public_key=one.public_key, fingerprints=[print for _, print in one.prints],
             confirmed=one.confirmed and not one.changed,
