@@ -12,10 +12,8 @@ from importlib.metadata import version
 from typing import Any, cast
 
 from litestar import Litestar, Request, Response, get
-from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException
 from litestar.response import Template
 from litestar.template import TemplateConfig
 from sqlalchemy import RowMapping, func, select, text
@@ -38,6 +36,7 @@ from hub.people import (
 )
 from hub.people import routes as people
 from hub.people.backoff import Backoff
+from hub.people.form_token import ON_ERROR, csrf
 from hub.people.gate import check_routes, gate, provide_actor, provide_workspace
 from hub.people.keys import KeyTable
 from hub.people.policy import Need
@@ -119,7 +118,7 @@ def create_app(settings: Settings) -> Front:
             "actor": Provide(provide_actor, sync_to_thread=False),
             "workspace": Provide(provide_workspace, sync_to_thread=False),
         },
-        exception_handlers={HTTPException: web.on_error, Exception: web.on_error},
+        exception_handlers=ON_ERROR,
         template_config=TemplateConfig(instance=web.engine(fresh=settings.debug)),
         csrf_config=csrf(settings),
         openapi_config=openapi(VERSION),
@@ -285,16 +284,3 @@ async def healthz(
 async def styleguide(request: Request[Any, Any, Any]) -> Template:
     """Every part of the look in every state; there while debugging only."""
     return web.page(request, "styleguide.html")
-
-
-def csrf(settings: Settings) -> CSRFConfig:
-    """A token in every form; `/api/` and `/v1/` take no cookies, and a letter's link is signed."""
-    secure = settings.secure_cookies
-    return CSRFConfig(
-        secret=settings.derive("csrf"),
-        cookie_name="__Host-csrf" if secure else "csrf",
-        cookie_secure=secure,
-        cookie_httponly=True,
-        cookie_samesite="lax",
-        exclude="^/(api|v1|mail/off)/",
-    )

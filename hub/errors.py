@@ -21,6 +21,8 @@ class HubError(Exception):
     """A refusal with a sentence a person understands."""
 
     status: ClassVar[int] = 500
+    title: ClassVar[str] = ""
+    """What its page is headed with, where the words for its status would mislead."""
 
     def __init__(self, sentence: str, **facts: Any) -> None:
         super().__init__(sentence)

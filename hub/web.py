@@ -21,8 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2 import Template as TemplateOfPages
 from jinja2.environment import TemplateModule
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
-from litestar.middleware.csrf import generate_csrf_hash
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.params import URLEncodedBody
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
@@ -211,7 +210,6 @@ _BEYOND = re.compile(r"too large to convert to SQLite INTEGER|value out of int\d
 _SENTENCES = {
     400: "The request could not be understood.",
     401: "Sign in, or send an API key as `Authorization: Bearer …`.",
-    403: "This form is too old or came from another site. Reload the page and send it again.",
     404: "There is no such page, or you may not see it.",
     405: "This address does not take that kind of request.",
 }
@@ -244,18 +242,13 @@ def on_error(request: Ask, error: Exception) -> Response[Any]:
     if is_part(request):
         headers = {"HX-Retarget": "#flashes", "HX-Reswap": "beforeend"}
         return page(request, "_flash_error.html", status=status, headers=headers, sentence=sentence)
-    answer = page(request, "error.html", status=status, code=status, sentence=sentence)
-    if isinstance(error, PermissionDeniedException):
-        _renew_token(request, answer)
-    return answer
-
-
-def _renew_token(request: Ask, answer: Response[Any]) -> None:
-    """Drop a form token that is not of our signing (the secret changed): no form would work."""
-    config = request.app.csrf_config
-    token = request.cookies.get(config.cookie_name) if config else None
-    if config and token and generate_csrf_hash(token[:64], config.secret) != token[64:]:
-        answer.delete_cookie(config.cookie_name)
+    headers = {"Allow": ", ".join(facts["allow"])} if "allow" in facts else {}
+    told: dict[str, Any] = {
+        "code": status,
+        "title": refusal.title if refusal else "",
+        "sentence": sentence,
+    }
+    return page(request, "error.html", status=status, headers=headers, **told)
 
 
 def problem(

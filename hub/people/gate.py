@@ -30,6 +30,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 NO_SUCH_PAGE = "There is no such page, or you may not see it."
 SIGN_IN = "Sign in to see this page."
+SIGNED_OUT = "You are signed out, so nothing was done. Sign in, then do it once more."
 LANGFUSE = "/api/public/"
 """HTTP Basic: the key is the password."""
 LANGSMITH = "/api/langsmith/"
@@ -56,7 +57,7 @@ async def gate(connection: Connection, handler: BaseRouteHandler) -> None:
     state.theme = theme if theme in THEMES else "auto"
     is_api = connection.scope["path"].startswith(PROGRAMS)
     if not is_api:
-        _same_site(connection)
+        same_site(connection)
     if need is Need.PUBLIC:
         return
     await (_admit_key if is_api else _admit_person)(connection, need)
@@ -147,11 +148,13 @@ async def _who(
 ) -> tuple[SignIn, Account, list[workspaces.Membership]]:
     database = cast(Database, connection.app.state.database)
     name = session_cookie(secure=connection.app.state.settings.secure_cookies)
+    reading = connection.scope.get("method", "GET") in SAFE
+    unknown = Unknown(SIGN_IN if reading else SIGNED_OUT)
     if not (token := connection.cookies.get(name)):
-        raise Unknown(SIGN_IN)
+        raise unknown
     async with database.read() as db:
         if (found := await sign_ins.find(db, token)) is None:
-            raise Unknown(SIGN_IN)
+            raise unknown
         memberships = await workspaces.memberships(db, found[1].id)
     if sign_ins.is_stale(found[0]):
         async with database.write() as db:
@@ -159,7 +162,7 @@ async def _who(
     return *found, memberships
 
 
-def _same_site(connection: Connection) -> None:
+def same_site(connection: Connection) -> None:
     """A second wall beside the form's token: browsers say where a request comes from."""
     if connection.scope.get("method", "GET") in SAFE:
         return
