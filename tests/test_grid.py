@@ -108,6 +108,22 @@ async def test_two_wordings_on_five_models_are_ten_columns_by_one_press(ana, acm
     assert refused.status_code == 422
     assert "That would be 12 columns, and a grid has at most 10." in refused.text
     assert refused.text.count('name="source"') == 2, "they are as they were"
+    assert 'value="0, 1, 2, 1.1, 1.2, 1.3"' in refused.text, "and so is what was typed"
+    assert '<details class="vary" open>' in refused.text
+
+
+async def test_what_else_is_ticked_counts_too_whichever_button_is_pressed(ana, acme, triage):
+    models = [f"{acme.id}:{name}" for name in ("echo", "shout")]
+    chosen = {"vary-model": models, "vary-source": ["v1", "v2"], "vary-seed": "7"}
+    for pressed in ("model", "source"):
+        page = await ana.post_form(TRY, form(acme, "slow") | chosen | {"do": f"vary:{pressed}"})
+        assert page.text.count('name="source"') == 4
+        assert page.text.count('name="seed" type="text" value="7"') == 4
+
+
+async def test_a_second_column_is_not_dropped_unless_somebody_says_so(ana, acme, triage):
+    page = (await ana.post_form(TRY, form(acme, "echo", "shout") | {"do": "tick:none"})).text
+    assert re.search(r'name="vary-all" value="yes" checked', page)
 
 
 async def test_where_a_model_is_and_what_it_costs_stands_under_its_menu(maria, ana, acme, triage):

@@ -16,7 +16,7 @@ __all__ = ["acme", "fake", "hub", "open_page"]
 def run(page: Any, hub: Any, *ticks: str, models: tuple[str, ...] = ("echo", "shout")) -> str:
     """Choose the models by varying the first column, tick what is wanted, run."""
     page.goto(f"{hub.url}/clinic/try/support/triage")
-    page.get_by_text("Vary one thing").click()
+    page.get_by_text("Several models, versions").click()
     for model in models:
         page.locator(".vary").get_by_label(model, exact=True).check()
     page.get_by_role("button", name="A column for each model").click()
@@ -141,7 +141,7 @@ def test_the_pages_are_accessible_and_never_wider_than_the_screen(
                 hub.url + answer, blind, tries):  # fmt: skip
         page.goto(url)
         if url == tries:
-            page.get_by_text("Vary one thing").click()
+            page.get_by_text("Several models, versions").click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), url
         bad = [(one["id"], one["nodes"][0]["target"]) for one in violations(page)
                if one["impact"] in ("serious", "critical")]  # fmt: skip

@@ -78,7 +78,7 @@ def vary(columns: Sequence[Column], what: str, values: Sequence[str]) -> list[Co
     if len(made) > MOST_COLUMNS:
         raise Invalid(
             f"That would be {len(made)} columns, and a grid has at most {MOST_COLUMNS}. Choose "
-            "fewer values, or remove columns first."
+            "fewer values, untick “In every column”, or remove columns first."
         )
     return made
 

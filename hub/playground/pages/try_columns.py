@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 
 from hub.playground import guards
-from hub.playground.columns import Column
+from hub.playground.columns import Column, vary
 from hub.playground.pages.common import Fields
 from hub.playground.room import Choice
 from hub.playground.sources import DRAFT, Source
@@ -43,6 +43,36 @@ def numbers(text: str) -> list[str]:
     """`0, 0.5, 1` or `0,5 1`: a comma alone divides only where nothing else does."""
     parts = re.split(r"[;\s]+", text.strip())
     return text.split(",") if len(parts) == 1 else [part.strip(",") for part in parts]
+
+
+_VARIED = ("source", "model", "temperature", "seed")
+"""What may differ from column to column. Wordings of one model stand side by side."""
+
+
+def ticked(fields: Fields) -> dict[str, list[str]]:
+    """What was chosen to differ; commas or spaces divide typed values. `all`: in every column."""
+    found = {one: [value for name, value in fields if name == f"vary-{one}"] for one in _VARIED}
+    typed = {one: numbers(" ".join(found[one])) for one in ("temperature", "seed")}
+    return found | typed | {"all": [value for name, value in fields if name == "vary-all"]}
+
+
+def spread(chosen: list[Column], values: Mapping[str, list[str]], what: str) -> list[Column]:
+    """The first column, or every one, once for each value: of `what`, and of whatever else was
+    chosen beside it, so that five models and two versions are ten columns by one press.
+
+    Raises:
+        Invalid: nothing to vary, or more columns than a grid can have.
+    """
+    made = chosen if values["all"] else chosen[:1]
+    for one in _VARIED:
+        kept = [value for value in values[one] if value.strip()]
+        if len(kept) > 1 and one != what:
+            made = vary(made, one, kept)
+        elif kept and one != what:
+            made = list(dict.fromkeys(msgspec.structs.replace(it, **{one: kept[0]}) for it in made))
+        elif one == what:
+            made = vary(made, one, kept)
+    return made if what in _VARIED else vary(made, what, [])
 
 
 class Lost(msgspec.Struct, frozen=True, kw_only=True):

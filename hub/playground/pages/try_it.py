@@ -14,7 +14,7 @@ from hub.db import Database
 from hub.errors import Invalid
 from hub.people.policy import Actor, Need, WorkspaceRef
 from hub.playground import examples, grid, guards, sources, targets
-from hub.playground.columns import MOST_COLUMNS, Column, plan, vary
+from hub.playground.columns import MOST_COLUMNS, Column, plan
 from hub.playground.models import Example
 from hub.playground.options import Options, options_of, read_options
 from hub.playground.pages import try_columns, uploads
@@ -53,6 +53,8 @@ class Bench(msgspec.Struct, kw_only=True):
     samples: str = "1"
     """As typed."""
     error: str = ""
+    ticked: dict[str, list[str]] = {}
+    """What shall differ from column to column, as it was chosen; kept when it cannot be done."""
     did: str = ""
     """What was just changed."""
 
@@ -100,7 +102,9 @@ async def try_form(
         async with database.write() as db:
             bench.typed |= await uploads.taken(request, db, workspace, actor)
         if do.startswith("vary:"):
-            _vary(bench, fields, do.removeprefix("vary:"))
+            bench.ticked = try_columns.ticked(fields)
+            bench.columns = try_columns.spread(bench.columns, bench.ticked, do[len("vary:") :])
+            bench.ticked = {}
         await _load(bench, database, workspace, actor)
         bench.options = read_options(dict(fields))
         if do == "run" or do.startswith("only:"):
@@ -192,15 +196,6 @@ def _take(bench: Bench, fields: Fields) -> None:
     bench.options = Options(title=named_so.get("title", ""), **chosen)
 
 
-def _vary(bench: Bench, fields: Fields, what: str) -> None:
-    """The first column, or every one, once for each value; commas or spaces divide typed ones."""
-    values = [value for name, value in fields if name == f"vary-{what}"]
-    if what in ("temperature", "seed"):
-        values = try_columns.numbers(" ".join(values))
-    every = any(name == "vary-all" for name, _ in fields)
-    bench.columns = vary(bench.columns if every else bench.columns[:1], what, values)
-
-
 def _change(bench: Bench, do: str) -> None:
     what, _, number = do.partition(":")
     at = int(number) if number.isdecimal() and len(number) < 3 else 0
@@ -274,7 +269,7 @@ def _page(request: Ask, bench: Bench, status: int = 200) -> Template:
             bench.columns, bench.choices, bench.offer.options, bench.loaded, bench.guards
         ),
         fields=bench.fields, typed=bench.typed, wrong=bench.wrong, own=bench.own,
-        chosen=bench.chosen, most_rows=grid.MOST_ROWS,
+        ticked=bench.ticked, chosen=bench.chosen, most_rows=grid.MOST_ROWS,
         error=bench.error, options=bench.options, samples=bench.samples, most=MOST_COLUMNS,
         unknown_model="" if offered else wanted,
         focus=try_columns.landing(bench.did, len(bench.columns)),
