@@ -110,6 +110,17 @@ async def test_a_reviewer_sees_what_got_better_and_worse(hub: Front, ben: Browse
     assert "answers" in head.text
 
 
+async def test_a_long_expected_answer_makes_none_better_or_worse(
+    hub: Front, maria: Browser, ben: Browser, offered: Any
+):
+    letter = "the results are back and all of them are as they should be. " * 2
+    example = {"name": "letter", "v.call": letter, "expected": letter, "do": "add"}
+    await maria.post_form("/clinic/examples/support/triage", example)
+    page = (await compare(hub, ben)).text
+    assert "1 → 1 of 2 right" in page, "it is not counted"
+    assert (page.count(">worse<"), page.count(">different<")) == (1, 2), "it is only shown"
+
+
 async def test_a_new_revision_asks_to_compare_again(
     hub: Front, ben: Browser, ana: Browser, cast: Cast, offered: Any
 ):

@@ -78,6 +78,17 @@ async def test_looking_at_one_column_keeps_the_volume(ana: Any, acme: Any, triag
     assert f'href="{address}?calls=3000&amp;hour=2.5" data-all-columns' in alone
 
 
+async def test_what_a_month_costs_is_asked_above_the_answers(ana: Any, acme: Any, triage: Any):
+    address = await run(ana, form(acme, "echo", "shout"))
+    await over(ana, address)
+    for look in ("", "?only=1", "?base=2"):
+        page = (await ana.get(address + look)).text
+        assert page.index('id="volume"') < page.index('class="sheet-box"')
+        assert 'name="hour"' not in page, "nothing of it ran on this machine"
+    assert '<input type="hidden" name="base" value="2">' in page, "it stays compared"
+    assert 'name="hour"' in (await ana.get(f"{address}?hour=2.5")).text, "what is typed stays"
+
+
 async def test_a_volume_that_cannot_be_used_is_said_where_the_page_opens_and_stays_typed(
     ana: Any, acme: Any, triage: Any
 ):

@@ -13,6 +13,7 @@ from hub.playground.exports import to_csv
 from hub.playground.models import Example, Grid, Run
 from hub.registry import drafts, versions
 from hub.registry.prompt.document import from_json
+from tests.test_beside import table
 from tests.test_grid import DOCUMENT, TRY, acme, add_examples, fake, form, settings, triage
 from tests.test_playground import _actor, over, run
 
@@ -180,6 +181,29 @@ async def test_an_answer_that_has_a_shape_is_held_against_it(ana, acme, hub, cas
         "[" * 5000: "does not fit its shape: it is nested too deeply",
     }
     for complaint, verdict in said.items():
+        page = await over(ana, await run(ana, form(acme, "echo") | {"v.complaint": complaint}))
+        assert verdict in page, page
+        wrong = "does not" in verdict
+        assert ('<p class="cell-alarm">' in page, "0 of 1 fit their shape" in page) == (
+            wrong,
+            wrong,
+        )
+    data = form(acme, "echo", "shout") | {"v.complaint": '{"age": 7}'}
+    head, *lines = table(await over(ana, await run(ana, data)))
+    assert [line[head.index("Fits its shape")] for line in [head, *lines]] == [
+        "Fits its shape",
+        "1 of 1 (best)",
+        "0 of 1",
+    ]
+
+
+async def test_an_answer_that_has_to_be_json_says_whether_it_is(ana, acme, hub, cast):
+    await versions.save(
+        hub.state.publisher, cast.workspace, "support/triage",
+        from_json(DOCUMENT | {"responseFormat": "json_object"}), base=None, actor=_actor(cast),
+        message="1st",
+    )  # fmt: skip
+    for complaint, verdict in (('{"age": 7}', "fits its shape"), ("seven", "it is not JSON")):
         page = await over(ana, await run(ana, form(acme, "echo") | {"v.complaint": complaint}))
         assert verdict in page, page
 

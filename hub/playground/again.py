@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import msgspec
 from sqlalchemy import select
@@ -10,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Conflict, Invalid
 from hub.people.policy import Actor
-from hub.playground import grid, votes
+from hub.playground import examples, grid, votes
 from hub.playground.adopting import with_writer
 from hub.playground.carried import Before
 from hub.playground.columns import Json
 from hub.playground.live import Place
-from hub.playground.models import Grid, Run
+from hub.playground.models import Example, Grid, Run
 from hub.playground.options import options_of
 from hub.playground.room import Playground
 
@@ -39,7 +40,8 @@ async def again(
     playground: Playground, workspace_id: int, grid_id: int, *, actor: Actor,
     new_seeds: bool = False, part: Part | None = None,
 ) -> int:  # fmt: skip
-    """Run a grid once more: the same texts, values and settings; the same seeds or new ones.
+    """Run a grid once more: the same texts, values and settings; the same seeds or new ones. What
+    is expected of the answers is what the examples say now.
 
     `part`: what is asked; None: all of it. What the others have answered stands beside it as it
     was, with its figures.
@@ -53,13 +55,26 @@ async def again(
         if part is not None and old.state == "running":
             raise Conflict(STILL_RUNS)
         before = Before(old.id, await _asked(db, old, actor, part)) if part is not None else None
+        rows = await _judged_as_now(db, old)
     columns = [with_writer(one, old.account_id) for one in old.columns]
     tried = (old.proposal, old.digest) if old.proposal and old.digest else None
     return await grid.create(
         playground, workspace_id, (old.prompt_id, old.prompt_name),
-        [_reseeded(one) for one in columns] if new_seeds else columns, old.rows,
+        [_reseeded(one) for one in columns] if new_seeds else columns, rows,
         actor=actor, options=options_of(old.options), proposal=tried, before=before,
     )  # fmt: skip
+
+
+async def _judged_as_now(db: AsyncSession, old: Grid) -> list[Json]:
+    """An example that asks something else by now, or is gone, says nothing about these values."""
+    kept = await examples.listing(db, old.workspace_id, old.prompt_id)
+    now: dict[Any, Example] = {one.id: one for one in kept}
+    return [
+        row | {"expected": found.expected}
+        if (found := now.get(row.get("example_id"))) and found.variables == row["variables"]
+        else row
+        for row in old.rows
+    ]
 
 
 async def _asked(db: AsyncSession, old: Grid, actor: Actor, part: Part) -> frozenset[Place]:

@@ -21,7 +21,7 @@ from hub.people.policy import Actor
 from hub.playground import columns, grid
 from hub.playground.calls import Call
 from hub.playground.cells import dollars, seconds
-from hub.playground.expected import right
+from hub.playground.expected import judgeable, right
 from hub.playground.live import Place
 from hub.playground.models import Example, Grid, Run
 from hub.playground.options import Options
@@ -193,20 +193,23 @@ def _outcome(expected: str | None, before: Run | Call, after: Run | Call) -> Out
     if before.state != "done" or after.state != "done":
         return "unfinished"
     was, is_now = right(expected, before.output), right(expected, after.output)
-    if was != is_now and expected:
+    if was != is_now and judgeable(expected):
         return "better" if is_now else "worse"
     return "same" if before.output.strip() == after.output.strip() else "different"
 
 
 def _summary(pairs: list[Pair], *, new: bool) -> str:
     said: list[str] = []
-    judged = [one for one in pairs if one.expected and one.outcome != "unfinished"]
+    judged = [one for one in pairs if judgeable(one.expected) and one.outcome != "unfinished"]
     sides = [[one.after for one in pairs]] if new else [
         [one.before for one in pairs], [one.after for one in pairs],
     ]  # fmt: skip
     if judged:
         counts = [
-            sum(right(one.expected, cell.output) for one, cell in zip(pairs, side, strict=True))
+            sum(
+                judgeable(one.expected) and right(one.expected, cell.output)
+                for one, cell in zip(pairs, side, strict=True)
+            )
             for side in sides
         ]
         said.append(f"{' → '.join(map(str, counts))} of {len(judged)} right")

@@ -14,6 +14,7 @@ import msgspec
 from hub.db import Database
 from hub.playground import guards, kept, pictures, shape
 from hub.playground.calls import Call, Endpoint, Route
+from hub.playground.cells import FITS, MISFIT
 from hub.playground.guards import IN, OUT, Guard
 from hub.playground.options import Options
 from hub.playground.render import Renderer
@@ -55,7 +56,7 @@ async def ask(
     schema = shape.schema_of(request)
     if schema is not None and not call.tool_calls:
         misfit = await renderer.misfit(schema, call.output)
-        call.remark(f"does not fit its shape: {misfit}" if misfit else "fits its shape")
+        call.remark(f"{MISFIT}: {misfit}" if misfit else FITS)
     if guard := work.guards.get(OUT):
         (await guards.judge(guard, OUT, call.output)).add_to(call)
 

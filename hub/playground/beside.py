@@ -90,6 +90,13 @@ def _right(foot: Total) -> tuple[float, str] | None:
     return good / judged, f"{good} of {judged}"
 
 
+def _shape(foot: Total) -> tuple[float, str] | None:
+    if foot.shape is None:
+        return None
+    good, judged = foot.shape
+    return good / judged, f"{good} of {judged}"
+
+
 def _rating(foot: Total) -> tuple[float, str] | None:
     return (foot.rating, f"{foot.rating:.1f}") if foot.rating is not None else None
 
@@ -118,6 +125,7 @@ def _month(value: float) -> str:
 
 _MEASURES = (
     Measure(name="As expected", read=_right),
+    Measure(name="Fits its shape", read=_shape),
     Measure(name="Chosen", read=_chosen),
     Measure(name="Rated", read=_rating),
     Measure(name="No answer", read=_lacking, fault=True),

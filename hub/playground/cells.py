@@ -13,6 +13,8 @@ FINISHES = {
     "tool_calls": "asks for a tool",
     "pause_turn": "paused by the provider",
 }
+FITS = "fits its shape"
+MISFIT = "does not fit its shape"
 WORTH_SAYING = 0.5
 """Seconds in line, or of loading, that explain a slow answer."""
 _SHOWN_AS = {"running": "writing"}
@@ -31,13 +33,34 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """What the model thought before it answered; shown folded."""
     why: str = ""
     """Whence its cost is known: "list price of 2026-11-20"."""
+    alarms: list[str] = []
+    """What was found to be wrong with the answer: its shape, or what a guard says of it."""
+
+
+def notes_of(source: Call | Run) -> list[str]:
+    """What was done differently, or found out."""
+    if isinstance(source, Call):
+        return source.notes
+    return [note for note in source.note.split(" · ") if note]
+
+
+def fits(source: Call | Run) -> bool | None:
+    """Whether it has the shape that its prompt asks for; None: it asks for none, or is not over."""
+    notes = notes_of(source)
+    if any(note.startswith(MISFIT) for note in notes):
+        return False
+    return True if FITS in notes else None
+
+
+def _alarming(note: str) -> bool:
+    guard, _, said = note.partition(" guard: ")
+    return note.startswith(MISFIT) or (guard in ("input", "output") and not said.startswith("safe"))
 
 
 def cell_of(source: Call | Run) -> Cell:
     """The same for a call that goes on and for one that was written down."""
-    live = isinstance(source, Call)
-    notes = source.notes if live else [note for note in source.note.split(" · ") if note]
-    wait = source.wait if live else ""
+    notes = notes_of(source)
+    wait = source.wait if isinstance(source, Call) else ""
     if not wait and source.state == "waiting":
         wait = "Waiting for its turn…"
     elif not wait and source.state == "running" and not source.output:
@@ -51,7 +74,8 @@ def cell_of(source: Call | Run) -> Cell:
         text=source.output,
         wait=wait,
         error=source.error or "",
-        figures=[*_figures(source), *notes],
+        figures=[*_figures(source), *(note for note in notes if not _alarming(note))],
+        alarms=[note for note in notes if _alarming(note)],
         reasoning=source.reasoning,
         why=source.cost_from or "",
     )

@@ -6,6 +6,9 @@ import json
 import unicodedata
 from typing import Any, cast
 
+LONGEST_JUDGED = 80
+"""Characters: of a longer text nobody expects the very words, so that an answer has others says
+nothing against it."""
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "\u00a0": " "})
 
 
@@ -25,8 +28,22 @@ def right(expected: str | None, answer: str) -> bool:
 
 
 def judged(expected: str | None, state: str, answer: str) -> bool | None:
-    """The same of a call; None: nothing is expected, or there is no whole answer."""
-    return right(expected, answer) if expected and state == "done" else None
+    """The same of a call; None: nothing is expected, there is no whole answer, or it says in
+    other words what can be said in many."""
+    if not expected or state != "done":
+        return None
+    return right(expected, answer) or (False if judgeable(expected) else None)
+
+
+def judgeable(expected: str | None) -> bool:
+    """Whether an answer can be held against it: JSON, or a text of about a line.
+
+    >>> judgeable("Now"), judgeable("A letter of many words. " * 9), judgeable(None)
+    (True, False, False)
+    """
+    if not expected:
+        return False
+    return len(_bare(expected)) <= LONGEST_JUDGED or _tree(expected) is not None
 
 
 def _bare(text: str) -> str:

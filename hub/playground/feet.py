@@ -7,7 +7,8 @@ from statistics import fmean
 
 import msgspec
 
-from hub.playground.expected import judged
+from hub.playground.cells import fits
+from hub.playground.expected import judgeable, judged
 from hub.playground.models import Grid
 from hub.playground.totals import Total, Volume, total
 from hub.playground.view import Cells, Runs
@@ -30,14 +31,18 @@ def _with_good(foot: Total, found: Grid, mine: Cells, runs: Runs) -> Total:
     found_so = [
         judged(expected, cell.state, cell.output)
         for (row, _, _), cell in mine.items()
-        if (expected := found.rows[row].get("expected"))
+        if judgeable(expected := found.rows[row].get("expected"))
     ]
     right = (sum(map(bool, found_so)), len(found_so)) if found_so else None
     lines = [f"{right[0]} of {right[1]} as expected"] if right else []
+    shaped = [fit for cell in mine.values() if (fit := fits(cell)) is not None]
+    shape = (sum(shaped), len(shaped)) if shaped else None
+    lines += [f"{shape[0]} of {shape[1]} fit their shape"] if shape else []
     ratings = [rating for place in mine if (rating := runs[place].rating)]
     if ratings:
         each = f" on average, {len(ratings)} answers" if len(ratings) > 1 else ""
         lines.append(f"rated {fmean(ratings):.1f} of 5{each}")
     return msgspec.structs.replace(
-        foot, lines=(*lines, *foot.lines), right=right, rating=fmean(ratings) if ratings else None
-    )
+        foot, lines=(*lines, *foot.lines), right=right, shape=shape,
+        rating=fmean(ratings) if ratings else None,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ from hub.errors import Conflict, Invalid, NotFound
 from hub.people.policy import Actor
 from hub.playground import examples
 from hub.playground.models import Example, Grid, Run
+from hub.registry.reading import catalog
 
 LONGEST_REMARK = 2000
 
@@ -18,6 +19,15 @@ async def get(db: AsyncSession, grid: Grid, run_id: int) -> Run:
     if found is None or found.grid_id != grid.id:
         raise NotFound("There is no such answer in this run.")
     return found
+
+
+async def expectable(db: AsyncSession, grid: Grid) -> bool:
+    """Whether the prompt is there, so that somebody can see its examples."""
+    try:
+        about = await catalog.get_by_id(db, grid.workspace_id, grid.prompt_id)
+    except NotFound:
+        return False
+    return about.deleted_at is None
 
 
 def rate(run: Run, rating: str, remark: str, *, actor: Actor) -> None:
@@ -40,9 +50,14 @@ async def expect(db: AsyncSession, grid: Grid, run: Run, *, actor: Actor) -> Exa
     The grid it was given in is judged by it from now on, too.
 
     Raises:
-        Conflict: there is no whole answer.
+        Conflict: there is no whole answer, or the prompt is deleted.
         NotFound: the example was removed.
     """
+    if not await expectable(db, grid):
+        raise Conflict(
+            f"{grid.prompt_name} was deleted, and its examples with it. Restore it, then choose "
+            "what is expected."
+        )
     if run.state != "done" or not run.output.strip():
         raise Conflict("Only a whole answer can be what is expected.")
     row, answer = grid.rows[run.row], run.output.strip()

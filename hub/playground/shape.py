@@ -7,8 +7,11 @@ from typing import Any, cast
 
 
 def schema_of(request: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The JSON schema of a chat-completions request, if it has one."""
-    schema = _tree(_tree(request.get("response_format")).get("json_schema")).get("schema")
+    """The JSON schema of a chat-completions request, if it has one; any JSON fits an empty one."""
+    asked = _tree(request.get("response_format"))
+    if asked.get("type") == "json_object":
+        return {}
+    schema = _tree(asked.get("json_schema")).get("schema")
     return _tree(schema) if isinstance(schema, dict) else None
 
 

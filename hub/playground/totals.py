@@ -48,10 +48,14 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     """Medians, to the first word and to the last."""
     thousand: float | None = None
     """US dollars of 1,000 answers, with what their guards cost."""
+    local: bool = False
+    """Answered by this machine, of which an hour may have a price."""
     lacking: int = 0
     """How many failed or were stopped."""
     right: tuple[int, int] | None = None
     """How many were as their examples expect, and of how many."""
+    shape: tuple[int, int] | None = None
+    """How many have the shape that was asked for, and of how many."""
     rating: float | None = None
     chosen: tuple[int, int] | None = None
     """How often it was voted the best, and of how many votes."""
@@ -127,7 +131,8 @@ def total(cells: Sequence[Call | Run], volume: Volume) -> Total:
     lines += [*watched.lines, *(["local"] if local else []), *_lacking(cells)]
     month, formula = _month(done, costs, volume, watched, local=local)
     return Total(
-        lines=tuple(lines), month=month, formula=formula, lacking=len(_lacking_of(cells)),
+        lines=tuple(lines), month=month, formula=formula, local=local,
+        lacking=len(_lacking_of(cells)),
         first_s=median(firsts) if firsts else None, whole_s=median(wholes) if wholes else None,
         thousand=1000 * (fmean(costs) + watched.usd) if costs else None,
     )  # fmt: skip

@@ -35,7 +35,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The change against the answer of the column it is compared with; empty: not compared."""
     differs: bool
     right: bool | None
-    """What its example expects; None: nothing is expected, or it is not to be told yet."""
+    """What its example expects; None: nothing is expected, or it is not to be told."""
+    other_words: bool
+    """Than those of a long expected answer, which are not there to be met one by one."""
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,19 +84,20 @@ def _answer(
     compared = base is not None and base.state == "done" and cell.state == "done"
     differs = bool(base and compared and base.output.strip() != cell.output.strip())
     near = len(cell.output) + len(base.output if base else "") <= LONGEST_COMPARED
-    read = cell_of(cell)
+    read, right = cell_of(cell), judged(expected, cell.state, cell.output)
     return Answer(
         key=key, cell=_kept_back(read) if hidden else read,
         count=count, run_id=run.id, rating=run.rating, remark=run.remark, differs=differs,
         words=segments(base.output, cell.output) if base and differs and near else (),
-        right=None if hidden else judged(expected, cell.state, cell.output),
+        right=None if hidden else right,
+        other_words=bool(expected) and right is None and cell.state == "done" and not hidden,
     )  # fmt: skip
 
 
 def _kept_back(cell: Cell) -> Cell:
     """Without what gives away whose answer it is."""
     return msgspec.structs.replace(
-        cell, figures=[], reasoning="", why="", error="It failed." if cell.error else "",
+        cell, figures=[], alarms=[], reasoning="", why="", error="It failed." if cell.error else "",
         wait="Waiting…" if cell.wait and cell.state in ("waiting", "writing") else cell.wait,
     )  # fmt: skip
 

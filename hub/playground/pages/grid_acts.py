@@ -95,7 +95,7 @@ async def answer_page(
 ) -> Template:
     """One answer with what people think of it."""
     found, run = await _open(db, workspace, actor, grid_id, run_id)
-    return _answer(request, found, run)
+    return await _answer(request, db, found, run)
 
 
 @post(
@@ -116,7 +116,7 @@ async def rate(
     try:
         said = await _opinion(db, found, run, data, actor)
     except HubError as refused:
-        return _answer(request, found, run, data, refused)
+        return await _answer(request, db, found, run, data, refused)
     return go(f"/{workspace.slug}/grid/{grid_id}#row-{run.row}", said)
 
 
@@ -159,12 +159,13 @@ async def _opinion(db: AsyncSession, found: Grid, run: Run, data: Form, actor: A
     return "Kept."
 
 
-def _answer(
-    request: Ask, found: Grid, run: Run, typed: Form | None = None, refused: HubError | None = None
-) -> Template:
+async def _answer(
+    request: Ask, db: AsyncSession, found: Grid, run: Run, typed: Form | None = None,
+    refused: HubError | None = None,
+) -> Template:  # fmt: skip
     workspace, actor = request.state.workspace, request.state.actor
     row, column = found.rows[run.row], found.columns[run.column]
-    typed = typed or {"rating": str(run.rating or ""), "remark": run.remark}
+    typed = {"rating": str(run.rating or ""), "remark": run.remark} | dict(typed or {})
     here = f"/{workspace.slug}/grid/{found.id}"
     return page(
         request, "playground/answer.html", section="playground",
@@ -173,6 +174,7 @@ def _answer(
         column=f"{column['title']} · {column['model']}", example=row["name"],
         given=[(name, show(value)) for name, value in row["variables"].items()],
         expected=row.get("expected"), typed=typed, may_run=may_run(actor, workspace),
+        expectable=await opinions.expectable(db, found),
     )  # fmt: skip
 
 

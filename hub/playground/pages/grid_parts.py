@@ -16,6 +16,7 @@ from hub.playground import adopting, columns, grid, votes
 from hub.playground.adopting import Ways
 from hub.playground.again import LACKING
 from hub.playground.beside import beside
+from hub.playground.expected import LONGEST_JUDGED, judgeable
 from hub.playground.feet import feet as feet_of
 from hub.playground.live import LiveGrid, Place
 from hub.playground.look import Look, read_look
@@ -182,7 +183,14 @@ def below(seen: Seen) -> dict[str, Any]:
             for foot, column in zip(feet, seen.look.order, strict=True)
         ]
     above = heads(seen.grid, seen.look, [columns.note(one) for one in seen.grid.columns])
-    return {"feet": feet, "beside": beside(above, feet, solo=seen.options.solo)}
+    asked = [row.get("expected") for row in seen.grid.rows]
+    return {
+        "feet": feet,
+        "beside": beside(above, feet, solo=seen.options.solo),
+        "judges": any(map(judgeable, asked)),
+        "unjudged": sum(bool(one) and not judgeable(one) for one in asked),
+        "longest_judged": LONGEST_JUDGED,
+    }
 
 
 def size(found: Grid, samples: int) -> str:
