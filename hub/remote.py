@@ -242,6 +242,8 @@ def remote_(hub: Hub, sync: bool) -> None:
     if one["looking"]:
         click.echo("A round is under way; this is how it stood before:")
     click.echo(f"{one['url']}: {one['state']}. {one['sentence']}")
+    if one["note"]:
+        click.echo(one["note"])
     click.echo(f"ahead {one['ahead']}, behind {one['behind']}")
     for way in one["choices"]:
         click.echo(f"  {way['do']}: {way['text']}. {way['means']}")

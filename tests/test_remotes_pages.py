@@ -159,3 +159,5 @@ def test_the_command_waits_for_the_round_that_it_asks_for(server: Server, forge:
             f"{server.url}/api/v1/prompts/support/triage?label=latest", headers=headers
         )
         assert f"Be kinder, {turn}." in text.text
+    forge.dev("push", "-q", "--force", "origin", "HEAD~1:main")
+    assert "put back to an older commit" in prompthub("remote", "--sync", **env).stdout
