@@ -17,9 +17,10 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, event, func, insert, inspect, select
+from sqlalchemy import Connection, bindparam, event, func, inspect, select
 from sqlalchemy.orm import Session
 
+from hub.executemany import insert_many
 from hub.people.models import AuditEntry, Workspace
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -58,7 +59,7 @@ def rows(db: Connection, workspace_id: int | None, new: Sequence[dict[str, Any]]
     previous = _last(db, workspace_id)
     for row in new:
         row["hash"] = previous = hash_of(row, previous)
-    db.execute(insert(AuditEntry), new)
+    insert_many(db, AuditEntry, new)
 
 
 @event.listens_for(Session, "before_flush")
@@ -79,6 +80,8 @@ def _chain(session: Session, _: object, __: object) -> None:  # pyright: ignore[
         one.hash = previous[one.workspace_id] = hash_of(row, previous[one.workspace_id])
 
 
+_NEWEST = select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
+_NEWEST_OF = _NEWEST.where(AuditEntry.workspace_id == bindparam("workspace"))
 _FACTS = ("workspace_id", "at", "actor", "action", "subject", "detail")
 
 
@@ -94,8 +97,9 @@ def _last(db: Connection, workspace_id: int | None) -> str:
         else:
             row = select(Workspace.id).where(Workspace.id == workspace_id)
             db.execute(row.with_for_update(key_share=True))
-    newest = select(AuditEntry.hash).where(_of(workspace_id)).order_by(AuditEntry.id.desc())
-    return db.execute(newest.limit(1)).scalar() or ""
+    if workspace_id is None:
+        return db.execute(_NEWEST.where(_of(None))).scalar() or ""
+    return db.execute(_NEWEST_OF, {"workspace": workspace_id}).scalar() or ""
 
 
 def verify(db: Connection, workspace_id: int | None, *, expected: str = "") -> Report:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 import msgspec
-from sqlalchemy import Connection, Text, Update, bindparam, cast, select, true, update
+from sqlalchemy import Connection, Select, Text, Update, bindparam, cast, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.people.models import Account, Group, GroupMember, Member, PolicyChange, Workspace
@@ -37,23 +37,28 @@ class Loaded(msgspec.Struct, frozen=True):
 
 def load(db: Connection, workspace_id: int) -> Loaded:
     """The rules in force; one statement, and two more where they name groups or people."""
+    row = db.execute(_IN_FORCE, {"workspace": workspace_id}).one()
+    policy = parse(row.policy) if row.policy is not None else FREE
+    groups = _group_names(db, workspace_id, policy.named("group"))
+    return Loaded(policy, row.id, row.epoch, groups, _names(db, policy.named("person")))
+
+
+def _in_force() -> Select[int, int, str]:
+    """Made once: SQLAlchemy takes longer to build it than the database to answer it."""
+    mine = PolicyChange.workspace_id == bindparam("workspace")
     # A change can only be accepted upon the one in force, so the latest by id is the latest.
     accepted = (
         select(PolicyChange.id, cast(PolicyChange.policy, Text).label("policy"))
-        .where(PolicyChange.workspace_id == workspace_id, PolicyChange.accepted_at.isnot(None))
+        .where(mine, PolicyChange.accepted_at.isnot(None))
         .order_by(PolicyChange.id.desc())
         .limit(1)
         .subquery()
     )
-    query = (
-        select(Workspace.epoch, accepted.c.id, accepted.c.policy)
-        .outerjoin(accepted, true())
-        .where(Workspace.id == workspace_id)
-    )
-    row = db.execute(query).one()
-    policy = parse(row.policy) if row.policy is not None else FREE
-    groups = _group_names(db, workspace_id, policy.named("group"))
-    return Loaded(policy, row.id, row.epoch, groups, _names(db, policy.named("person")))
+    query = select(Workspace.epoch, accepted.c.id, accepted.c.policy)
+    return query.outerjoin(accepted, true()).where(Workspace.id == bindparam("workspace"))
+
+
+_IN_FORCE = _in_force()
 
 
 def epoch_of(db: Connection, workspace_id: int, *, lock: bool = False) -> int:

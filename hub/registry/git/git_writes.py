@@ -41,6 +41,11 @@ class Writes:
         self._open: float | None = None
         """When what is being synced was handed over; None: there is nothing of that kind."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether the gits that a save needs are kept, as they are once it followed another."""
+        return all(self._gits.kept(command) for command in (_WRITE, _MOVE))
+
     def make_ready(self) -> None:
         """Start the gits that a save needs while it is settled, to wait for what it comes to."""
         with self._starting:

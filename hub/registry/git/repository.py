@@ -72,6 +72,10 @@ class Repository:
         except GitFailed as failed:
             raise full_or(failed) from None
 
+    @property
+    def ready(self) -> bool:
+        return self._writes.ready
+
     def make_ready(self) -> None:
         """Start the gits that a save needs while it is settled, to wait for what it comes to."""
         self._writes.make_ready()

@@ -23,7 +23,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
     text,
     update,
@@ -33,6 +32,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from hub.db import Base
+from hub.executemany import insert_many
 from hub.registry.indexing.ledger import Ledger
 from hub.registry.models import Label
 
@@ -95,7 +95,7 @@ def note(db: Connection, ledger: Ledger) -> None:
         {"workspace_id": ledger.workspace_id, "revision": revision, "label": label, "name": name}
         for label, name in sorted(places)
     ]
-    db.execute(insert(FeedChange), rows)
+    insert_many(db, FeedChange, rows)
     _tell(db, ledger.workspace_id)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Base, Database, now
 from hub.errors import Conflict
+from hub.executemany import insert_many, table_of
 from hub.outbox import Event
 from hub.registry.git.brought import brought
 from hub.registry.git.commits import Commit
@@ -114,7 +115,7 @@ def apply(
         feed.note(db, ledger)
     if told and announce:
         said = {"workspace_id": ledger.workspace_id, "at": now()}
-        db.execute(insert(Event), [said | event for event in told])
+        insert_many(db, Event, [said | event for event in told])
     rows = [
         {"workspace_id": ledger.workspace_id, "ref": ref, "tip": tip}
         for ref, tip in new_tips.items()
@@ -242,7 +243,7 @@ async def dump(db: AsyncSession, workspace_id: int) -> str:
     """
     lines: list[str] = []
     for model, order in _DUMPED.items():
-        table = ledger_rows.table_of(model)
+        table = table_of(model)
         columns = [c for c in table.columns if f"{table.name}.{c.name}" not in _COUNTERS]
         query = select(*columns).where(table.c.workspace_id == workspace_id)
         for row in await db.execute(query.order_by(*(table.c[name] for name in order))):

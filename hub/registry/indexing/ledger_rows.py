@@ -6,10 +6,11 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Insert, Table, Update, bindparam, delete, insert, update
+from sqlalchemy import Connection, Insert, Update, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.db import Base, now
+from hub.executemany import executemany, insert_many, table_of
 from hub.outbox import Event
 from hub.registry.indexing.ledger import Aside, Happened, Held, Known, Ledger, Moved
 from hub.registry.indexing.reading import read
@@ -26,19 +27,9 @@ from hub.registry.models import (
 from hub.registry.reading import search
 from hub.registry.review.follow_proposals import BROKE_GLASS, DESPITE, proposal_of
 
-
-def table_of(model: type[Base]) -> Table:
-    table = model.__table__
-    assert isinstance(table, Table)
-    return table
-
-
-_PROMPTS, _VERSIONS = table_of(Prompt), table_of(Version)
-_EVENTS, _MOVES, _OLD_NAMES = table_of(PromptEvent), table_of(LabelMove), table_of(OldName)
-_OUTBOX = table_of(Event)
+_PROMPTS, _OLD_NAMES, _LABELS = table_of(Prompt), table_of(OldName), table_of(Label)
 LONGEST_WHY = 500
 """Characters of a reason that an event repeats; the whole of it is in the history."""
-_LABELS = table_of(Label)
 _CHANGING = (
     "title", "description", "tags", "head", "hash", "blob", "changed_at", "changed_by", "change",
     "problem",
@@ -68,19 +59,12 @@ def write(db: Connection, ledger: Ledger, *, announce: bool) -> None:
         saved, moved = map(_saved, ledger.new_versions), map(_moved, ledger.moves)
         events = [*saved, *_happenings(ledger), *moved]
         rows = [{"workspace_id": ledger.workspace_id, "at": now(), **event} for event in events]
-        _insert(db, _OUTBOX, rows)
-
-
-def _insert(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        db.execute(insert(table), rows)
+        insert_many(db, Event, rows)
 
 
 def upsert(db: Connection, model: type[Base], rows: list[dict[str, Any]]) -> None:
     """Insert; a row with the same key takes the new values."""
-    if not rows:
-        return
-    db.execute(_upsert(model, db.dialect.name), rows)
+    executemany(db, _upsert(model, db.dialect.name), rows)
 
 
 @cache
@@ -110,10 +94,8 @@ def _write_prompts(db: Connection, ledger: Ledger) -> None:
     known = [held for held in changed if held.id not in fresh]
     stay = [held for held in known if _stays(held)]
     move = [held for held in known if not _stays(held)]
-    if stay:
-        db.execute(_STAY, [{"its_row": held.row} | _values(held) for held in stay])
-    if move:
-        db.execute(_MOVE, [{"its_row": held.row} | _values(held) | _place(held) for held in move])
+    executemany(db, _STAY, [{"its_row": held.row} | _values(held) for held in stay])
+    executemany(db, _MOVE, [{"its_row": held.row} | _values(held) | _place(held) for held in move])
 
 
 def _stays(held: Held) -> bool:
@@ -138,8 +120,8 @@ def _write_versions(db: Connection, ledger: Ledger) -> None:
         for one in ledger.new_versions if one.reading
     }  # fmt: skip
     upsert(db, Content, list(contents.values()))
-    _insert(db, _VERSIONS, [_version(ledger, one) for one in ledger.new_versions])
-    _insert(db, _EVENTS, [_event(ledger, one) for one in ledger.events])
+    insert_many(db, Version, [_version(ledger, one) for one in ledger.new_versions])
+    insert_many(db, PromptEvent, [_event(ledger, one) for one in ledger.events])
 
 
 def _version(ledger: Ledger, known: Known) -> dict[str, Any]:
@@ -191,7 +173,7 @@ def _write_labels(db: Connection, ledger: Ledger) -> None:
         }
         for one in ledger.moves
     ]  # fmt: skip
-    _insert(db, _MOVES, rows)
+    insert_many(db, LabelMove, rows)
     set_: list[dict[str, Any]] = []
     for label, id in sorted(ledger.touched_labels):
         key = {"workspace_id": ledger.workspace_id, "label": label, "prompt_id": id}

@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, text
 
+from hub.executemany import executemany
+
 LONGEST = 200
 MOST_WORDS = 12
 
@@ -75,11 +77,10 @@ def put(db: Connection, rows: list[SearchRow]) -> None:
         return
     if _sqlite(db):
         values = [msgspec.structs.asdict(row) for row in rows]
-        db.execute(_PUT_SQLITE, values)
-        if heads := [one for one in values if not one["same_heads"]]:
-            db.execute(_PUT_SQLITE_HEADS, heads)
+        executemany(db, _PUT_SQLITE, values)
+        executemany(db, _PUT_SQLITE_HEADS, [one for one in values if not one["same_heads"]])
     else:
-        db.execute(_PUT_POSTGRES, [_for_postgres(row) for row in rows])
+        executemany(db, _PUT_POSTGRES, [_for_postgres(row) for row in rows])
 
 
 def remove(db: Connection, rows: list[int]) -> None:

@@ -7,10 +7,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, update
 
 from hub.db import Database, now
 from hub.errors import Conflict, Unavailable
+from hub.executemany import insert_many
 from hub.people import audit, rules_store
 from hub.registry.git.commits import Plan
 from hub.registry.git.git_terms import MAIN, PROPOSALS, REFS, RefMove, RefMoved
@@ -225,7 +226,7 @@ async def write_intents(
             raise RulesMoved
         if keys:
             db.execute(cancelled)
-        db.execute(insert(Intent), rows)
+        insert_many(db, Intent, rows)
 
     await database.write_at_once(write)
 
@@ -269,7 +270,12 @@ def _audit(workspace_id: int, made: Batch) -> list[dict[str, Any]]:
 
 def close_intents(db: Connection, workspace_id: int, batch: str, *, keyed: bool = True) -> None:
     """Done. Rows with a key stay, for whoever asks again."""
-    mine = (Intent.workspace_id == workspace_id, Intent.batch == batch)
-    db.execute(delete(Intent).where(*mine, Intent.request_id.is_(None)))
+    mine = {"workspace": workspace_id, "its_batch": batch}
+    db.execute(_FORGOTTEN, mine)
     if keyed:
-        db.execute(update(Intent).where(*mine).values(state="done"))
+        db.execute(_DONE, mine)
+
+
+_MINE = (Intent.workspace_id == bindparam("workspace"), Intent.batch == bindparam("its_batch"))
+_FORGOTTEN = delete(Intent).where(*_MINE, Intent.request_id.is_(None))
+_DONE = update(Intent).where(*_MINE).values(state="done")

@@ -139,7 +139,7 @@ class _Writer:
                 await self._leave()
 
     def _load(self, repository: Repository) -> asyncio.Task[None]:
-        if self._loading is None or self._loading.done():
+        if self._loading is None or (self._loading.done() and not repository.ready):
             self._loading = asyncio.create_task(asyncio.to_thread(repository.make_ready))
         return self._loading
 
