@@ -177,6 +177,13 @@ async def test_an_agent_reads_and_what_it_writes_is_a_proposal(filled: Server, e
                 tool, {"title": "x"} | wrong if "file" in wrong else wrong
             )
             assert answer.is_error, wrong
+        for wrong, said in (
+            ({"prompt": "support/triage"}, "`prompt` is not known here; known are label, name"),
+            ({"name": 7}, "`name` must be"),
+            ({}, "`name` is missing"),
+        ):
+            answer = await client.call_tool("read_prompt", wrong)
+            assert said in answer.content[0].text  # type: ignore[union-attr]
 
 
 async def call(client: Client, tool: str, **given: Any) -> dict[str, Any]:

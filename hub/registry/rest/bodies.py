@@ -164,8 +164,13 @@ def decode(raw: bytes, shape: type[T]) -> T:
     tree = _parse(raw)
     if not isinstance(tree, dict):
         raise Invalid("Send a JSON object, such as {" + _examples(shape) + "}.")
+    return shaped(cast("dict[str, Any]", tree), shape)
+
+
+def shaped(tree: dict[str, Any], shape: type[T]) -> T:
+    """What was sent as `shape`, or a refusal that names what is wrong with it."""
     known = {field.encode_name for field in msgspec.structs.fields(shape)}
-    if unknown := sorted(set(cast("dict[str, Any]", tree)) - known):
+    if unknown := sorted(set(tree) - known):
         raise Invalid(
             f"{_shown(unknown[0])} is not known here; known are {', '.join(sorted(known))}.",
             key=unknown[0],

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hub.errors import Invalid
 from hub.people.keys import KeyGrant
 from hub.people.policy import Need
 from hub.registry.prompt.document import serialise
@@ -20,6 +19,7 @@ from hub.registry.prompt.names import check_name
 from hub.registry.reading import catalog
 from hub.registry.reading.aside import aside
 from hub.registry.rest.api_parts import document_of, view_of
+from hub.registry.rest.bodies import shaped
 from hub.registry.review import checks, proposals, record
 from hub.registry.review.drawing import Wanted
 from hub.sync.foreign.mcp_door import Parts
@@ -81,11 +81,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
         """Raises:
         HubError: a sentence for the agent.
         """
-        try:
-            asked = msgspec.convert(dict(given), self.takes)
-        except msgspec.ValidationError as error:
-            raise Invalid(f"These arguments cannot be used: {error}.") from None
-        return await self.run(parts, grant, asked)
+        return await self.run(parts, grant, shaped(dict(given), self.takes))
 
 
 async def search(parts: Parts, grant: KeyGrant, asked: Search) -> Json:
