@@ -68,7 +68,7 @@ class Taker:
         if key == "content" and isinstance(value, list):
             why = "must be text, not a list; pictures and files are not kept in prompts"
             raise self._problem(key, why)
-        raise self._problem(key, f"must be text, not {_kind(value)}")
+        raise self._problem(key, f"must be text, not {kind(value)}")
 
     def filled_text(self, key: str) -> str | None:
         """Text that may be left out, but not left empty."""
@@ -89,7 +89,7 @@ class Taker:
             return value
         if type(value) is Plain and value.lower() in _YES:
             return _YES[value.lower()]
-        raise self._problem(key, f"must be true or false, not {_kind(value)}")
+        raise self._problem(key, f"must be true or false, not {kind(value)}")
 
     def items(self, key: str) -> list[object]:
         """A list that may be left out."""
@@ -97,7 +97,7 @@ class Taker:
         if value is None:
             return []
         if not isinstance(value, list):
-            raise self._problem(key, f"must be a list, not {_kind(value)}")
+            raise self._problem(key, f"must be a list, not {kind(value)}")
         self._bound(key, cast("list[object]", value))
         return cast("list[object]", value)
 
@@ -105,7 +105,7 @@ class Taker:
         found: list[str] = []
         for at, item in enumerate(self.items(key)):
             if not isinstance(item, str):
-                raise self._problem(key, f"must be a list of words, not of {_kind(item)}", at)
+                raise self._problem(key, f"must be a list of words, not of {kind(item)}", at)
             found.append(str(item))
         return tuple(found)
 
@@ -116,7 +116,7 @@ class Taker:
         items = self.items(key)
         for at, item in enumerate(items):
             if not isinstance(item, dict):
-                raise self._problem(key, f"must be a list of groups, not of {_kind(item)}", at)
+                raise self._problem(key, f"must be a list of groups, not of {kind(item)}", at)
         return cast("list[object]", self._settled(key, items))
 
     def named_groups(self, key: str) -> Iterator[tuple[Path, Group]]:
@@ -131,7 +131,7 @@ class Taker:
                 yield path, {"name": name} | (dict(group(inner, path)) if inner else {})
             return
         if value is not None and not isinstance(value, list):
-            raise self._problem(key, f"must be a list, not {_kind(value)}")
+            raise self._problem(key, f"must be a list, not {kind(value)}")
         for at, item in enumerate(cast("list[object]", value or [])):
             path = (*self._path, key, at)
             yield path, dict(group(item, path))
@@ -147,7 +147,7 @@ class Taker:
             setting = Taker({name: setting}, path).anything(name)
             number = isinstance(setting, int | float) and not isinstance(setting, bool)
             if name in _NUMBERS and not number and setting is not None:
-                sentence = f"`{name}` must be a number, not {_kind(setting)}."
+                sentence = f"`{name}` must be a number, not {kind(setting)}."
                 raise Problem(sentence, path=(*path, name), key=name)
             found[name] = setting
         return found
@@ -187,11 +187,11 @@ def group(value: object, path: Path) -> Group:
         return cast("Group", value)
     if not path and (value is None or value == ""):
         raise Problem("The file is empty. A prompt needs at least `messages`.")
-    kind = _kind(settle(value))
+    found = kind(settle(value))
     if not path:
-        raise Problem(f"A prompt is a group of keys such as `messages`, not {kind}.")
+        raise Problem(f"A prompt is a group of keys such as `messages`, not {found}.")
     raise Problem(
-        f"{where(path)} must be a group of keys, not {kind}.", path=path, key=str(path[0])
+        f"{where(path)} must be a group of keys, not {found}.", path=path, key=str(path[0])
     )
 
 
@@ -268,7 +268,7 @@ def _check_leaf(value: object, path: tuple[str | int, ...]) -> None:
         raise Problem(f"{place} is too long a number.", path=path)
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
     """What a value is, in words for a person."""
     if type(value) is Plain:
         value = settle(value)

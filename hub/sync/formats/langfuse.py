@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from hub.registry.prompt.document import Document, Message
+from hub.registry.prompt.fields import kind
 from hub.sync.formats.ours import (
     OURS,
     carried,
@@ -20,7 +21,7 @@ from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.safe import SETTINGS
 from hub.sync.formats.slugs import title_for
-from hub.sync.formats.trees import Keys, Tree, json_of, kind
+from hub.sync.formats.trees import Keys, Tree, json_of
 
 _HISTORY = "an import makes one version; the earlier ones stay where they are"
 _THEIRS = ("id", "projectId", "createdBy", "createdAt", "updatedAt", "isActive")

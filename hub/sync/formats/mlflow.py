@@ -6,11 +6,12 @@ import json
 from typing import Any, cast
 
 from hub.registry.prompt.document import Document, Message
+from hub.registry.prompt.fields import kind
 from hub.sync.formats.ours import OURS, carried, make, message, settings, take_ours
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.slugs import title_for
-from hub.sync.formats.trees import Keys, Tree, json_of, kind
+from hub.sync.formats.trees import Keys, Tree, json_of
 
 _THEIRS = ("user_id", "creation_timestamp", "last_updated_timestamp", "uri", "run_id")
 _MODEL = ("temperature", "max_tokens", "top_p", "top_k", "frequency_penalty", "presence_penalty")

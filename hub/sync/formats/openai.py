@@ -11,12 +11,13 @@ import re
 from typing import Any, cast
 
 from hub.registry.prompt.document import Document, Message, Variable
+from hub.registry.prompt.fields import kind
 from hub.sync.formats.literals import arguments
 from hub.sync.formats.ours import OURS, carried, make, message, plain_word, settings, take_ours
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.safe import SETTINGS
-from hub.sync.formats.trees import Keys, Tree, json_of, kind
+from hub.sync.formats.trees import Keys, Tree, json_of
 
 _ID = re.compile(r"\bpmpt_[A-Za-z0-9_]+")
 _LONGEST_VALUE = 512  # of OpenAI's `metadata`

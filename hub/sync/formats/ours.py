@@ -20,11 +20,11 @@ from hub.registry.prompt.document import (
     serialise,
     to_json,
 )
-from hub.registry.prompt.fields import ROLES
+from hub.registry.prompt.fields import ROLES, kind
 from hub.sync.formats.placeholders import Texts, to_ours, without_doubling
 from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.safe import without_reach
-from hub.sync.formats.trees import Keys, Tree, kind
+from hub.sync.formats.trees import Keys, Tree
 from sdk import template
 from sdk.errors import TemplateError
 

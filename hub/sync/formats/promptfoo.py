@@ -7,13 +7,14 @@ import re
 from typing import Any, cast
 
 from hub.registry.prompt.document import Document, Message
+from hub.registry.prompt.fields import kind
 from hub.registry.prompt.yaml_write import dump
 from hub.sync.formats.ours import OURS, carried, make, message, settings, take_ours
 from hub.sync.formats.outgoing import promptfoo_asks, promptfoo_runs, without
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused
 from hub.sync.formats.safe import refers
-from hub.sync.formats.trees import Keys, Tree, json_of, kind, yaml_of
+from hub.sync.formats.trees import Keys, Tree, json_of, yaml_of
 
 _CODE = "code and places outside may not come in"
 _RUN_THERE = "promptfoo would open or run it"

@@ -6,6 +6,7 @@ import json
 from typing import Any, cast
 
 from hub.registry.prompt.document import Document, Variable
+from hub.registry.prompt.fields import kind
 from hub.registry.prompt.yaml_write import dump
 from hub.sync.formats import turns
 from hub.sync.formats.ours import (
@@ -22,7 +23,7 @@ from hub.sync.formats.ours import (
 from hub.sync.formats.outgoing import prompty_asks, without
 from hub.sync.formats.placeholders import to_theirs
 from hub.sync.formats.report import Notes, Read, Refused
-from hub.sync.formats.trees import Keys, Tree, front_matter, kind, remark
+from hub.sync.formats.trees import Keys, Tree, front_matter, remark
 
 LOOKED_UP = "Prompty would look it up on the machine that reads the file"
 _CONNECTS = "where to connect is set in the hub, never by a prompt"

@@ -7,6 +7,7 @@ import re
 from typing import Any, cast
 
 from hub.registry.prompt import yaml_read
+from hub.registry.prompt.fields import kind
 from hub.sync.formats.report import Notes, Refused
 
 Tree = dict[str, Any]
@@ -146,16 +147,3 @@ class Keys:
     def done(self, why: str = _UNKNOWN) -> None:
         for key in list(self._tree):
             self.lose(key, why)
-
-
-def kind(value: object) -> str:
-    """What a value is, in words."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int | float):
-        return "a number"
-    if isinstance(value, list):
-        return "a list"
-    return "a group of keys" if isinstance(value, dict) else "text"
