@@ -50,7 +50,7 @@ async def import_folder(
     rows = await _rows(parts, workspace, folder, good)
     landing = [row for row in rows if row.takes]
     lines = [line for one in found for line in _said(one, folder)]
-    lines.append(_sum(rows, len(found) - len(good)))
+    lines += [*filter(None, [kept.unfilled(rows)]), _sum(rows, len(found) - len(good))]
     why = message or f"Import {len(landing)} prompts from {path.name}"
     if look:
         lines.append("Nothing was changed.")

@@ -70,6 +70,20 @@ def test_an_import_can_be_looked_at_first_and_be_a_proposal(
     assert rows(data, "select count(*) from versions") == [(0,)]
 
 
+def test_what_holds_of_many_prompts_that_come_in_is_said_once(
+    data: Path, command: Command, tmp_path: Path
+):
+    for at in range(3):
+        (tmp_path / f"letter-{at}.md").write_text("Dear reader")
+    (tmp_path / "filled.md").write_text("Dear {{ name }}")
+    here = ["import", tmp_path, "--data", data, "--workspace", "main"]
+    report = done(command(*here, "--look"))
+    assert report.count("placeholders") == 1
+    assert "3 prompts hold no placeholders yet; you can add some as {{ name }}.\n" in report
+    done(command(*here))
+    assert "placeholders" not in done(command(*here)), "they are there already"
+
+
 def test_an_import_that_needs_a_review_becomes_a_proposal(
     data: Path, command: Command, tmp_path: Path
 ):

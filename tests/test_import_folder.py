@@ -75,6 +75,33 @@ def test_markdown_and_text_take_their_title_from_a_heading_or_their_name(tmp_pat
     assert all("Its name became" in one.notes[-1] for one in found)
 
 
+LONG = "a" * 70
+DEEP = "a/b/c/d/e/f/g/h/i"
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("Große Datei.md", "names are small letters and digits"),
+        (f"{LONG}.md", "a part of a name has at most 64 characters"),
+        (f"{LONG}/x.md", "a part of a name has at most 64 characters"),
+        (f"{DEEP}.md", "a name has at most 8 parts"),
+        (f"{'/'.join([LONG[:60]] * 4)}.md", "a name has at most 200 characters"),
+        (
+            f"{LONG.upper()}.md",
+            "names are small letters and digits and a part of a name has at most 64 characters",
+        ),
+        ("con.md", "the one it had is kept for other things"),
+    ],
+)
+def test_a_file_that_gets_another_name_says_what_of_it_could_not_stay(
+    tmp_path: Path, path: str, why: str
+):
+    write(tmp_path, {path: "Fine."})
+    (only,) = read_folder(tmp_path)
+    assert only.notes == [f"Its name became {only.name}, since {why}."]
+
+
 def test_foreign_braces_make_a_plain_prompt_and_the_note_says_so(tmp_path: Path):
     vue = "<li v-for='x in xs'>{{ x.title(1) }}</li>\n"
     write(tmp_path, {"vue.md": vue})

@@ -183,6 +183,12 @@ async def test_folders_keep_their_shape_and_paths_lead_nowhere(ana: Browser, tmp
     assert not list(tmp_path.glob("**/evil.md"))
 
 
+async def test_what_holds_of_many_is_said_once(ana: Browser):
+    page = await drop(ana, [("one.md", "Dear reader"), ("two.md", "Dear reader")])
+    assert page.text.count("placeholders") == 1
+    assert "2 prompts hold no placeholders yet" in page.text
+
+
 async def test_everything_can_be_put_below_another_folder(ana: Browser):
     page = await drop(ana, [("a.md", "One.")])
     await ana.post_form(str(page.url), {"do": "folder", "folder": "ward/old"})

@@ -16,7 +16,7 @@ _UNCHECKED = 10_000  # below this size a text without marks passes the check any
 
 
 def guess_template(texts: Iterable[str]) -> tuple[Literal["jinja", "plain"], str]:
-    """`jinja` or `plain`, and the reason as a sentence."""
+    """`jinja` or `plain`, and the reason as a sentence; none where there was nothing to decide."""
     names: dict[str, None] = {}
     for text in texts:
         if len(text) < _UNCHECKED and not any(mark in text for mark in _MARKS):
@@ -30,5 +30,5 @@ def guess_template(texts: Iterable[str]) -> tuple[Literal["jinja", "plain"], str
             return "plain", f"It holds braces that are not ours{first}, so it is kept as it is."
         names.update(dict.fromkeys(found.variables))
     if not names:
-        return "jinja", "It holds no placeholders yet; you can add some as {{ name }}."
+        return "jinja", ""
     return "jinja", f"It is a template with the variables {', '.join(names)}."

@@ -12,6 +12,7 @@ from hub.errors import Invalid
 
 SUFFIX = ".prompt.yml"
 LONGEST_NAME = 200
+LONGEST_PART = 64
 DEEPEST_NAME = 8
 
 _SEGMENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
@@ -54,8 +55,8 @@ def _check_segment(segment: str) -> None:
 
 @lru_cache(maxsize=4096)
 def _fault(segment: str) -> str | None:
-    if len(segment) > 64:
-        return "The part {} is longer than 64 characters. Shorten it."
+    if len(segment) > LONGEST_PART:
+        return f"The part {{}} is longer than {LONGEST_PART} characters. Shorten it."
     if not _SEGMENT.fullmatch(segment):
         return (
             "{} cannot be part of a name: use small letters a-z, digits, `.`, `_` and `-`,"

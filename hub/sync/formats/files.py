@@ -27,7 +27,7 @@ from hub.registry.prompt.includes import includes
 from hub.registry.prompt.yaml_read import LARGEST_FILE
 from hub.sync.formats import known, safe, tables
 from hub.sync.formats.report import Notes, Refused
-from hub.sync.formats.slugs import free_name, name_for, slug, title_for
+from hub.sync.formats.slugs import free_name, name_for, slug, title_for, why_named
 from hub.sync.formats.walk import files_below
 from sdk import template
 
@@ -155,7 +155,8 @@ def _from_yaml(file: Path, root: Path) -> Imported:
     if data.startswith(b"\xef\xbb\xbf"):
         notes.append("The byte order mark at its beginning was left out.")
     if not re.search(rb"^[\"']?template[\"']?\s*:", data, re.MULTILINE):
-        notes.append(guess_template([message.content for message in document.messages])[1])
+        reason = guess_template([message.content for message in document.messages])[1]
+        notes += [reason] if reason else []
     parts = (*_parts(file.parent, root), _YAML.sub("", file.name))
     dropped = Notes()
     document = safe.without_addresses(document, dropped)
@@ -196,7 +197,7 @@ def _plain(
         messages=messages,
         variables=tuple(Variable(name=name) for name in _variables(texts, kind)),
     )
-    return _named(file, root, parts, document, [*notes, reason])
+    return _named(file, root, parts, document, [*notes, reason] if reason else notes)
 
 
 def _variables(texts: list[str], kind: str) -> list[str]:
@@ -211,7 +212,7 @@ def _named(
 ) -> Imported:
     name = name_for(parts)
     if name != "/".join(parts):
-        notes = [*notes, f"Its name became {name}, since names are small letters and digits."]
+        notes = [*notes, f"Its name became {name}, since {why_named(parts)}."]
     try:
         serialise(document)
         includes(document)

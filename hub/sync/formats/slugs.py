@@ -4,11 +4,12 @@ import re
 import unicodedata
 from collections.abc import Container, Sequence
 
-from hub.registry.prompt.names import DEEPEST_NAME, LONGEST_NAME, is_name
+from hub.registry.prompt.names import DEEPEST_NAME, LONGEST_NAME, LONGEST_PART, is_name
 
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "þ": "th", "ð": "d", "ı": "i"}
 )
+_PLAIN = re.compile(r"[a-z0-9._-]+", re.ASCII)
 # Headings that say what part of a prompt follows, not what the prompt is about.
 _GENERIC = (
     frozenset({"identity", "purpose", "instructions", "instruction", "role", "task", "tasks"})
@@ -24,10 +25,10 @@ def slug(text: str) -> str:
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     plain = re.sub(r"[^a-z0-9._-]+", "-", plain)
     plain = re.sub(r"\.{2,}", ".", re.sub(r"-{2,}", "-", plain))
-    plain = plain.lstrip("._-")[:64]
+    plain = plain.lstrip("._-")[:LONGEST_PART]
     while (cut := re.sub(r"(\.(lock|git|prompt))$|[._-]$", "", plain)) != plain:
         plain = cut
-    return plain if is_name(plain) else f"prompt-{plain}"[:64].rstrip("._-")
+    return plain if is_name(plain) else f"prompt-{plain}"[:LONGEST_PART].rstrip("._-")
 
 
 def name_for(parts: Sequence[str]) -> str:
@@ -42,6 +43,22 @@ def name_for(parts: Sequence[str]) -> str:
     return "/".join(slugs)
 
 
+def why_named(parts: Sequence[str]) -> str:
+    """Why `name_for` makes another name of these, to stand behind `since`."""
+    given = [part for part in parts if part]
+    short = [part for part in given if len(part) <= LONGEST_PART]
+    cut = len("/".join(name[:LONGEST_PART] for name in given)) > LONGEST_NAME
+    why = {
+        "names are small letters and digits": not all(map(_PLAIN.fullmatch, given)),
+        f"a part of a name has at most {LONGEST_PART} characters": short != given,
+        f"a name has at most {DEEPEST_NAME} parts": len(given) > DEEPEST_NAME,
+        f"a name has at most {LONGEST_NAME} characters": cut,
+    }
+    return " and ".join(reason for reason, holds in why.items() if holds) or (
+        "the one it had is kept for other things"
+    )
+
+
 def free_name(name: str, taken: Container[str]) -> str:
     """`name`, or with the first number behind it that nobody has."""
     if name not in taken:
@@ -50,7 +67,7 @@ def free_name(name: str, taken: Container[str]) -> str:
     number = 2
     while True:
         ending = f"-{number}"
-        room = min(64, LONGEST_NAME - len(folder) - len(dash)) - len(ending)
+        room = min(LONGEST_PART, LONGEST_NAME - len(folder) - len(dash)) - len(ending)
         tried = f"{folder}{dash}{last[:room].rstrip('._-')}{ending}"
         if tried not in taken:
             return tried

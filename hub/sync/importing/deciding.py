@@ -42,7 +42,7 @@ async def look(
     return page(
         request, "sync/import_look.html", section="prompts",
         status=refused.status if refused else 200, held=held, rows=rows, landing=landing,
-        refused=refused.sentence if refused else "", many=many,
+        unfilled=kept.unfilled(rows), refused=refused.sentence if refused else "", many=many,
         typed={"title": f"Import {many}", "why": "", "folder": held.folder} | (typed or {}),
         taken=None if typed is None or typed.get("do") == "folder" else _taken(typed),
         sentences=[rules.sentence(rule, loaded.called) for rule in asked], reviewed=reviewed,

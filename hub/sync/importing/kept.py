@@ -59,6 +59,21 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return Wanted(kind=kind, name=self.name, document=self.document, base=self.base)
 
 
+def unfilled(rows: Sequence[Row]) -> str:
+    """What holds of many prompts that come in, said once; empty: of none."""
+    some = sum(row.takes and row.document is not None and _is_bare(row.document) for row in rows)
+    if not some:
+        return ""
+    who = f"{some:,} prompts hold" if some > 1 else "One prompt holds"
+    return f"{who} no placeholders yet; you can add some as {{{{ name }}}}."
+
+
+def _is_bare(document: Document) -> bool:
+    return document.template == "jinja" and not any(
+        "{" in (one.content or "") for one in document.messages
+    )
+
+
 async def keep(
     db: AsyncSession, workspace: WorkspaceRef, account_id: int, folder: str, found: Sequence[Found]
 ) -> Import:
