@@ -11,6 +11,13 @@ function open(dialog) {
   (dialog.querySelector("[autofocus]") ?? dialog.querySelector(first))?.focus();
 }
 
+/** A menu that a dialog comes from closes, and has the focus again when the dialog is left. */
+function leaveMenu(item) {
+  const menu = item.closest("details.menu");
+  menu?.removeAttribute("open");
+  menu?.querySelector("summary").focus();
+}
+
 async function bring(link) {
   await allSent();
   const answer = await fetch(link.href, {
@@ -23,6 +30,7 @@ async function bring(link) {
   document.body.append(dialog);
   htmx.process(dialog);
   showMoments(dialog);
+  leaveMenu(link);
   open(dialog);
 }
 
@@ -31,7 +39,7 @@ document.addEventListener("click", (event) => {
   const dialog = opener && document.getElementById(opener.dataset.dialog);
   if (dialog) {
     event.preventDefault();
-    opener.closest("details.menu")?.removeAttribute("open");
+    leaveMenu(opener);
     return open(dialog);
   }
   const link = event.target.closest("a[data-dialog-fetch]");

@@ -56,6 +56,5 @@ def sheet_page(
         about=about,
         error=error,
         typed=typed or {"reason": "", "new_name": ""},
-        reason_error=None,
         **more,
     )
