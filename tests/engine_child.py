@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from hub.playground.engine.process import Engine
 from tests.tiny_models import NO_SYSTEM, save
@@ -30,9 +33,18 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (coded / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "x.Y"}}))
     torn = save(place / "torn")
     (torn / "model.safetensors").write_bytes(b"\x00" * 500)
+    spoil(save(place / "lacking"), lambda name, weights: "mlp.up" not in name)
+    spoil(save(place / "numberless"), lambda name, weights: weights.fill_(nan) is weights)
     (place / "photos").mkdir()
     (place / "photos" / "cat.jpg").write_bytes(b"\xff\xd8")
     return place
+
+
+def spoil(folder: Path, keep: Callable[[str, Tensor], bool]) -> None:
+    """Write a folder's weights anew, those that are kept."""
+    held = load_file(folder / "model.safetensors")
+    kept = {name: weights for name, weights in held.items() if keep(name, weights)}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

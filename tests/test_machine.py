@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hub.errors import Conflict, NotFound
@@ -140,3 +142,23 @@ def test_the_engine_is_told_which_gpus_it_may_use_and_no_secret():
     ours = {"CUDA_VISIBLE_DEVICES": "1", "LD_LIBRARY_PATH": "/opt/cuda"}
     secrets = {"PROMPTHUB_SECRET_KEY": "x", "OPENAI_API_KEY": "y", "PGPASSWORD": "z"}
     assert Settings.engine_environment(ours | secrets) == ours
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    """The hub of these tests has a folder whose weights say that they are four terabytes."""
+    vast = tmp_path / "models" / "vast"
+    vast.mkdir(parents=True)
+    (vast / "config.json").write_text('{"model_type": "llama"}')
+    (vast / "tokenizer.json").write_text("{}")
+    with (vast / "model.safetensors").open("wb") as weights:
+        weights.truncate(1 << 42)
+    return msgspec.structs.replace(settings, model_folders=str(vast.parent))
+
+
+async def test_a_model_that_cannot_fit_is_called_that_before_somebody_waits_for_it(
+    hub: Front, ana: Browser
+):
+    page = (await ana.get(MODELS)).text
+    assert page.count("it does not fit into the memory that is free") == 1
+    assert "4398.0 GB" in page.split("does not fit")[1], "and not the built-in one above it"

@@ -103,7 +103,8 @@ def is_local(cell: Call | Run) -> bool:
 def _figures(source: Call | Run) -> list[str]:
     said: list[str] = []
     begun = source.first_token_s is not None or source.state not in ("waiting", "running")
-    for words, spent in (("waited", source.queued_s), ("loaded in", source.load_s)):
+    loaded = source.load_s if source.first_token_s is not None else None
+    for words, spent in (("waited", source.queued_s), ("loaded in", loaded)):
         if begun and spent is not None and spent >= WORTH_SAYING:
             said.append(f"{words} {seconds(spent)}")
     if source.first_token_s is not None:

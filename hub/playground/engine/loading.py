@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -29,6 +30,7 @@ SMALL = 64 << 20
 SLOTS = {"cpu": 16, "cuda": 64}
 LEAST = 64 << 20
 """Bytes for what streams have read, however little is free."""
+_TORN = "The weights of {} are damaged or not all there: {}. Copy its folder here once more."
 SUGGESTED = ("temperature", "top_p", "top_k", "repetition_penalty")
 
 
@@ -150,12 +152,15 @@ def _suggested(given: Any) -> dict[str, float]:
 
 def _read(found: Found, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
     try:
-        model = _attempt(
+        model, told = _attempt(
             lambda attention: AutoModelForCausalLM.from_pretrained(
                 found.folder, local_files_only=True, trust_remote_code=False, use_safetensors=True,
-                dtype=dtype, attn_implementation=attention,
+                dtype=dtype, attn_implementation=attention, output_loading_info=True,
             )
         )  # fmt: skip
+        if lacking := sorted(told["missing_keys"]):
+            # Transformers makes them up, at random, and says so in its log alone.
+            raise Refused(_TORN.format(found.name, f"{lacking[0]} is missing"))
         tokenizer: Any = AutoTokenizer.from_pretrained(
             found.folder, local_files_only=True, trust_remote_code=False
         )
@@ -163,6 +168,10 @@ def _read(found: Found, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         forget()
         raise broken(f"{found.name} does not fit into memory. Use a smaller model.") from error
+    except Refused:
+        raise
+    except SafetensorError as error:
+        raise Refused(_TORN.format(found.name, str(error))) from error
     except Exception as error:  # whatever a broken folder makes transformers raise
         reason = str(error).strip().splitlines()
         raise Refused(

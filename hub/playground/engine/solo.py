@@ -67,6 +67,12 @@ def best(model: Any, limit: int, memory: int | None = None) -> Forward:
         Refused: not even one stream after another comes out right.
     """
     wanted = _reference(model)
+    if bool(wanted.isnan().any()):
+        number = str(model.dtype).removeprefix("torch.")
+        raise Refused(
+            f"Its weights give no numbers. They are damaged, or not made for {number}: copy its "
+            "folder here once more."
+        )
     if _plain(model.config) and (slots := _slots(model, limit, memory, wanted)) is not None:
         return slots
     for whole in (False, True):

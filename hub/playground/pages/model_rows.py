@@ -90,10 +90,16 @@ def local_row(found: Found, here: Machine | None, speeds: Speeds) -> Row:
         "built_in": found.name == BUILTIN_NAME,
         "problem": found.problem,
         "size": _bytes(found.bytes),
+        "large": _too_large(found, here),
         "held": _bytes(here.held.get(found.name, 0)) if here else "",
         "context": found.context,
         "speed": _speed(speeds, THIS_MACHINE, found.name),
     }
+
+
+def _too_large(found: Found, here: Machine | None) -> bool:
+    """Larger than all that is free, and all that other models hold; a GPU's go through it, too."""
+    return here is not None and found.bytes > here.free + sum(here.held.values())
 
 
 def connection_row(connection: Connection, speeds: Speeds) -> Row:
