@@ -120,6 +120,7 @@ def test_what_cannot_be_pulled_is_refused_with_a_sentence(filled: Server):
 pull = lambda name: tried(lambda: hub.pull_prompt_commit(name, skip_cache=True))
 say({"gone": pull("gone"), "label": pull("support~triage:staging"),
      "hash": pull("support~triage:0123456789"), "loop": pull("mail~looped"),
+     "made": tried(lambda: hub.create_prompt("support~fresh", is_public=False)),
      "push": tried(lambda: hub.create_commit("support~triage", {"lc": 1}))})
 """
     found = run(filled, script)
@@ -128,7 +129,8 @@ say({"gone": pull("gone"), "label": pull("support~triage:staging"),
     assert "no label staging" in found["label"][1]
     assert "no label 0123456789" in found["hash"][1]
     assert "conditions, loops or filters" in found["loop"][1]
-    assert found["push"] is not None
+    assert "Save, propose and release them in the hub" in found["push"][1]
+    assert "Save, propose and release them in the hub" in found["made"][1]
     strange = run(filled, "say(tried(lambda: hub.pull_prompt_commit('support~triage')))", "rival")
     assert strange[0] == "LangSmithNotFoundError"
 

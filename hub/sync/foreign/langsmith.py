@@ -17,12 +17,12 @@ import re
 from typing import Annotated, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from litestar import Response, Router, get
+from litestar import HttpMethod, Response, Router, get, route
 from litestar.params import FromPath, FromQuery, QueryParameter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.errors import Conflict, NotFound
+from hub.errors import Conflict, HubError, NotFound
 from hub.people.models import Workspace
 from hub.people.policy import Need, WorkspaceRef
 from hub.registry.models import Prompt, Version
@@ -107,6 +107,28 @@ async def settings(db: Db, workspace: Place) -> Response[bytes]:
 async def info(request: Ask) -> Response[bytes]:
     """What the client asks every server."""
     return as_json({"version": request.app.state.version, "instance_flags": {}})
+
+
+@route(
+    ["/repos", "/repos/{rest:path}", "/commits/{rest:path}"],
+    http_method=[HttpMethod.POST, HttpMethod.PATCH, HttpMethod.PUT, HttpMethod.DELETE],
+    needs=Need.READ, name="langsmith:write",
+)  # fmt: skip
+async def write() -> None:
+    """What makes a prompt or pushes one is refused with a sentence."""
+    raise ReadsAlone
+
+
+class ReadsAlone(HubError):
+    """Nothing is written by this door."""
+
+    status = 405
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Prompt Hub answers LangSmith's client when it pulls prompts. Save, propose and "
+            "release them in the hub, over its own REST interface or with git."
+        )
 
 
 def _place(rest: str) -> tuple[str, str, str]:
@@ -205,6 +227,6 @@ def _id(text: str) -> Any:
 
 ROUTER = Router(
     "/api/langsmith",
-    route_handlers=[commits, repos, repo, settings, info],
+    route_handlers=[commits, repos, repo, settings, info, write],
     include_in_schema=False,
 )
