@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import Connection, select
 
-from hub import demo as demo_
+from hub.beginning import prepare, take_in
 from hub.errors import Conflict, Invalid, NotFound, Unavailable
 from hub.loading import loading
 from hub.parts import Parts
@@ -28,7 +28,7 @@ from hub.people import (
     rules_store,
     workspaces,
 )
-from hub.people.accounts import FIRST_ADMIN_NAME, OPERATOR
+from hub.people.accounts import OPERATOR
 from hub.people.models import Workspace
 from hub.people.policy import WorkspaceRef
 from hub.people.rules import plain, sentences
@@ -38,59 +38,11 @@ from hub.settings import ADDRESS_FILE, Settings
 if TYPE_CHECKING:
     from hub.registry.doctor import Finding
 
-FIRST_ADMIN = "admin@localhost"
-FIRST_WORKSPACE = ("main", "Prompts")
-
 
 async def begin(parts: Parts, *, demo: bool) -> list[str]:
     """`prepare`, once it is sure that nothing else is where this hub shall be found."""
     check_address(parts.settings)
     return await prepare(parts, demo=demo)
-
-
-async def prepare(parts: Parts, *, demo: bool) -> list[str]:
-    """Make what a first start needs; returns what the operator should read.
-
-    Nobody becomes administrator by being first to visit: the link is printed here and only here.
-    """
-    slug, name = (demo_.SLUG, demo_.NAME) if demo else FIRST_WORKSPACE
-    said: list[str] = []
-    workspace = await _first_workspace(parts, slug, name, always=demo)
-    if demo and workspace is not None:
-        await demo_.tell(parts, workspace)
-    async with parts.database.write() as db:
-        token = await accounts.first_link(db)
-    said.append(f"Prompt Hub is at {parts.settings.url}")
-    if token:
-        said.append("Sign in for the first time (once, within a day):")
-        said.append(f"  {accounts.link_at(parts.settings.url, token)}")
-    return said
-
-
-async def _first_workspace(
-    parts: Parts, slug: str, name: str, *, always: bool
-) -> WorkspaceRef | None:
-    """The workspace called `slug`, made with the first administrator if it is not there.
-
-    Unless `always`, nothing is made when there is any workspace.
-    """
-    async with parts.database.write() as db:
-        found = await workspaces.find(db, slug)
-        if found is not None:
-            return found
-        if not always and await db.scalar(select(Workspace.id).limit(1)):
-            return None
-        admin = await accounts.find(db, FIRST_ADMIN)
-        if admin is None:
-            admin = await accounts.create(db, FIRST_ADMIN, FIRST_ADMIN_NAME)
-        workspace = await workspaces.create(db, slug, name, actor=OPERATOR, account_id=admin.id)
-    await _take_in(parts, workspace)
-    return workspace
-
-
-async def _take_in(parts: Parts, workspace: WorkspaceRef) -> None:
-    """One that lies there (from a backup, or of lost tables) is indexed at once."""
-    await index.reindex(parts.database, await parts.publisher.ensure(workspace), workspace.id)
 
 
 def address(settings: Settings) -> str:
@@ -215,7 +167,7 @@ async def make_key(parts: Parts, slug: str, name: str, scope: str, person: str =
 async def make_workspace(parts: Parts, slug: str, name: str) -> str:
     async with parts.database.write() as db:
         workspace = await workspaces.create(db, slug, name, actor=OPERATOR, account_id=None)
-    await _take_in(parts, workspace)
+    await take_in(parts, workspace)
     return f"{address(parts.settings)}/{workspace.slug}"
 
 

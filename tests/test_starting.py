@@ -73,6 +73,10 @@ def test_lost_tables_are_said_and_what_git_holds_comes_back(tmp_path: Path, migr
     plain = tmp_path / "own.md"
     plain.write_text("Be calm.")
     assert prompthub("import", str(plain), *mine).returncode == 0
+    ward = ("--workspace", "ward", "--data", str(data))
+    assert prompthub("workspace", "create", "ward", *mine[2:]).returncode == 0
+    assert prompthub("import", str(plain), *ward).returncode == 0
+    (data / "repositories" / "not a name.git").mkdir()
 
     (data / "hub.url").write_text("http://127.0.0.1:8321")  # it was served
     (data / "secret.key").write_text("5" * 64)
@@ -84,9 +88,16 @@ def test_lost_tables_are_said_and_what_git_holds_comes_back(tmp_path: Path, migr
         assert "PROMPTHUB_DATABASE_URL" in refused.stderr
         assert not (data / "hub.db").exists(), "nothing was begun beside the tables elsewhere"
 
-    for _ in range(2):
-        again = prompthub("init", *where)
-        assert (again.returncode, again.stderr) == (0, "")
+    again, once_more = prompthub("init", *where), prompthub("init", *where)
+    for said in (again, once_more):
+        assert (said.returncode, said.stderr) == (0, "")
+    assert "The workspace ward was read back from its repository.\n" in again.stdout
+    assert "not a name.git was left as it is." in again.stdout
+    assert "read back" not in once_more.stdout
+    (data / "repositories" / "not a name.git").rmdir()
+    exported = prompthub("export", str(tmp_path / "ward"), "--format", "prompt.yml", *ward)
+    assert exported.returncode == 0, exported.stderr
+    assert (tmp_path / "ward" / "own.prompt.yml").exists()
     exported = prompthub("export", str(tmp_path / "out"), "--format", "prompt.yml", *mine)
     assert exported.returncode == 0, exported.stderr
     assert (tmp_path / "out" / "own.prompt.yml").exists()
