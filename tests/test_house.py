@@ -53,7 +53,7 @@ def test_imports_follow_the_map():
     """The contracts stand in pyproject.toml; in a process of its own, it keeps global state."""
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()",
                "--no-cache", "--no-logo"]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 

@@ -40,7 +40,7 @@ async def test_killed_at_every_step_it_happens_exactly_once(shelf: Shelf, where:
     data = tmp_path / "data"
     dead = subprocess.run(
         [sys.executable, "-m", "tests.carrier", str(data), where],
-        cwd=Path(__file__).parent.parent, capture_output=True, check=False, timeout=60,
+        cwd=Path(__file__).parent.parent, capture_output=True, check=False, timeout=200,
     )  # fmt: skip
     assert dead.returncode == -signal.SIGKILL, dead.stderr.decode()
     with hold(data):

@@ -100,7 +100,7 @@ def test_the_command_works_without_the_hubs_packages(fake):
 
     def run(*arguments):
         return subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=110,
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=200,
             env={**__import__("os").environ, "PYTHONPATH": str(ROOT)}, check=False,
         )  # fmt: skip
 
@@ -135,7 +135,7 @@ def pyright(folder: Path) -> list[int]:
     (folder / "pyrightconfig.json").write_text(json.dumps(config))
     done = subprocess.run(
         [sys.executable, "-m", "pyright", "--outputjson", "-p", str(folder)],
-        capture_output=True, text=True, timeout=110, check=False, cwd=folder,
+        capture_output=True, text=True, timeout=200, check=False, cwd=folder,
     )  # fmt: skip
     found = json.loads(done.stdout)["generalDiagnostics"]
     return sorted({one["range"]["start"]["line"] for one in found if one["severity"] == "error"})

@@ -25,7 +25,7 @@ ENDS_WITHIN = 30  # seconds; the stand-in hangs for ninety
 def run(code: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments],
-        capture_output=True, text=True, timeout=110, check=False,
+        capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert KEY not in done.stdout + done.stderr
@@ -92,6 +92,6 @@ def test_worker_processes_of_multiprocessing(stand_in, tmp_path, method):
     )
     done = subprocess.run(
         [sys.executable, program, stand_in.url, KEY],
-        capture_output=True, text=True, timeout=110, check=False,
+        capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.stdout.strip() == "['One', 'One', 'One', 'One'] One", done.stderr

@@ -16,7 +16,7 @@ BESIDE = {
 def test_a_wheel_carries_pages_assets_migrations_and_data(tmp_path: Path):
     command = [sys.executable, "setup.py", "-q", "egg_info", "-e", str(tmp_path)]
     command += ["build_py", "-d", str(tmp_path / "lib")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-2000:]
     built = tmp_path / "lib"
     for what, pattern in BESIDE.items():
@@ -33,6 +33,6 @@ def test_a_wheel_carries_pages_assets_migrations_and_data(tmp_path: Path):
     for module in ("hub.web", "hub.migrate"):
         code = f"import {module} as m; print(m.FILES)"
         said = subprocess.run(
-            [sys.executable, "-c", code], cwd=built, capture_output=True, text=True, timeout=100
+            [sys.executable, "-c", code], cwd=built, capture_output=True, text=True, timeout=200
         )
         assert said.stdout.strip() == str(built / "hub" / "_files"), said.stderr

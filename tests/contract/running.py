@@ -46,7 +46,7 @@ def until(true, seconds=60):
         time.sleep(0.005)
 
 
-def run(code, *arguments, python=sys.executable, timeout=110):
+def run(code, *arguments, python=sys.executable, timeout=200):
     done = subprocess.run(
         [python, "-c", code, *arguments], capture_output=True, text=True, timeout=timeout,
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
