@@ -1,5 +1,7 @@
 """An administrator connects model endpoints; nobody ever sees the key again."""
 
+import re
+
 import msgspec
 import pytest
 from sqlalchemy import select, text
@@ -222,7 +224,7 @@ async def test_stopping_is_tried_on_an_answer_that_goes_on(hub, maria, fake):
     """Reached, stopped at once, and free again for the next call."""
     form = {"name": "Acme", "base_url": fake.base_url, "key": KEY, "models": "long"}
     page = (await maria.post_form("/clinic/models", form)).text
-    assert "Streams, stops within 0.1 s when asked to, and answers again" in page
+    assert re.search(r"Streams, stops within \d\.\d s when asked to, and answers again", page)
     assert fake.hung_up == ["slow"]
 
 
