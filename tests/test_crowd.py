@@ -64,17 +64,24 @@ async def worked(work: Any) -> tuple[float, float, Any]:
     return most, time.thread_time() - first, await task
 
 
+async def leaves_turns(ana: Browser, address: str) -> Any:
+    """What it answered. What keeps others waiting does so each time, a busy machine once."""
+    for _ in range(4):
+        held, took, answer = await worked(ana.get(address))
+        if held < took / 4:
+            return answer
+    pytest.fail(f"{address}: {held} s of {took} s in one go")
+
+
 async def test_who_opens_six_hundred_answers_leaves_others_their_turn(
     ana: Browser, large: int
 ) -> None:
     await ana.get(f"/clinic/grid/{large}")  # templates are compiled
-    held, took, page = await worked(ana.get(f"/clinic/grid/{large}"))
+    page = await leaves_turns(ana, f"/clinic/grid/{large}")
     assert page.text.count('class="cell"') == ROWS * SAMPLES
-    assert held < took / 4, (held, took)
-    held, took, told = await worked(ana.get(f"/clinic/grid/{large}/events"))
+    told = await leaves_turns(ana, f"/clinic/grid/{large}/events")
     assert told.text.count('class="cell"') == ROWS * SAMPLES
     assert told.text.rstrip().endswith("data: done")
-    assert held < took / 4, (held, took)
 
 
 async def test_two_at_a_time_and_who_sends_slowly_keeps_nobody_waiting(
