@@ -79,8 +79,8 @@ async def test_what_cannot_be_filled_in_is_a_sentence(renderer, document, values
 
 async def test_sixty_bombs_leave_the_hub_answering(renderer, monkeypatch):
     """The worst gap between two beats of the loop stays small while bombs go off."""
-    monkeypatch.setattr("hub.playground.render.DEADLINE", 2)
     await renderer.request(prompt("{% if a %}{% endif %}"), {}, {"a": 1})
+    monkeypatch.setattr("hub.playground.render.DEADLINE", 2)
     gaps, going = [], True
 
     async def beat():
@@ -106,9 +106,9 @@ async def test_sixty_bombs_leave_the_hub_answering(renderer, monkeypatch):
 
 
 async def test_a_worker_that_hangs_is_killed_and_replaced(renderer, monkeypatch):
-    monkeypatch.setattr("hub.playground.render.DEADLINE", 0.3)
     await renderer.request(prompt("{% if a %}{% endif %}"), {}, {"a": 1})
     worker = renderer._idle.get_nowait()
+    monkeypatch.setattr("hub.playground.render.DEADLINE", 0.3)
     os.kill(worker.pid, 19)  # SIGSTOP: it neither answers nor ends
     renderer._idle.put_nowait(worker)
     with pytest.raises(NotRendered, match="took too long"):
