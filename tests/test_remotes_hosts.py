@@ -148,6 +148,7 @@ async def test_no_redirect_is_followed(shelf: Shelf, tmp_path: Path):
             with pytest.raises(HubError, match="sends the hub to another address"):
                 await linked.link(token="ghp_secret")
         assert heard == []
+        await room.outbound.close()
 
 
 FILES = b"95d09f2b10159347eece71399a7e2e907ea3df4f\trefs/heads/main\n"
