@@ -130,3 +130,23 @@ def test_what_is_typed_into_a_suggestion_is_never_lost(clinic: Server, chromium:
         assert text.input_value() == f"{before} On Sundays, too."
         opened()
         assert (page.input_value("[name=title]"), text.input_value()) == ("", before)
+
+
+OFF_ITS_LINE = """input => {
+  const line = document.createRange();
+  line.selectNodeContents(input.closest('label').querySelector('span'));
+  const [box, words] = [input.getBoundingClientRect(), line.getClientRects()[0]];
+  return Math.abs(box.top + box.height / 2 - words.top - words.height / 2);
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_choice_stands_beside_the_first_line_of_its_words(
+    clinic: Server, chromium: Any, width: int
+) -> None:
+    size = {"width": width, "height": 900}
+    with at_the_browser(clinic, chromium, "ana", viewport=size) as ana:
+        ana.goto(f"/clinic/{P}/4/resolve")
+        choices = ana.locator("label.pick > input").all()
+        assert choices
+        assert max(one.evaluate(OFF_ITS_LINE) for one in choices) <= 1
