@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -112,6 +113,23 @@ async def test_stopped_and_decided_in_the_browser(shelf: Shelf, forge: Forge, ma
     await until(lambda: forge.tip() != tip)
     assert "Be kind." in forge.file(FILE)
     assert "Theirs." in shelf.git("show", "main:a/b.prompt.yml")
+
+
+async def test_when_it_is_tried_again_is_said_in_minutes(
+    shelf: Shelf, forge: Forge, maria: Browser
+):
+    await shelf.save("support/triage", "Be kind.")
+    await maria.post_form(PAGE, {"url": forge.url})
+    await until(forge.tip)
+    forge.bare.rename(forge.bare.with_name("away"))
+    for tried in ("once", "twice"):
+        await maria.post_form(f"{PAGE}/now", {})
+
+        async def says(many: str = tried) -> bool:
+            said = rf"Tried {many}; the next try is <time[^>]*>within a minute</time>"
+            return bool(re.search(said, (await maria.get(PAGE)).text))
+
+        await until(says)
 
 
 async def test_over_rest_and_in_a_terminal(

@@ -52,17 +52,22 @@ def http(status: int) -> str:
         (HTTPS, "! HEAD:refs/heads/main [remote rejected] (push declined due to repository rule "
                 "violations)\nerror: failed to push some refs", "does not let the hub push to it"),
         (HTTPS, "remote: error: GH006: Protected branch update failed for refs/heads/main.",
-         "Allow the hub's account to push"),
+         "Allow the hub's account to do so"),
         (SSH, "remote: ERROR: This deploy key does not have write access to this project." + END,
          "with the right to write"),
         (SSH, "remote: ERROR: The project you were looking for could not be found or you don't "
               "have permission to view it." + END, "There is no repository at"),
         (HTTPS, "remote: GitLab: You are not allowed to push code to protected branches on this "
-                "project.", "Allow the hub's account to push"),
+                "project.", "Allow the hub's account to do so"),
         (SSH, "Gitea: Unauthorized" + END, "Add the deploy key"),
         (SSH, "error: remote unpack failed: unable to create temporary object directory\nTo x\n!\t"
               "HEAD:refs/heads/main\t[remote rejected] (unpacker error)\nerror: failed to push",
-         "push to it (unable to create temporary object directory). Allow"),
+         "push to its branch main (unable to create temporary object directory). Allow"),
+        (SSH, "!\tx:refs/heads/main\t[remote rejected] (atomic push failure)\n"
+              "!\tx:refs/heads/deploy\t[remote rejected] (hook declined)\nerror: failed to push",
+         "does not let the hub push to its branch deploy (hook declined)"),
+        (SSH, "".join(f"!\tx:refs/heads/proposals/{n}\t[remote rejected] (no)\n" for n in range(9)),
+         "to its branches proposals/0, proposals/1, proposals/2 and others (no)."),
         (HTTPS, "fatal: unable to access 'x': Could not resolve host: x", "reached just now"),
         (SSH, "ssh: connect to host github.com port 22: Connection refused" + END,
          "just now; it is tried again by itself. git says: ssh: connect to host github.com"),
@@ -139,7 +144,7 @@ async def test_gitolite_both_ways_and_what_its_rules_refuse(linked: Linked):
         reason="Ready",
     )  # fmt: skip
     row = await linked.sync()
-    assert "does not let the hub push to it (hook declined)" in row.trouble
+    assert "does not let the hub push to its branch deploy (hook declined)" in row.trouble
     forge.allow("R = hub")
     row = await linked.sync()
     assert "Add the deploy key to the repository there, with the right to write." in row.trouble

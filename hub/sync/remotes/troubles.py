@@ -29,8 +29,8 @@ _SAID: tuple[tuple[str, str, str], ...] = (
     ("protected", r"GH006|protected branch|not allowed to (?:force )?push|hook declined|"
                   r"denying (?:non-fast-forward|ref deletion)|\[remote rejected\]|"
                   r"service not enabled",
-     "{name} does not let the hub push to it{because}. Allow the hub's account to push to that "
-     "branch there; it is tried again by itself."),
+     "{name} does not let the hub push to {where}{because}. Allow the hub's account to do so "
+     "there; it is tried again by itself."),
     ("redirect", r"unable to update url base from redirection|returned error: 30\d",
      "{name} sends the hub to another address. Enter the address that it leads to."),
     ("archived", r"was archived|is archived|archived so it is read-only",
@@ -81,6 +81,7 @@ def told(
     words = {
         "refuses": refuses + _remark(said),
         "name": address.name, "said": _last(said), "because": _because(said),
+        "where": _where(said),
         "secret": "deploy key" if ssh else "token", "last": _heard(said),
         "mend": "Add the deploy key to the repository there, with the right to write." if ssh else
                 "Make a token that may write to this repository, and enter it under Settings, Git.",
@@ -91,9 +92,21 @@ def told(
     raise AssertionError("the last one fits everything")
 
 
+def _where(said: str) -> str:
+    """The branches that it refused, as `git push --porcelain` names them: of several that were to
+    move at once, the others are told apart by their reason."""
+    refused = r"^!\t\S*:refs/heads/(\S+)\t\[remote rejected\] \((?!atomic )"
+    found = [_plain(one) for one in re.findall(refused, said, re.M)]
+    if not found:
+        return "it"
+    shown = [*found[:3], "others"] if len(found) > 3 else found
+    *first, last = shown
+    return f"its branches {', '.join(first)} and {last}" if first else f"its branch {last}"
+
+
 def _because(said: str) -> str:
     """The other side's own reason, if it gave one."""
-    found = re.search(r"\[remote rejected\] .*?\((.+)\)$", said, re.M)
+    found = re.search(r"\[remote rejected\] .*?\((?!atomic )(.+)\)$", said, re.M)
     if found and found[1] == "unpacker error":  # what it could not do, it said before
         found = re.search(r"unpack failed: (.+)$", said, re.M) or found
     return f" ({_plain(found[1])})" if found else ""
