@@ -21,6 +21,7 @@ from litestar.types import Message, Receive, Scope, Send
 from hub.assets import Assets
 from hub.errors import HubError
 from hub.settings import Settings
+from hub.standing import methods_at
 from hub.web import PROGRAMS, SECURITY_HEADERS
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -93,6 +94,8 @@ class Front:
         elif quick and scope["method"] == "GET" and (answer := quick(scope)) is not None:
             await send(answer[0])
             await send(answer[1])
+        elif scope["method"] == "OPTIONS" and (taken := methods_at(self.litestar, scope["path"])):
+            await _name_methods(taken, self._guarded(send))
         else:
             programs = scope["path"].startswith(PROGRAMS)
             await app(scope, receive, self._guarded(send, programs=programs))
@@ -169,6 +172,14 @@ def _headers_alone(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, R
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return cast(Scope, {**scope, "method": "GET"}), hear, out
+
+
+async def _name_methods(taken: list[str], send: Send) -> None:
+    """Of several handlers at one address, Litestar would name the first one's methods alone."""
+    named = ["HEAD"] if "GET" in taken else []
+    allow = ", ".join([*taken, *named, "OPTIONS"]).encode()
+    await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow)]})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def security_headers(settings: Settings) -> Headers:

@@ -49,7 +49,12 @@ def what_it_takes(app: Litestar, url: URL, error: Exception) -> dict[str, list[s
     """The methods that the address does take, as `allow`; empty if that is not what was wrong."""
     if not isinstance(error, MethodNotAllowedException):
         return {}
-    return {"allow": [method for method in METHODS if _takes(app, url.path, method)]}
+    return {"allow": methods_at(app, url.path)}
+
+
+def methods_at(app: Litestar, path: str) -> list[str]:
+    """What an address takes; nothing if none is there."""
+    return [method for method in METHODS if _takes(app, path, method)]
 
 
 def _takes(app: Litestar, path: str, method: Method) -> bool:

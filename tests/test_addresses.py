@@ -151,6 +151,25 @@ async def test_an_address_that_only_takes_forms_leads_to_the_page_that_has_the_f
     assert (refused.status_code, refused.headers["allow"]) == (405, "PUT, DELETE")
 
 
+@pytest.mark.parametrize(
+    ("address", "takes"),
+    [
+        ("/sign-in", "GET, POST, HEAD, OPTIONS"),
+        ("/api/v1/prompts/support/mood", "GET, DELETE, HEAD, OPTIONS"),
+        ("/api/v1/versions/support/mood", "GET, POST, HEAD, OPTIONS"),
+        ("/clinic/settings/people", "POST, OPTIONS"),
+    ],
+)
+async def test_an_address_says_all_that_it_takes(client: Browser, address: str, takes: str):
+    answer = await client.options(address)
+    assert (answer.status_code, answer.headers["allow"]) == (204, takes)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_what_is_not_there_takes_nothing(client: Browser):
+    assert (await client.options("/api/v1/nothing")).status_code == 404
+
+
 async def test_an_address_that_nothing_may_meet_is_a_page_for_people_and_json_for_programs(
     client: Browser,
 ):

@@ -223,3 +223,18 @@ async def test_without_a_key(client: Browser, headers: dict[str, str]):
     answer = await client.get(f"{API}/prompts/a", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_empty_label_is_no_label_for_whoever_asks_next(
+    client: Browser, write_key: dict[str, str], read_key: dict[str, str]
+):
+    document = {"messages": [{"role": "user", "content": "Be calm."}]}
+    sent = {"document": document, "base": None, "message": "First"}
+    url = f"{API}/versions/support/mood"
+    assert (await client.post(url, json=sent, headers=write_key)).status_code == 201
+    asked = [
+        await client.get(f"{API}/prompts/support/mood{query}", headers=read_key)
+        for query in ("?label=", "", "?label=")
+    ]
+    assert [answer.json()["label"] for answer in asked] == [None] * 3
+    assert len({answer.headers["etag"] for answer in asked}) == 1

@@ -96,7 +96,7 @@ async def get_prompt(
     `If-None-Match` with the entity tag of the last answer."""
     served = request.app.state.served
     epoch = served.epoch
-    asked = named(name)
+    asked, label = named(name), label or None
     view = await view_of(db, workspace, asked, version, label)
     body = encode(record(view))
     etag = etag_of(body)
