@@ -190,7 +190,10 @@ async def _push(
     body, tip = await asyncio.to_thread(pusher.body, f"{name}.prompt.yml", text)
     app.heard.clear()
     before, begun = worked(pid), time.perf_counter()
-    answer = await client.post("/clinic.git/git-receive-pack", content=body, auth=("a", made.key))
+    kind = {"Content-Type": "application/x-git-receive-pack-request"}
+    answer = await client.post(
+        "/clinic.git/git-receive-pack", content=body, headers=kind, auth=("a", made.key)
+    )
     answered, after = time.perf_counter(), worked(pid)
     assert f"ok {MAIN}" in answer.text, answer.text
     headers = {"Authorization": f"Bearer {made.key}"}

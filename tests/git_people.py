@@ -38,6 +38,11 @@ def basic(key: str, user: str = "anybody") -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{key}".encode()).decode()}
 
 
+def push_headers(key: str) -> dict[str, str]:
+    """As git's own client sends what it pushes."""
+    return basic(key) | {"Content-Type": "application/x-git-receive-pack-request"}
+
+
 def git(where: Path, *words: str, ok: bool = True, **more: Any) -> str:
     """What git says, both ways; `ok`: whether it is to go well."""
     env = CLEAN | more.pop("env", {})

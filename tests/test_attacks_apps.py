@@ -136,7 +136,10 @@ async def test_a_git_client_that_drips_does_not_keep_its_place(
         pass
 
     packed = base64.b64encode(f"x:{cast.write_key}".encode())
-    headers = [(b"host", BASE.partition("//")[2].encode()), (b"authorization", b"Basic " + packed)]
+    headers = [
+        (b"host", BASE.partition("//")[2].encode()), (b"authorization", b"Basic " + packed),
+        (b"content-type", f"application/x-{service}-request".encode()),
+    ]  # fmt: skip
     path = f"/clinic.git/{service}"
     scope: Any = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(),
                   "query_string": b"", "headers": headers}  # fmt: skip

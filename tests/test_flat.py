@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.git_people import API, basic, own_key, save
+from tests.git_people import API, basic, own_key, push_headers, save
 from tests.pushing import Scratch
 from tests.serving import Server
 from tests.test_git_main import repository
@@ -131,8 +131,8 @@ def _deeds(
         old = repository(server).tip(MAIN) or ""
         text = f"messages:\n- role: user\n  content: {turn} {time.time_ns()}\n"
         made = scratch.commit(old, {f"b/p{turn}.prompt.yml": text})
-        body = scratch.body(old, made)
-        answer = line.post("/clinic.git/git-receive-pack", headers=basic(key), content=body)
+        path, body = "/clinic.git/git-receive-pack", scratch.body(old, made)
+        answer = line.post(path, headers=push_headers(key), content=body)
         assert b"ok refs/heads/main" in answer.content
         return answer
 

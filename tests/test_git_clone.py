@@ -185,6 +185,19 @@ def test_no_other_address_leads_into_the_repository(filled: Server, path: str):
     line.close()
 
 
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+def test_what_a_page_elsewhere_could_send_is_not_heard(
+    filled: Server, service: str, kind: str | None
+):
+    """A browser that has kept a key sends it with any page's form; git names another kind."""
+    headers = basic(filled.cast.write_key) | ({"Content-Type": kind} if kind else {})
+    answer = httpx.post(
+        f"{filled.url}/clinic.git/{service}", headers=headers, content=b"0000", timeout=60
+    )
+    assert (answer.status_code, "for git alone" in answer.text) == (415, True)
+
+
 # --- on the wire ---------------------------------------------------------------------------------
 
 
@@ -255,7 +268,8 @@ def test_so_many_at_once_half_for_one_key_and_none_left_after_hanging_up(filled:
     def ask(key: str) -> socket.socket:
         line = socket.create_connection((parts.hostname or "", parts.port or 0))
         head = f"POST {FETCH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n"
-        head += f"Git-Protocol: version=2\r\nAuthorization: {basic(key)['Authorization']}\r\n\r\n"
+        given = basic(key) | KIND | {"Git-Protocol": "version=2"}
+        head += "".join(f"{name}: {value}\r\n" for name, value in given.items()) + "\r\n"
         line.sendall(head.encode() + b"0014command=ls-refs\n")
         return line
 

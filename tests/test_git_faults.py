@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from hub.registry.models import Version
-from tests.git_people import basic, clone, git, own_key, save
+from tests.git_people import basic, clone, git, own_key, push_headers, save
 from tests.pushing import BLOB, COMMIT, TREE, Scratch, command, commit, id_of, pack, tree
 from tests.serving import Server
 from tests.test_git_main import MAIN, repository, rows
@@ -40,7 +40,7 @@ def scratch(filled: Server, tmp_path: Path) -> Scratch:
 
 
 def push(server: Server, key: str, body: bytes, **headers: str) -> str:
-    given = basic(key) | headers
+    given = push_headers(key) | headers
     answer = httpx.post(server.url + PUSH, headers=given, content=body, timeout=60)
     return answer.content.decode("utf-8", "replace")
 

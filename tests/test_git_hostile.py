@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from hub.registry.git.repository import Repository
-from tests.git_people import basic, own_key, save
+from tests.git_people import own_key, push_headers, save
 from tests.pushing import (
     BLOB,
     COMMIT,
@@ -239,7 +239,7 @@ def test_a_hostile_push_changes_nothing(filled: Server, bens: str, attack: str):
     on = repository(filled)
     before = (on.refs("refs/"), on.packs(), (on.path / "HEAD").read_text())
     body = ATTACKS[attack](Made(on))
-    answer = httpx.post(filled.url + PUSH, headers=basic(bens), content=body, timeout=60)
+    answer = httpx.post(filled.url + PUSH, headers=push_headers(bens), content=body, timeout=60)
     assert b"ng " in answer.content or answer.status_code == 422, answer.content
     assert not re.search(rb"[0-9a-f]{4}ok ", answer.content)
     assert (on.refs("refs/"), on.packs(), (on.path / "HEAD").read_text()) == before
@@ -255,6 +255,6 @@ def test_the_same_by_hand_is_taken_when_it_is_honest(filled: Server, bens: str):
     )
     id, packed = made.commit(files=files)
     body = command(id, MAIN, made.tip) + packed
-    answer = httpx.post(filled.url + PUSH, headers=basic(bens), content=body, timeout=60)
+    answer = httpx.post(filled.url + PUSH, headers=push_headers(bens), content=body, timeout=60)
     assert b"ok refs/heads/main" in answer.content, answer.content
     assert made.on.tip(MAIN) == id

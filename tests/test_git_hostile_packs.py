@@ -13,7 +13,7 @@ from hashlib import sha1
 import httpx
 import pytest
 
-from tests.git_people import basic, children
+from tests.git_people import children, push_headers
 from tests.pushing import BLOB, COMMIT, NONE, TREE, command, commit, id_of, pack, packet, tree
 from tests.serving import Server
 from tests.test_git_hostile import MAIN, PUSH, TEXT, Made, bens, filled
@@ -148,7 +148,7 @@ def test_it_is_refused_soon_and_nothing_stays(filled: Server, bens: str, attack:
     before = (on.refs("refs/"), on.packs())
     body = make(Made(on))
     began = time.monotonic()
-    answer = httpx.post(filled.url + PUSH, headers=basic(bens), content=body, timeout=60)
+    answer = httpx.post(filled.url + PUSH, headers=push_headers(bens), content=body, timeout=60)
     assert time.monotonic() - began < 60
     assert (answer.status_code, sentence in answer.text) == (200, True), answer.text[-500:]
     assert "ng refs/" in answer.text

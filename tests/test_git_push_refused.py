@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from hub.registry.git.quarantine import PREFIX
-from tests.git_people import CLEAN, basic, children, git
+from tests.git_people import CLEAN, children, git, push_headers
 from tests.pushing import pack, packet
 from tests.serving import Server
 from tests.test_git_push import FILE, FOR_MAIN, PUSH, anas, copy, filled, prompt, repository, write
@@ -182,7 +182,7 @@ ID = b"1" * 40
 )  # fmt: skip
 def test_raw_packets(filled: Server, anas: str, body: bytes, status: int, said: bytes):
     before = repository(filled).refs("refs/")
-    answer = httpx.post(filled.url + PUSH, headers=basic(anas), content=body, timeout=60)
+    answer = httpx.post(filled.url + PUSH, headers=push_headers(anas), content=body, timeout=60)
     assert (answer.status_code, said in answer.content) == (status, True), answer.content
     assert not re.search(rb"[0-9a-f]{4}ok refs/", answer.content)
     assert repository(filled).refs("refs/") == before
@@ -214,7 +214,7 @@ def test_a_small_pack_that_stands_for_a_gigabyte(filled: Server, anas: str):
     body = b"PACK" + struct.pack(">II", 2, 1) + bytes(head) + data
     body += sha1(body).digest()
     answer = httpx.post(
-        filled.url + PUSH, headers=basic(anas), content=command(ID) + body, timeout=120
+        filled.url + PUSH, headers=push_headers(anas), content=command(ID) + body, timeout=120
     )
     assert b"ng refs/for/main" in answer.content
     assert httpx.get(f"{filled.url}/healthz", timeout=60).status_code == 200
@@ -225,7 +225,8 @@ def test_a_push_that_is_cut_leaves_nothing(filled: Server, anas: str):
     body = command(ID) + pack(*((3, str(n).encode()) for n in range(500)))
     head = (
         f"POST {PUSH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
-        f"Authorization: {basic(anas)['Authorization']}\r\n\r\n"
+        + "".join(f"{name}: {value}\r\n" for name, value in push_headers(anas).items())
+        + "\r\n"
     )
     with socket.create_connection((parts.hostname or "", parts.port or 0)) as line:
         line.sendall(head.encode() + body[: len(body) // 2])

@@ -56,6 +56,8 @@ SEND_A_KEY = (
 )
 NO_SUCH_KEY = "This API key is unknown or was revoked. Make another on your account page."
 NO_SUCH_PLACE = "There is no such workspace, or this key is not for it."
+_KINDS = {one: b"application/x-git-%s-request" % one[5:].encode() for one in (FETCH, PUSH)}
+"""A page elsewhere can have a browser send other kinds, with a key that the browser has kept."""
 _VERSION = re.compile(rb"version=[012]", re.ASCII)
 _FRESH: Headers = [
     (b"cache-control", b"no-cache, max-age=0, must-revalidate"), (b"pragma", b"no-cache"),
@@ -76,6 +78,15 @@ SETTINGS = (
     ("core.hooksPath", "/dev/null"),
 )
 """Given with each start, so that no change of a repository's own file can undo them."""
+
+
+class NotGits(HubError):
+    """A request that no git makes."""
+
+    status = 415
+
+    def __init__(self) -> None:
+        super().__init__("This address is for git alone, which names what it sends.")
 
 
 class GitDoor:
@@ -123,6 +134,8 @@ class GitDoor:
         if need is None:
             raise NotFound(NO_SUCH_PLACE)
         require(grant.actor, need, grant.workspace.id)
+        if rest != REFS and _header(scope, b"content-type") != _KINDS[rest]:
+            raise NotGits
         async with self._places.one(grant.key_id):
             if need is Need.READ:
                 path = (await self._publisher.ensure(grant.workspace)).path
