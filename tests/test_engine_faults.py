@@ -50,11 +50,11 @@ class Faulty:
         self.shrunk += 1
         self._forward.shrink()
 
-    def step(self, work: Any) -> torch.Tensor:
+    def step(self, work: Any, *, alone: bool = False) -> torch.Tensor:
         if self.error is not None:
             error, self.error = self.error, None
             raise error
-        logits = self._forward.step(work)
+        logits = self._forward.step(work, alone=alone)
         if self.spoil is not None:
             logits[self.spoil, 3] = float("nan")
             self.spoil = None

@@ -61,6 +61,19 @@ def test_what_a_gpu_replays_is_right_for_every_slot_with_a_stream_and_harms_no_o
     assert slots.rows == 5
 
 
+def test_a_stream_that_is_computed_by_itself_is_not_replayed_in_the_size_of_its_slot() -> None:
+    """A recording for four slots may round otherwise than one for one: the promise is the same
+    answer under any load."""
+    slots = slotted(model("llama"))
+    slots.graphs = Rehearsed(slots)
+    batch = Recorder(slots)
+    first, second, ids = prompts(3)
+    last = request(ids, 30, alone=True)
+    run(batch, [request(first, 12), request(second, 12), last])
+    assert batch.chosen[id(last)] == own("llama", ids, 30)
+    assert {size for size, _ in slots.graphs.sizes} == {2}, "that of the others alone"
+
+
 @pytest.mark.parametrize("kind", ["llama", "gemma3"])
 def test_a_step_reads_no_number_back_and_touches_one_device_alone(kind: str) -> None:
     """On torch's device without memory, either of which fails; on a GPU it would break a recording,

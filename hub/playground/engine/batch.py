@@ -182,7 +182,7 @@ class Batch:
         work: list[Work] = [(row.slot, ids) for row, ids in planned]
         began = time.perf_counter()
         try:
-            logits = self.forward.step(work)
+            logits = self.forward.step(work, alone=planned[0][0].request.alone)
             if logits.is_cuda:
                 # Until then it is only asked for: how long it took is not known, nor whether it
                 # went wrong.

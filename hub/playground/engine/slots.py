@@ -32,7 +32,7 @@ class Forward(Protocol):
     def room(self) -> int: ...
     def holds(self, tokens: int) -> bool | None: ...
     def take(self, ids: Sequence[int], tokens: int, *, fresh: bool = False) -> tuple[int, int]: ...
-    def step(self, work: Sequence[Work]) -> Tensor: ...
+    def step(self, work: Sequence[Work], *, alone: bool = False) -> Tensor: ...
     def drop(self, slot: int, *, spoiled: bool = False) -> None: ...
     def shrink(self) -> None: ...
 
@@ -133,13 +133,17 @@ class Slots:
         self._kept[slot] = list(ids[:known])
         return slot, known
 
-    def step(self, work: Sequence[Work]) -> Tensor:
-        """Logits after the last token of each piece of work."""
+    def step(self, work: Sequence[Work], *, alone: bool = False) -> Tensor:
+        """Logits after the last token of each piece of work.
+
+        `alone`: computed in the same shapes whoever else has a slot; a recording is as large as
+        the number of the slot, and numbers of few bits come out otherwise in another size.
+        """
         singles = sorted(one for one in work if len(one[1]) == 1)
         pieces = [one for one in work if len(one[1]) > 1]
         needed = max(self.lengths[slot] + len(ids) for slot, ids in work)
         self._make_room(0, needed)
-        if not pieces and self.graphs is not None:
+        if not pieces and self.graphs is not None and not alone:
             logits = self.graphs.run(singles)
             order = {slot: index for index, (slot, _) in enumerate(singles)}
             found = None if logits is None else logits[[order[slot] for slot, _ in work]]

@@ -43,7 +43,7 @@ class Solo:
         self._caches[slot] = DynamicCache(config=self._model.config)
         return slot, 0
 
-    def step(self, work: Sequence[Work]) -> Tensor:
+    def step(self, work: Sequence[Work], *, alone: bool = False) -> Tensor:
         return torch.stack([self._run(self._caches[slot], ids) for slot, ids in work])
 
     def _run(self, cache: DynamicCache, ids: Sequence[int]) -> Tensor:
