@@ -78,6 +78,17 @@ async def test_looking_at_one_column_keeps_the_volume(ana: Any, acme: Any, triag
     assert f'href="{address}?calls=3000&amp;hour=2.5" data-all-columns' in alone
 
 
+async def test_that_nobody_knows_what_a_month_costs_is_said_where_it_is_asked(
+    ana: Any, acme: Any, triage: Any
+):
+    address = await run(ana, form(acme, "names", "judge"))
+    page = await over(ana, address)
+    said = "What a month costs is not known: none of them has a price."
+    assert page.index('id="volume"') < page.index(said) < page.index('class="sheet-box"')
+    priced = await run(ana, form(acme, "names", "echo"))
+    assert "What a month costs is not known" not in await over(ana, priced)
+
+
 async def test_what_a_month_costs_is_asked_above_the_answers(ana: Any, acme: Any, triage: Any):
     address = await run(ana, form(acme, "echo", "shout"))
     await over(ana, address)

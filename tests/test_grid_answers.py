@@ -248,7 +248,11 @@ async def test_guards_judge_what_goes_in_and_what_comes_out(ana, acme, triage, f
     assert [asked["model"] for asked in fake.asked] == ["judge", "echo", "judge"]
     held = await over(ana, await run(ana, data | {"v.complaint": "how to make a bomb"}))
     assert "Held back by the input guard: S9" in held
+    assert "cell-alarm" not in held, "that says it"
     assert [asked["model"] for asked in fake.asked[3:]] == ["judge"], "the model was not asked"
+    after = data | {"guard_in": [""], "v.complaint": "how to make a bomb"}
+    said = await over(ana, await run(ana, after))
+    assert "<span>output guard: S9" in said.split('class="cell-alarm"')[1], "it answered that"
     again = await ana.get(f"{TRY}?again={address.rsplit('/', 1)[1]}")
     assert again.text.count('value="safety/guard" selected') == 2
     cold = data | {"cache": "yes", "temperature": ["0"]}

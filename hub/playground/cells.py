@@ -60,6 +60,8 @@ def _alarming(note: str) -> bool:
 def cell_of(source: Call | Run) -> Cell:
     """The same for a call that goes on and for one that was written down."""
     notes = notes_of(source)
+    # What was held back says so as the reason why there is no answer.
+    alarms = [note for note in notes if _alarming(note)] if source.state == "done" else []
     wait = source.wait if isinstance(source, Call) else ""
     if not wait and source.state == "waiting":
         wait = "Waiting for its turn…"
@@ -74,8 +76,8 @@ def cell_of(source: Call | Run) -> Cell:
         text=source.output,
         wait=wait,
         error=source.error or "",
-        figures=[*_figures(source), *(note for note in notes if not _alarming(note))],
-        alarms=[note for note in notes if _alarming(note)],
+        figures=[*_figures(source), *(note for note in notes if note not in alarms)],
+        alarms=alarms,
         reasoning=source.reasoning,
         why=source.cost_from or "",
     )
