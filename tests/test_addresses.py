@@ -185,3 +185,23 @@ async def test_an_address_that_nothing_may_meet_is_a_page_for_people_and_json_fo
     assert "evil" not in elsewhere.text
     told = await client.get("/clinic//prompts", headers={"Accept": "*/*"})
     assert told.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_history_gives_reasons_and_says_nothing_twice(
+    client: Browser, maria: Browser, write_key: dict[str, str]
+):
+    document = {"messages": [{"role": "user", "content": "Be calm."}]}
+    sent = {"document": document, "base": None, "message": "First"}
+    for name in ("ward/a", "ward/b"):
+        saved = await client.post(f"/api/v1/versions/{name}", json=sent, headers=write_key)
+        assert saved.status_code == 201
+    for old, why in (("a", ""), ("b", "Shorter")):
+        form = {"new_name": f"ward/{old}{old}", "reason": why}
+        assert (await maria.post_form(f"/clinic/rename/ward/{old}", form)).status_code == 303
+        assert (await maria.post_form(f"/clinic/delete/ward/{old * 2}")).status_code == 303
+    plain = (await maria.get("/clinic/history/ward/aa")).text
+    assert "Renamed from" in plain
+    assert "Deleted" in plain
+    assert "Rename ward" not in plain
+    assert "Delete ward" not in plain
+    assert "Shorter" in (await maria.get("/clinic/history/ward/bb")).text

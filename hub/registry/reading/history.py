@@ -60,6 +60,12 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     despite: str = ""
 
+    @property
+    def why(self) -> str:
+        """What a person gave as the reason; where nobody did, the record repeats what happened."""
+        repeated = {"renamed": f"Rename {self.old} to {self.new}", "deleted": f"Delete {self.old}"}
+        return "" if self.message == repeated.get(self.kind) else self.message
+
 
 Line = VersionLine | LabelLine | EventLine
 _RANK = {"version": 0, "label": 1}
