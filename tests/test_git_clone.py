@@ -187,14 +187,11 @@ def test_no_other_address_leads_into_the_repository(filled: Server, path: str):
 
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
 @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
-def test_what_a_page_elsewhere_could_send_is_not_heard(
-    filled: Server, service: str, kind: str | None
-):
+def test_what_other_pages_could_send_is_not_heard(filled: Server, service: str, kind: str | None):
     """A browser that has kept a key sends it with any page's form; git names another kind."""
     headers = basic(filled.cast.write_key) | ({"Content-Type": kind} if kind else {})
-    answer = httpx.post(
-        f"{filled.url}/clinic.git/{service}", headers=headers, content=b"0000", timeout=60
-    )
+    where = f"{filled.url}/clinic.git/{service}"
+    answer = httpx.post(where, headers=headers, content=b"0000", timeout=60)
     assert (answer.status_code, "for git alone" in answer.text) == (415, True)
 
 
