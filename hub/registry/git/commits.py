@@ -181,15 +181,16 @@ def parse_commit(id: str, body: bytes, changes: list[Change]) -> Commit:
     head, _, text = body.partition(b"\n\n")
     parents: list[str] = []
     who = {b"author": ("Unknown", "", 0), b"committer": ("", "", 0)}
+    words = words_in(head)
     for line in head.split(b"\n"):
         key, _, value = line.partition(b" ")
         if key == b"parent":
             parents.append(value.decode("ascii", "replace"))
         elif key in who:
-            who[key] = _person(value)
+            who[key] = _person(value, words)
     name, email, seconds = who[b"author"]
     at = datetime.fromtimestamp(seconds, UTC)
-    message, trailers = clean_message(text.decode("utf-8", "replace")), {}
+    message, trailers = clean_message(text.decode(words, "replace")), {}
     if who[b"committer"][:2] == (HUB_NAME, HUB_EMAIL):
         message, trailers = split_trailers(message)
     return Commit(
@@ -197,6 +198,21 @@ def parse_commit(id: str, body: bytes, changes: list[Change]) -> Commit:
         message=clean_message(message), changes=changes, trailers=trailers,
         second=parents[1] if len(parents) > 1 else None,
     )  # fmt: skip
+
+
+_ENCODING = re.compile(
+    rb"^encoding (?:utf-?8|ascii|(iso-?8859-?(?:[1-9]|1[013-6])|latin-?1|(?:cp|windows-?)125[0-8]|"
+    rb"koi8-[ru]|gbk|gb2312|gb18030|big5|euc-?(?:jp|kr)|shift_?jis|sjis))$",
+    re.M | re.I,
+)
+"""Of these, what is ASCII is ASCII in all: none can spell out the hub's name in other bytes."""
+
+
+def words_in(head: bytes) -> str:
+    """What a commit says its message and names are written in."""
+    found = _ENCODING.search(head)
+    name = found[1].decode("ascii").lower() if found and found[1] else "utf-8"
+    return name.replace("windows", "cp").replace("cp-", "cp")
 
 
 def claims_hub(body: bytes) -> bool:
@@ -207,11 +223,11 @@ def claims_hub(body: bytes) -> bool:
     return any(email.casefold() == HUB_EMAIL for _, email, _ in people)
 
 
-def _person(value: bytes) -> tuple[str, str, int]:
+def _person(value: bytes, words: str = "utf-8") -> tuple[str, str, int]:
     found = _WHO.match(value)
     if not found:
         return clean_name(value.decode("utf-8", "replace")), "", 0
-    name, email = (found[n].decode("utf-8", "replace") for n in (1, 2))
+    name, email = found[1].decode(words, "replace"), found[2].decode("utf-8", "replace")
     # A clock may claim any year; the database keeps only what is a date.
     seconds = min(max(int(found[3] or 0), 0), 253402214400)
     return clean_name(name), clean_email(email), seconds

@@ -22,7 +22,7 @@ import msgspec
 
 from hub.errors import Invalid
 from hub.registry.git import pushed_files
-from hub.registry.git.commits import Entry, sections
+from hub.registry.git.commits import Entry, sections, words_in
 from hub.registry.git.git_terms import ID, MAIN, GitFailed
 from hub.registry.git.line import Line, read_line, why
 from hub.registry.git.newcomers import Newcomers, News
@@ -216,7 +216,8 @@ def _together(texts: list[_Text]) -> Iterable[Wanted]:
 
 def _head(body: bytes) -> tuple[str, tuple[str, str]]:
     """A commit's message, and its author's name and address."""
-    head, _, text = body.decode("utf-8", "replace").partition("\n\n")
+    words = words_in(body.partition(b"\n\n")[0])
+    head, _, text = body.decode(words, "replace").partition("\n\n")
     found = re.search(r"^author (.*?) ?<([^<>\n]*)>", head, re.M)
     return text.strip(), (found[1], found[2]) if found else ("", "")
 

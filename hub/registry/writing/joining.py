@@ -18,6 +18,7 @@ from hub.registry.git.commits import (
     clean_email,
     clean_message,
     clean_name,
+    words_in,
 )
 from hub.registry.git.git_terms import DEPLOY, MAIN
 from hub.registry.indexing.ledger import Held, Ledger
@@ -66,7 +67,8 @@ class Told(msgspec.Struct, frozen=True):
         subjects: list[str] = []
         authors: dict[tuple[str, str], None] = {}
         for body in bodies:
-            head, _, text = body.decode("utf-8", "replace").partition("\n\n")
+            words = words_in(body.partition(b"\n\n")[0])
+            head, _, text = body.decode(words, "replace").partition("\n\n")
             subjects.append(clean_message(text).partition("\n")[0].strip())
             if found := _HEAD.search(head):
                 authors[clean_name(found[1]), clean_email(found[2])] = None
