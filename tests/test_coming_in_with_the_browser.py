@@ -51,7 +51,8 @@ def page(server: Server, link: str, chromium: Any) -> Any:
 
 def test_from_the_printed_link_to_a_key_and_out_again(page: Any, link: str):
     page.goto(link)
-    page.keyboard.press("Control+a")  # the field is ready to be typed into
+    page.locator("input[name=name]:focus").wait_for()  # ready to be typed into
+    page.keyboard.press("Control+a")
     page.keyboard.type("Maria S.")
     page.get_by_label("Password").fill("three calm otters")
     page.get_by_role("button", name="Set password and sign in").click()
@@ -77,7 +78,7 @@ def test_from_the_printed_link_to_a_key_and_out_again(page: Any, link: str):
     page.get_by_label("You: Maria S.").click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("heading", name="Sign in").wait_for()
-    page.wait_for_load_state()
+    page.locator("input[name=email]:focus").wait_for()
     page.keyboard.type("maria@example.org")
     page.get_by_label("Password").fill("three calm otters")
     page.get_by_role("button", name="Sign in").click()
