@@ -7,6 +7,7 @@ import gc
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -138,11 +139,38 @@ def test_the_key_file_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> No
     assert "No such file" in elsewhere.output
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--host", "300.1.1.1"], "Nothing can listen at 300.1.1.1, port 8322: "),
+        (["--host", "a" * 70], "Nothing can listen at aaa"),
+        (["--port", "99999"], "99999 is not in the range"),
+        (["--memory", "-5"], "-5.0 is not in the range"),
+        (["--model", __file__], "is a file."),
+        (["--model", "/nowhere"], "does not exist."),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_sentence(given: list[str], said: str) -> None:
+    refused = CliRunner().invoke(prompthub, ["engine", *given])
+    assert (refused.exit_code in (1, 2), said in refused.output) == (True, True), refused.output
+    assert isinstance(refused.exception, SystemExit), "no error of ours"
+
+
+def test_a_taken_port_is_said_before_anything_is_started() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = CliRunner().invoke(prompthub, ["engine", "--port", str(port)])
+    assert refused.exit_code == 1
+    assert f"port {port}: Address already in use" in refused.output
+    assert "does not start" not in refused.output
+
+
 def test_what_the_operator_reads(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     lines = serving.told([tmp_path], Listen("0.0.0.0", 8322, "secret"))
     assert any("photos" in line and "no config.json" in line for line in lines)
     assert "  address  http://HOST:8322/v1" in lines
+    assert "  prompthub/tiny (3.1 MB)" in lines
     assert serving.IN_THE_CLEAR in lines
     assert serving.IN_THE_CLEAR not in serving.told([], Listen("127.0.0.1", 8322, "secret"))
     assert Listen("::", 1, "").url == "http://[::1]:1"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import secrets
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -42,13 +44,37 @@ def key_from(file: Path | None) -> str:
     return key
 
 
+def check_free(host: str, port: int) -> None:
+    """Said before seconds go by in which the child imports its libraries.
+
+    Raises:
+        Invalid: nothing can listen there.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except socket.gaierror as error:
+        why = error.strerror
+    except UnicodeError:  # a name of 64 letters and more
+        why = "no such name"
+    except OSError as error:  # without what Python says of where: that is said below
+        why = os.strerror(error.errno or 0)
+    else:
+        return
+    raise Invalid(
+        f"Nothing can listen at {host}, port {port}: {why}. Choose others with --host and --port."
+    )
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
 def told(models: Sequence[Path], listen: Listen) -> list[str]:
     """What the operator reads at the start."""
     found = folders.find(models)
     lines = [
-        f"  {one.name}: {one.problem}"
-        if one.problem
-        else f"  {one.name} ({one.bytes / 1e9:.1f} GB)"
+        f"  {one.name}: {one.problem}" if one.problem else f"  {one.name} ({_size(one.bytes)})"
         for one in found.values()
     ]
     shown = "HOST" if listen.host in ("0.0.0.0", "::") else listen.host  # noqa: S104
@@ -63,7 +89,8 @@ def told(models: Sequence[Path], listen: Listen) -> list[str]:
 
 @click.command()
 @click.option(
-    "--model", "models", multiple=True, type=click.Path(path_type=Path, exists=True),
+    "--model", "models", multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A model's folder, or one that holds several. May be given more than once.",
 )  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for all networks.")
@@ -82,6 +109,7 @@ def engine(
     if importlib.util.find_spec("torch") is None:
         raise click.ClickException("Local models need the engine: pip install 'prompthub[engine]'.")
     try:
+        check_free(host, port)
         listen = Listen(host, port, key_from(key_file))
     except Invalid as refused:
         raise click.ClickException(refused.sentence) from None
