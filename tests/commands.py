@@ -11,10 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.forked import mother, surroundings
+from tests.forked import ROOT, mother, surroundings
 from tests.serving import free_port, wait_until_ready
 
 COMMAND = [sys.executable, "-c", "from hub.cli import main; main()"]
+PATIENT = [
+    sys.executable,
+    "-c",
+    "from tests.patience import be_patient; be_patient(); from hub.cli import main; main()",
+]
+"""Its local engine comes to its answer also beside tests that take every core."""
 
 
 def prompthub(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -58,10 +64,12 @@ def serving(data: Path, *words: str, **environment: str) -> Iterator[Hub]:
     """`prompthub serve`, stopped at the end as an operator would, with SIGTERM."""
     port = free_port()
     printed = data.with_name(data.name + "-said.txt")
-    command = [*COMMAND, "serve", "--data", str(data), "--port", str(port), *words]
+    command = [*PATIENT, "serve", "--data", str(data), "--port", str(port), *words]
     with printed.open("w") as file:
         env = surroundings(**environment)
-        process = subprocess.Popen(command, env=env, stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=env, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT
+        )
     try:
         wait_until_ready(f"http://127.0.0.1:{port}", process)
         yield Hub(f"http://127.0.0.1:{port}", data, printed.read_text())
