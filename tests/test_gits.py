@@ -8,6 +8,7 @@ import random
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,23 +38,30 @@ def everything(repository: Repository) -> set[Path]:
 
 
 def test_an_event_loop_that_ends_leaves_no_git_behind(tmp_path: Path):
-    """A save was answered, and nobody waits for what comes after it."""
+    """A save was answered, and nobody waits for what comes after it; no thread is free for it."""
 
-    async def one_save(folder: Path) -> None:
+    async def one_save(folder: Path, turns: int) -> None:
         database = Database(f"sqlite+aiosqlite:///{folder}/hub.db")
         shelf = await make_shelf(database, folder)
+        loop, free = asyncio.get_running_loop(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        shelf.publisher.written = lambda: loop.run_in_executor(None, free.wait)
         await shelf.save("support/triage", "Text")
+        for _ in range(turns):
+            await asyncio.sleep(0)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:  # as the loop does when it ends
             task.cancel()
+        loop.call_later(0.02, free.set)
         await asyncio.gather(*others, return_exceptions=True)
+        free.set()
         await database.close()
 
-    for attempt in range(5):
-        folder = tmp_path / str(attempt)
+    for turns in range(8):
+        folder = tmp_path / str(turns)
         folder.mkdir()
         asyncio.run(upgrade(f"sqlite+aiosqlite:///{folder}/hub.db"))
-        asyncio.run(one_save(folder))
+        asyncio.run(one_save(folder, turns))
     left: list[bytes] = []
     for one in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,9 @@ from hub.db import Database, now
 from hub.errors import Conflict, Unavailable
 from hub.executemany import insert_many
 from hub.people import audit, rules_store
+from hub.registry.git import deploy_file
 from hub.registry.git.commits import Plan
-from hub.registry.git.git_terms import MAIN, PROPOSALS, REFS, RefMove, RefMoved
+from hub.registry.git.git_terms import DEPLOY, MAIN, PROPOSALS, REFS, RefMove, RefMoved
 from hub.registry.indexing import index
 from hub.registry.indexing.ledger import Ledger
 from hub.registry.models import Intent
@@ -253,6 +255,19 @@ async def write_down(
         moving.result()
 
     await database.write_at_once(write)
+
+
+def in_turn(plans: list[Plan]) -> Iterator[list[Plan]]:
+    """All at once, but that a label's file can name a commit only once that has its id."""
+    changes = [change for plan in plans for change in plan.commit.changes]
+    if not any(change.awaits for change in changes):
+        yield plans
+        return
+    yield [plan for plan in plans if plan.ref != DEPLOY]
+    for change in changes:
+        if change.awaits and change.data:
+            change.data = deploy_file.with_commit(change.data, change.awaits.id)
+    yield [plan for plan in plans if plan.ref == DEPLOY]
 
 
 def _audit(workspace_id: int, made: Batch) -> list[dict[str, Any]]:

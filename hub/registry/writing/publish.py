@@ -17,17 +17,16 @@ import logging
 import random
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 from hub.db import Database
 from hub.errors import HubError, Unavailable
 from hub.people.policy import WorkspaceRef
-from hub.registry.git import deploy_file
-from hub.registry.git.commits import Plan, stream
-from hub.registry.git.git_terms import DEPLOY, MANY_PACKS, GitFailed, RefMove, RefMoved
+from hub.registry.git.commits import stream
+from hub.registry.git.git_terms import MANY_PACKS, GitFailed, RefMove, RefMoved
 from hub.registry.git.repository import Repository
 from hub.registry.indexing import index
 from hub.registry.writing import batch, recover
@@ -103,7 +102,7 @@ class _Writer:
         self._task: asyncio.Task[None] | None = None
         self._packing: asyncio.Task[None] | None = None
         self._repository: Repository | None = None
-        self._loading: asyncio.Task[None] | None = None
+        self._loading: Future[None] | None = None
         """The gits of a batch: they load while it is settled, and stay while others follow."""
         self._unsettled = False
         """A batch ended badly after its intents were written: ask git before the next one."""
@@ -121,7 +120,7 @@ class _Writer:
     async def _work(self) -> None:
         try:
             await self._work_off()
-        finally:  # also where the event loop ends in between: its gits would outlive it
+        finally:
             await self._leave()
 
     async def _work_off(self) -> None:
@@ -138,21 +137,19 @@ class _Writer:
             if not self._line:
                 await self._leave()
 
-    def _load(self, repository: Repository) -> asyncio.Task[None]:
+    def _load(self, repository: Repository) -> Future[None]:
         if self._loading is None or (self._loading.done() and not repository.ready):
-            self._loading = asyncio.create_task(asyncio.to_thread(repository.make_ready))
+            self._loading = _MOVES.submit(repository.make_ready)
         return self._loading
 
     async def _leave(self) -> None:
-        """The line is empty: no git waits for more."""
+        """The line is empty: no git waits for more, also where the event loop ends meanwhile. It
+        calls off what waits for a thread, unless that is shielded: gits would outlive it."""
         repository, loading = self._repository, self._loading
         self._repository = self._loading = None
-        try:
-            if loading:
-                await loading
-        finally:
-            if repository:
-                await asyncio.to_thread(repository.dismiss)
+        if repository:
+            loop = asyncio.get_running_loop()
+            await asyncio.shield(loop.run_in_executor(None, _end, repository, loading))
 
     async def _publish(self, taken: list[Waiting]) -> None:
         if self._repository is None or not self._repository.exists:
@@ -166,7 +163,7 @@ class _Writer:
             if not made.plans:
                 made.answer_all()
                 return
-            await loading
+            await asyncio.wrap_future(loading)
             try:
                 await self._write(repository, made)
             except RefMoved:
@@ -207,7 +204,7 @@ class _Writer:
         made.id = f"{_LIFE}-{next(_COUNTED):x}"
         for bring in (ask.bring for ask in made.asks if ask.bring):
             await asyncio.to_thread(bring)
-        for plans in _in_turn([plan for plan in made.plans if not plan.there]):
+        for plans in batch.in_turn([plan for plan in made.plans if not plan.there]):
             ids = await asyncio.to_thread(repository.write, stream(made.id, plans), len(plans))
             for plan, id in zip(plans, ids, strict=True):
                 plan.commit.id = id
@@ -275,17 +272,9 @@ class _Writer:
         return idle and repository.packs() > MANY_PACKS
 
 
-def _in_turn(plans: list[Plan]) -> Iterator[list[Plan]]:
-    """All at once, but that a label's file can name a commit only once that has its id."""
-    changes = [change for plan in plans for change in plan.commit.changes]
-    if not any(change.awaits for change in changes):
-        yield plans
-        return
-    yield [plan for plan in plans if plan.ref != DEPLOY]
-    for change in changes:
-        if change.awaits and change.data:
-            change.data = deploy_file.with_commit(change.data, change.awaits.id)
-    yield [plan for plan in plans if plan.ref == DEPLOY]
+def _end(repository: Repository, loading: Future[None] | None) -> None:
+    wait(filter(None, [loading]))
+    repository.dismiss()
 
 
 async def _pack(repository: Repository) -> None:
