@@ -24,6 +24,10 @@ def executemany(db: Connection, statement: ClauseElement, rows: Sequence[Row]) -
 
     `statement` is an insert, update or delete that returns nothing, and one that is kept: it is
     compiled once.
+
+    Raises:
+        NotImplementedError: a column has a default in Python, or rows are asked back; only
+            `db.execute` does that, and here it would be left out unsaid.
     """
     if rows:
         sql, values = _compiled(statement, db.dialect, tuple(rows[0]))
